@@ -1,0 +1,39 @@
+# Two commands do everything: `make demo` and `make test`. Both make .venv first.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test test-all check bench wheel clean
+
+$(READY): pyproject.toml
+	@test -n "$(PYTHON)" || { echo "convotrace needs Python 3.11 or newer; name it: make PYTHON=/path/to/python3"; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[dev]"
+	@touch $@
+
+# A demo app, a few conversations posted to it over HTTP, and the link of the page. ONCE=1 exits after a summary.
+demo: $(READY)
+	$(BIN)/convotrace demo $(if $(ONCE),--once --fast) $(ARGS)
+
+# The default run: under two minutes, with a real browser where there is one.
+test: $(READY)
+	$(BIN)/python -m pytest $(ARGS)
+
+# Everything: long tests, real servers, shared conversations, other projects' suites.
+test-all: $(READY)
+	$(BIN)/python -m pytest -m "" $(ARGS)
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(READY)
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+wheel: $(READY)
+	$(BIN)/python -m pip wheel -q --no-deps -w dist .
+
+clean:
+	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,78 @@
+"""See every conversation your web app holds, inside that app, at `/_sessions`.
+
+This is the face: names only. Importing it loads no web framework, opens no file and starts no thread.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from convotrace.capture import (
+    current_session,
+    current_span,
+    current_trace,
+    end_session,
+    event,
+    feedback,
+    generation,
+    metadata,
+    no_content,
+    observe,
+    retrieval,
+    score,
+    set_input,
+    set_output,
+    skip,
+    span,
+    tag,
+    tool,
+    user,
+)
+from convotrace.errors import ConvoTraceError, SettingsError, StoreError
+from convotrace.observer import ConvoTrace
+
+if TYPE_CHECKING:
+    from convotrace import asgi, wsgi
+    from convotrace.store import Store
+
+__version__ = "0.0.1"
+_LATE = {"asgi": "convotrace.asgi", "wsgi": "convotrace.wsgi"}
+
+
+def __getattr__(name: str) -> Any:
+    # The store brings Peewee and the doors are needed one at a time: each is loaded when first named.
+    import importlib
+
+    if name == "Store":
+        return importlib.import_module("convotrace.store").Store
+    if name in _LATE:
+        return importlib.import_module(_LATE[name])
+    raise AttributeError(f"module 'convotrace' has no attribute {name!r}")
+
+
+__all__ = [
+    "ConvoTrace",
+    "ConvoTraceError",
+    "SettingsError",
+    "Store",
+    "StoreError",
+    "asgi",
+    "current_session",
+    "current_span",
+    "current_trace",
+    "end_session",
+    "event",
+    "feedback",
+    "generation",
+    "metadata",
+    "no_content",
+    "observe",
+    "retrieval",
+    "score",
+    "set_input",
+    "set_output",
+    "skip",
+    "span",
+    "tag",
+    "tool",
+    "user",
+    "wsgi",
+]

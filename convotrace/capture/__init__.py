@@ -1,0 +1,53 @@
+"""The user's verbs on the current request. Outside a traced request each is a no-op; none ever raises.
+
+`current.py` knows what is current (also in generators), `spans.py` the spans, `verbs.py` the rest, `observe.py` the
+decorator, `log.py` how log lines become events and spans.
+"""
+
+from convotrace.capture.log import log_line
+from convotrace.capture.observe import observe
+from convotrace.capture.spans import LiveSpan, generation, retrieval, span, tool
+from convotrace.capture.verbs import (
+    SessionHandle,
+    TraceHandle,
+    current_session,
+    current_span,
+    current_trace,
+    end_session,
+    event,
+    feedback,
+    metadata,
+    no_content,
+    score,
+    set_input,
+    set_output,
+    skip,
+    tag,
+    user,
+)
+
+__all__ = [
+    "LiveSpan",
+    "SessionHandle",
+    "TraceHandle",
+    "current_session",
+    "current_span",
+    "current_trace",
+    "end_session",
+    "event",
+    "feedback",
+    "generation",
+    "log_line",
+    "metadata",
+    "no_content",
+    "observe",
+    "retrieval",
+    "score",
+    "set_input",
+    "set_output",
+    "skip",
+    "span",
+    "tag",
+    "tool",
+    "user",
+]

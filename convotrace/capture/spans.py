@@ -1,0 +1,212 @@
+"""Spans as the user holds them: context managers, sync and async, with the methods that fill them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Literal
+
+from convotrace.capture.current import Held, Node, current, current_node, hold, now_of, release, trace_of
+from convotrace.model import SPAN_KINDS, Failure
+from convotrace.recorder import OpenSpan, OpenTrace, failure_of, plain
+from convotrace.recorder.open import CANCELLED, OK, OpenEvent, OpenScore
+
+_CANCELLED_NAMES = frozenset({"CancelledError", "Cancelled", "GeneratorExit"})
+SCORE_FIELDS = ("comment", "source", "author", "evaluator", "version", "reason", "passed")
+
+
+def is_cancellation(error: BaseException) -> bool:
+    """Tell whether an exception says that nobody waits any more: a cancelled task, a generator closed early."""
+    return not isinstance(error, Exception) and type(error).__name__ in _CANCELLED_NAMES
+
+
+class LiveSpan(OpenSpan):
+    """A span being recorded; enter it with `with` or `async with`, it ends on leaving."""
+
+    __slots__ = ("_before", "held_by")
+
+    def __init__(self, parent: Node, name: str, kind: str, started: int = 0, origin: str = "own") -> None:
+        above = None if type(parent) is OpenTrace else parent
+        super().__init__(trace_of(parent), above, name, kind, started, origin)  # type: ignore[arg-type]
+        self.held_by: Held | None = None
+        self._before: Node | None = None
+
+    def __enter__(self) -> LiveSpan:
+        self._enter(sys._getframe(1))
+        return self
+
+    async def __aenter__(self) -> LiveSpan:
+        self._enter(sys._getframe(1))
+        return self
+
+    def _enter(self, frame: Any) -> None:
+        parent = current() or self.trace
+        if trace_of(parent) is self.trace:
+            self.parent = None if type(parent) is OpenTrace else parent  # type: ignore[assignment]
+        self.started = now_of(self.trace)
+        self.trace.add(self)
+        self._before = parent
+        current_node.set(self)
+        self.held_by = hold(self, frame)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._leave(error)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self._leave(error)
+
+    def _leave(self, error: BaseException | None) -> None:
+        if self.held_by is not None:
+            release(self.held_by)
+        # No token: a generator may be closed in another context than the one it was entered in.
+        if current_node.get() is self:
+            current_node.set(self._before)
+        self._before = None
+        self.finish(error)
+
+    def finish(self, error: BaseException | None = None) -> None:
+        """End the span; an exception marks it as failed, a cancellation as cancelled."""
+        status = OK if error is None else CANCELLED
+        if error is not None and not is_cancellation(error):
+            self.fail(failure_of(error))
+        if self.end(now_of(self.trace), status):
+            settle(self.trace)
+
+    def set_input(self, value: Any) -> LiveSpan:
+        """Set what went in: messages or a text for a model call, any value elsewhere."""
+        return self._set("input", value)
+
+    def set_output(self, value: Any) -> LiveSpan:
+        """Set what came out."""
+        return self._set("output", value)
+
+    def set_result(self, value: Any) -> LiveSpan:
+        """Set what a tool answered."""
+        return self._set("result", value)
+
+    def set_documents(self, documents: Any) -> LiveSpan:
+        """Set what a retrieval found: a list of texts or of mappings with id, text, score, title, url."""
+        return self._set("documents", documents)
+
+    def set_usage(self, usage: Any = None, *, cost: float | None = None, **counts: int | None) -> LiveSpan:
+        """Set token counts (input, output, cached_read, cached_write, reasoning, audio) and the cost in USD."""
+        given = plain(usage)
+        self.fields["usage"] = {**(given if isinstance(given, Mapping) else {}), **counts}
+        return self if cost is None else self._set("cost", cost)
+
+    def set(self, **attributes: Any) -> LiveSpan:
+        """Set fields of the span (model, provider, parameters, cost, …); other names become attributes."""
+        for name, value in attributes.items():
+            if name in SPAN_FIELDS:
+                self._set(name, value)
+            else:
+                self.fields.setdefault("attributes", {})[name] = plain(value)
+        return self
+
+    def error(self, error: BaseException | str, type: str = "error") -> LiveSpan:
+        """Mark the span as failed, by an exception or in words."""
+        self.fail(failure_of(error) if isinstance(error, BaseException) else Failure(type, str(error)))
+        return self
+
+    def event(self, name: str, level: str | None = None, **attributes: Any) -> LiveSpan:
+        """Note a moment on the span."""
+        self.note(OpenEvent(name, now_of(self.trace), level, _plain(attributes)))
+        return self
+
+    def score(self, name: str, value: Any, comment: str | None = None, **fields: Any) -> LiveSpan:
+        """Judge the span; fields are source, author, evaluator, version, reason, passed."""
+        self.judge(open_score(self.trace, name, value, {**fields, "comment": comment}))
+        return self
+
+    def _set(self, field: str, value: Any) -> LiveSpan:
+        self.fields[field] = plain(value)
+        return self
+
+
+SPAN_FIELDS = frozenset({
+    "model", "provider", "parameters", "tools", "input", "output", "arguments", "result", "query", "documents",
+    "usage", "call_id", "cost", "finish_reason", "first_token_ns",
+})  # fmt: skip
+
+
+class NoSpan:
+    """Stands in for a span outside a traced request: accepts everything, records nothing."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> NoSpan:
+        return self
+
+    async def __aenter__(self) -> NoSpan:
+        return self
+
+    def __exit__(self, *exc: object) -> Literal[False]:
+        return False
+
+    async def __aexit__(self, *exc: object) -> Literal[False]:
+        return False
+
+    def _accept(self, *args: Any, **kwargs: Any) -> NoSpan:
+        return self
+
+    set_input = set_output = set_result = set_documents = set_usage = set = error = event = score = _accept
+
+
+NO_SPAN = NoSpan()
+
+
+def span(name: str, kind: str = "internal", **attributes: Any) -> Any:
+    """Open a span in a `with` or `async with` block.
+
+    Args:
+        name: What is done, such as `"plan"`.
+        kind: One of `generation retrieval tool agent chain embedding reranker guardrail evaluator internal http`.
+        attributes: Fields of the span (model, arguments, …); other names become attributes.
+
+    Returns:
+        The span with `set_…`, `event`, `error` and `score`; outside a traced request a stand-in that does nothing.
+    """
+    parent = current_node.get()
+    if parent is None:
+        return NO_SPAN
+    made = LiveSpan(parent, str(name), kind if kind in SPAN_KINDS else "internal")
+    return made.set(**attributes) if attributes else made
+
+
+def generation(name: str = "generation", model: str | None = None, **fields: Any) -> Any:
+    """Open a model call; fields are input, provider, parameters, tools and attributes of your own."""
+    return span(name, "generation", **_given(fields, model=model))
+
+
+def retrieval(name: str = "retrieval", query: Any = None, **fields: Any) -> Any:
+    """Open a search for documents; `set_documents` takes what was found."""
+    return span(name, "retrieval", **_given(fields, query=query))
+
+
+def tool(name: str, arguments: Any = None, **fields: Any) -> Any:
+    """Open a tool call; `set_result` takes its answer, `call_id` the id the model gave it."""
+    return span(name, "tool", **_given(fields, arguments=arguments))
+
+
+def open_score(trace: OpenTrace, name: str, value: Any, fields: Mapping[str, Any]) -> OpenScore:
+    """Return a score noted now; unknown fields are passed over."""
+    kept = {field: fields[field] for field in SCORE_FIELDS if fields.get(field) is not None}
+    usable = value if isinstance(value, (bool, int, float, str)) else str(plain(value))
+    return OpenScore(str(name), usable, now_of(trace), kept)
+
+
+def settle(trace: OpenTrace) -> None:
+    """Have a trace written again when something is added after its end."""
+    if trace.ended is not None and trace.late is not None:
+        trace.late(trace)
+
+
+def _given(fields: dict[str, Any], **named: Any) -> dict[str, Any]:
+    return {**fields, **{name: value for name, value in named.items() if value is not None}}
+
+
+def _plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: plain(value) for name, value in attributes.items()}

@@ -1,0 +1,229 @@
+"""The verbs that speak about the current span, trace or session rather than opening something."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from convotrace.capture.current import current, current_node, now_of, trace_of
+from convotrace.capture.spans import LiveSpan, open_score, settle
+from convotrace.identity import as_id, bounded
+from convotrace.model import OUTCOMES, Json
+from convotrace.recorder import OpenSpan, OpenTrace, plain
+from convotrace.recorder.open import OpenEvent
+
+
+class TraceHandle:
+    """The current trace, as far as the app may see it."""
+
+    __slots__ = ("_trace",)
+
+    def __init__(self, trace: OpenTrace) -> None:
+        self._trace = trace
+
+    @property
+    def id(self) -> str:
+        """The trace id, 32 hex digits."""
+        return f"{self._trace.id:032x}"
+
+    def set_input(self, text: str | None) -> None:
+        """Set what the user sent; it wins over what was recognised in the body."""
+        self._trace.input_text = None if text is None else str(text)
+        settle(self._trace)
+
+    def set_output(self, text: str | None) -> None:
+        """Set what the user saw; it wins over what was recognised in the body."""
+        self._trace.output_text = None if text is None else str(text)
+        settle(self._trace)
+
+
+class SessionHandle:
+    """The session of the current trace; what is said here is written with the trace."""
+
+    __slots__ = ("_trace",)
+
+    def __init__(self, trace: OpenTrace) -> None:
+        self._trace = trace
+
+    @property
+    def id(self) -> str | None:
+        """The session id as far as it is known now: a body field counts once the app has read the body."""
+        return None if self._trace.identify is None else self._trace.identify(self._trace)
+
+    def tag(self, *tags: str) -> None:
+        """Add tags to the session."""
+        self._trace.session.tags.extend(str(tag) for tag in tags)
+        settle(self._trace)
+
+    def metadata(self, **values: Any) -> None:
+        """Add metadata to the session."""
+        self._trace.session.metadata.update(_copied(values))
+        settle(self._trace)
+
+    def event(self, name: str, **attributes: Any) -> None:
+        """Note a moment on the session."""
+        event(name, on="session", **attributes)
+
+    def score(self, name: str, value: Any, comment: str | None = None, **fields: Any) -> None:
+        """Judge the session."""
+        score(name, value, comment, on="session", **fields)
+
+
+def current_session() -> SessionHandle | None:
+    """Return the session of the current request, None outside one."""
+    trace = _trace()
+    return None if trace is None else SessionHandle(trace)
+
+
+def current_trace() -> TraceHandle | None:
+    """Return the trace of the current request, None outside one."""
+    trace = _trace()
+    return None if trace is None else TraceHandle(trace)
+
+
+def current_span() -> LiveSpan | None:
+    """Return the innermost open span, None where there is none."""
+    node = current()
+    return node if isinstance(node, LiveSpan) else None
+
+
+def event(name: str, on: str = "span", level: str | None = None, **attributes: Any) -> None:
+    """Note a moment, such as `event("handoff", on="session", team="billing")`.
+
+    Args:
+        name: What happened.
+        on: `"span"` (the current one, else the trace), `"trace"` or `"session"`.
+        level: Severity as of a log line, None for no severity.
+        attributes: Facts about it.
+    """
+    node = current()
+    if node is None:
+        return
+    trace = trace_of(node)
+    made = OpenEvent(str(name), now_of(trace), level, _copied(attributes))
+    if on == "session":
+        trace.session.events.append(made)
+    elif on == "trace" or not isinstance(node, OpenSpan):
+        trace.events.append(made)
+    else:
+        node.note(made)
+    settle(trace)
+
+
+def score(name: str, value: Any, comment: str | None = None, on: str = "trace", **fields: Any) -> None:
+    """Judge the current trace, session or span.
+
+    Args:
+        name: What is judged, such as `"helpfulness"`.
+        value: A number, a boolean or a text.
+        comment: Words of the judge.
+        on: `"trace"`, `"session"` or `"span"`.
+        fields: `source` (end_user, annotator, evaluator, code), `author`, `evaluator`, `version`, `reason`, `passed`.
+    """
+    node = current()
+    if node is None:
+        return
+    trace = trace_of(node)
+    made = open_score(trace, name, value, {**fields, "comment": comment})
+    if on == "session":
+        trace.session.scores.append(made)
+    elif on == "span" and isinstance(node, OpenSpan):
+        node.judge(made)
+    else:
+        trace.scores.append(made)
+    settle(trace)
+
+
+def feedback(value: bool | float | str, comment: str | None = None) -> None:
+    """Note what the end user thought of the current turn: True or False for a thumb, else a number or word."""
+    score("feedback", value, comment, source="end_user")
+
+
+def set_input(text: str | None) -> None:
+    """Say what the user sent; it wins over what was recognised in the body, and makes the trace a turn."""
+    if (trace := current_trace()) is not None:
+        trace.set_input(text)
+
+
+def set_output(text: str | None) -> None:
+    """Say what the user saw; it wins over what was recognised in the body, and makes the trace a turn."""
+    if (trace := current_trace()) is not None:
+        trace.set_output(text)
+
+
+def tag(*tags: str, on: str = "session") -> None:
+    """Add tags to the session, the trace or the current span."""
+    node = current()
+    if node is None:
+        return
+    texts = [str(tag) for tag in tags]
+    if on == "session":
+        trace_of(node).session.tags.extend(texts)
+    elif on == "span" and isinstance(node, OpenSpan):
+        node.fields.setdefault("tags", []).extend(texts)
+    else:
+        trace_of(node).tags.extend(texts)
+    settle(trace_of(node))
+
+
+def metadata(on: str = "session", **values: Any) -> None:
+    """Add metadata to the session, the trace or the current span."""
+    node = current()
+    if node is None:
+        return
+    if on == "session":
+        trace_of(node).session.metadata.update(_copied(values))
+    elif on == "span" and isinstance(node, OpenSpan):
+        node.fields.setdefault("metadata", {}).update(_copied(values))
+    else:
+        trace_of(node).metadata.update(_copied(values))
+    settle(trace_of(node))
+
+
+def user(id: Any) -> None:
+    """Say who the user is."""
+    trace = _trace()
+    found = as_id(id)
+    if trace is not None and found is not None:
+        trace.user_id = bounded(found)
+        settle(trace)
+
+
+def skip() -> None:
+    """Forget this trace: nothing of it is stored."""
+    if (trace := _trace()) is not None:
+        trace.skipped = True
+
+
+def no_content() -> None:
+    """Keep this trace without its texts, bodies, arguments, results and documents."""
+    if (trace := _trace()) is not None:
+        trace.content = False
+
+
+def end_session(outcome: str | None = None, resolved: bool | None = None) -> None:
+    """End the session: how it ended, and whether the user got what they came for.
+
+    Args:
+        outcome: One of `open completed escalated abandoned failed`; another word is noted as an event and not used.
+        resolved: True, False, or None for unknown.
+    """
+    trace = _trace()
+    if trace is None:
+        return
+    if outcome is not None and outcome not in OUTCOMES:
+        event("unknown_outcome", on="session", outcome=outcome, accepted=list(OUTCOMES))
+        outcome = None
+    trace.session.ended = now_of(trace)
+    trace.session.outcome = outcome or trace.session.outcome
+    trace.session.resolved = trace.session.resolved if resolved is None else bool(resolved)
+    settle(trace)
+
+
+def _trace() -> OpenTrace | None:
+    node = current_node.get()
+    return None if node is None else trace_of(node)
+
+
+def _copied(values: Mapping[str, Any]) -> dict[str, Json]:
+    return {name: plain(value) for name, value in values.items()}

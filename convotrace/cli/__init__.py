@@ -1,0 +1,18 @@
+"""The `convotrace` command: one file a subcommand. Exit codes: 0 done, 1 failed, 2 wrong use."""
+
+from __future__ import annotations
+
+import click
+
+from convotrace.cli.demo import demo
+from convotrace.cli.link import link
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="convotrace", message="%(prog)s %(version)s")
+def main() -> None:
+    """See every conversation your web app holds, inside that app."""
+
+
+main.add_command(demo)
+main.add_command(link)

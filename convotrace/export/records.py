@@ -1,0 +1,196 @@
+"""Records to JSON: the public names, units and shapes of sessions, traces, spans, events and scores.
+
+Unknown stays null, times are ISO-8601 UTC, durations milliseconds, cost US dollars. Nothing is read from a store here.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+
+from convotrace import model
+from convotrace.model import Json
+
+_DEEPEST = 300
+
+
+def as_json(record: Any) -> dict[str, Json]:
+    """Return a record as the JSON object that people and programs see.
+
+    Args:
+        record: A session, trace, span, event, score, conversation or page of sessions.
+
+    Raises:
+        TypeError: The object is none of these.
+    """
+    shape = _SHAPES.get(type(record))
+    if shape is None:
+        raise TypeError(
+            f"{type(record).__name__} came, which is no record; use a session, trace, span, event or score."
+        )
+    return shape(record)
+
+
+def dump(value: Json) -> bytes:
+    """Return JSON as UTF-8 bytes, whatever the texts and numbers in it.
+
+    Integers over 64 bits, lone surrogates and very deep values take a slower way, in which nothing raises.
+    """
+    try:
+        return orjson.dumps(value)
+    except (TypeError, ValueError, RecursionError):
+        return json.dumps(_plain(value, 0), separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def iso(ns: int | None) -> str | None:
+    """Return nanoseconds since 1970 as ISO-8601 UTC with microseconds."""
+    moment = model.as_datetime(ns)
+    return None if moment is None else moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _plain(value: Any, depth: int) -> Json:
+    if depth > _DEEPEST:
+        return "… deeper values are left out"
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(item, depth + 1) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+
+
+def _session(it: model.Session) -> dict[str, Json]:
+    return {
+        "id": it.id, "key": it.key, "id_source": it.id_source, "id_name": it.id_name, "user_id": it.user_id,
+        "name": it.name, "environment": it.environment, "release": it.release, "service": list(it.service),
+        "tags": list(it.tags), "metadata": dict(it.metadata), "started_at": iso(it.started_ns),
+        "last_at": iso(it.last_ns), "ended_at": iso(it.ended_ns), "outcome": it.outcome,
+        "outcome_reason": it.outcome_reason, "resolved": it.resolved, "turns": it.turns, "traces": it.traces,
+        "spans": it.spans, "errors": it.errors, "events": it.events, **_tokens(it), "cost": it.cost,
+        "duration_ms": it.duration_ms, "p50_ms": it.p50_ms, "first_byte_ms": it.first_byte_ms,
+        "first_input": it.first_input, "last_output": it.last_output, "feedback": dict(it.feedback),
+        "scores": dict(it.scores), "links": [_link(link) for link in it.links],
+        "attachments": [_attachment(one) for one in it.attachments], "signals": [_signal(one) for one in it.signals],
+        "warnings": [{"code": one.code, "message": one.message} for one in it.warnings],
+        "strip": [_mark(mark) for mark in it.strip],
+    }  # fmt: skip
+
+
+def _trace(it: model.Trace) -> dict[str, Json]:
+    return {
+        "id": it.id, "session_id": it.session_id, "turn": it.turn, "replaces": it.replaces, "name": it.name,
+        "route": it.route, "status": it.status, "status_code": it.status_code, "started_at": iso(it.started_ns),
+        "duration_ms": it.duration_ms, "first_byte_ms": it.first_byte_ms, "input": _payload(it.input),
+        "output": _payload(it.output), **_tokens(it), "cost": it.cost, "errors": it.errors,
+        "error": _failure(it.error), "service": it.service, "user_id": it.user_id, "id_source": it.id_source,
+        "tags": list(it.tags), "metadata": dict(it.metadata), "protocol": it.protocol, "close_code": it.close_code,
+        "request": _request(it.request), "request_bytes": it.request_bytes, "response_bytes": it.response_bytes,
+        "chunks": it.chunks, "largest_gap_ms": it.largest_gap_ms, "retries": it.retries,
+        "cut": {"input": it.cut.input, "output": it.cut.output}, "signals": [_signal(one) for one in it.signals],
+        "attachments": [_attachment(one) for one in it.attachments], "spans": [_span(span) for span in it.spans],
+        "events": [_event(event) for event in it.events], "scores": [_score(score) for score in it.scores],
+    }  # fmt: skip
+
+
+def _span(it: model.Span) -> dict[str, Json]:
+    return {
+        "id": it.id, "trace_id": it.trace_id, "parent_id": it.parent_id, "kind": it.kind, "name": it.name,
+        "service": it.service, "status": it.status, "error": _failure(it.error), "started_at": iso(it.started_ns),
+        "duration_ms": it.duration_ms, "model": it.model, "provider": it.provider, "parameters": dict(it.parameters),
+        "tools": [{"name": tool.name, "description": tool.description, "schema": tool.schema} for tool in it.tools],
+        "input": it.input, "output": it.output, "arguments": it.arguments, "result": it.result, "query": it.query,
+        "documents": [_document(document) for document in it.documents], "usage": _usage(it.usage),
+        "call_id": it.call_id, "tags": list(it.tags), "metadata": dict(it.metadata), "cost": it.cost,
+        "finish_reason": it.finish_reason, "first_token_ms": it.first_token_ms, "attributes": dict(it.attributes),
+        "events": [_event(event) for event in it.events], "scores": [_score(score) for score in it.scores],
+        "origin": it.origin,
+    }  # fmt: skip
+
+
+def _event(it: model.Event) -> dict[str, Json]:
+    return {"name": it.name, "at": iso(it.at_ns), "level": it.level, "attributes": dict(it.attributes)}
+
+
+def _score(it: model.Score) -> dict[str, Json]:
+    target = {"session_id": it.target.session_id, "trace_id": it.target.trace_id, "span_id": it.target.span_id}
+    return {
+        "id": it.id, "name": it.name, "type": it.type, "value": it.value, "comment": it.comment, "source": it.source,
+        "author": it.author, "at": iso(it.at_ns), "target": target, "evaluator": it.evaluator, "version": it.version,
+        "reason": it.reason, "passed": it.passed,
+    }  # fmt: skip
+
+
+def _conversation(it: model.Conversation) -> dict[str, Json]:
+    return {
+        "session": _session(it.session),
+        "traces": [_trace(trace) for trace in it.traces],
+        "events": [_event(event) for event in it.events],
+        "scores": [_score(score) for score in it.scores],
+    }
+
+
+def _page(it: model.SessionPage) -> dict[str, Json]:
+    return {"sessions": [_session(session) for session in it.sessions], "next": it.next}
+
+
+def _tokens(it: model.Session | model.Trace) -> dict[str, Json]:
+    return {
+        "input_tokens": it.input_tokens, "output_tokens": it.output_tokens, "cached_tokens": it.cached_tokens,
+        "cache_write_tokens": it.cache_write_tokens, "reasoning_tokens": it.reasoning_tokens,
+    }  # fmt: skip
+
+
+def _payload(it: model.Payload) -> dict[str, Json]:
+    return {"text": it.text, "body": it.body}
+
+
+def _failure(it: model.Failure | None) -> dict[str, Json] | None:
+    return None if it is None else {"type": it.type, "message": it.message, "stack": it.stack}
+
+
+def _request(it: model.Request | None) -> dict[str, Json] | None:
+    if it is None:
+        return None
+    query, headers = dict(it.query), dict(it.headers)
+    return {"method": it.method, "path": it.path, "query": query, "headers": headers, "client": it.client}
+
+
+def _usage(it: model.Usage | None) -> dict[str, Json] | None:
+    if it is None:
+        return None
+    return {
+        "input": it.input, "output": it.output, "cached_read": it.cached_read, "cached_write": it.cached_write,
+        "reasoning": it.reasoning, "audio": it.audio,
+    }  # fmt: skip
+
+
+def _document(it: model.Document) -> dict[str, Json]:
+    plain = {"id": it.id, "text": it.text, "score": it.score, "title": it.title, "url": it.url}
+    return {**plain, "metadata": dict(it.metadata)}
+
+
+def _link(it: model.Link) -> dict[str, Json]:
+    return {"session_id": it.session_id, "relation": it.relation}
+
+
+def _signal(it: model.Signal) -> dict[str, Json]:
+    return {"name": it.name, "why": it.why, "span_id": it.span_id}
+
+
+def _attachment(it: model.Attachment) -> dict[str, Json]:
+    return {"id": it.id, "name": it.name, "type": it.type, "size": it.size}
+
+
+def _mark(it: model.TurnMark) -> dict[str, Json]:
+    return {"duration_ms": model.as_ms(it.duration_ns), "errors": it.errors, "started_at": iso(it.started_ns)}
+
+
+_SHAPES: dict[type, Callable[[Any], dict[str, Json]]] = {
+    model.Session: _session, model.Trace: _trace, model.Span: _span, model.Event: _event, model.Score: _score,
+    model.Conversation: _conversation, model.SessionPage: _page,
+}  # fmt: skip

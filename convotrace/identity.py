@@ -1,0 +1,191 @@
+"""Which session a request belongs to: the chain of rules over headers, parameters, body fields and cookies.
+
+Pure: no rule reads anything that the app has not read, and nothing here is stored.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from convotrace.model import Json
+from convotrace.settings import Settings
+
+MAX_ID = 512
+"""Longer ids are replaced by their hash."""
+OWN_COOKIE = "convotrace_session"
+
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+_OPAQUE = re.compile(r"[A-Za-z0-9_-]{1,256}\Z")
+
+
+class Incoming:
+    """A request as the rules and the app's callables see it; everything is decoded when first asked for.
+
+    Attributes:
+        method: Upper-case HTTP method.
+        path: Decoded path as the app sees it.
+        native: The ASGI scope or WSGI environ that the app received.
+        body: The parsed request body as far as the app has read it, None before.
+    """
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        query_string: str,
+        raw_headers: Sequence[tuple[Any, Any]],
+        decode: Callable[[Sequence[tuple[Any, Any]]], Iterable[tuple[str, str]]],
+        native: Mapping[str, Any],
+        peer: str | None = None,
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.query_string = query_string
+        self.native = native
+        self.peer = peer
+        self.body: Json = None
+        self.path_params: Mapping[str, Any] = {}
+        self._raw_headers = raw_headers
+        self._decode = decode
+
+    @cached_property
+    def headers(self) -> Mapping[str, str]:
+        """Lower-cased names to values; of a repeated header the first value counts."""
+        found: dict[str, str] = {}
+        for name, value in self._decode(self._raw_headers):
+            found.setdefault(name, value)
+        return found
+
+    @cached_property
+    def query(self) -> Mapping[str, str]:
+        """Query parameters; of a repeated one the first value counts."""
+        found: dict[str, str] = {}
+        for name, value in parse_qsl(self.query_string, keep_blank_values=True, max_num_fields=1000):
+            found.setdefault(name, value)
+        return found
+
+    @cached_property
+    def cookies(self) -> Mapping[str, str]:
+        """Cookies of the request; a part that is no cookie is passed over."""
+        return read_cookies(self.headers.get("cookie", ""))
+
+
+def read_cookies(header: str) -> dict[str, str]:
+    """Return the cookies of a `Cookie` header, tolerating what is malformed."""
+    found: dict[str, str] = {}
+    for part in header.split(";"):
+        try:
+            jar = SimpleCookie(part.strip())
+        except CookieError:
+            continue
+        for name, morsel in jar.items():
+            found.setdefault(name, morsel.value)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The session id of a request and the rule that found it."""
+
+    id: str
+    source: str
+    name: str | None = None
+
+
+def identify(incoming: Incoming, settings: Settings, secret: bytes | None, own: str | None = None) -> Identity | None:
+    """Return the first match of the identity chain, None when no rule matches.
+
+    Args:
+        incoming: The request; its `body` and `path_params` as far as they are known.
+        settings: Names of headers, parameters, fields and cookies.
+        secret: Key for hashing cookie values; without it the cookie rules are passed over.
+        own: What the app's `session_id` callable returned for this request.
+    """
+    if own is not None:
+        return Identity(bounded(own), "callable")
+    return (
+        _named(settings.session_headers, incoming.headers, "header")
+        or _named(settings.session_query, incoming.path_params, "path")
+        or _named(settings.session_query, incoming.query, "query")
+        or _named(settings.session_fields, incoming.body if isinstance(incoming.body, Mapping) else {}, "body")
+        or _from_baggage(incoming.headers.get("baggage"))
+        or (_from_cookies(incoming, settings, secret) if secret else None)
+    )
+
+
+def as_id(value: Any) -> str | None:
+    """Return a value as a session id: texts and whole numbers count, blanks and anything else do not."""
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, (dict, list, tuple, set, bytes, float)):
+        return None
+    text = str(value).strip()
+    return text or None
+
+
+def bounded(text: str) -> str:
+    """Return an id with NUL and lone surrogates escaped, hashed and marked when over 512 characters."""
+    if "\0" in text or not text.isprintable():
+        text = text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
+    if len(text) <= MAX_ID:
+        return text
+    return "sha256-" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def keyed_hash(secret: bytes, text: str, size: int = 16) -> str:
+    """Return a keyed hash of a text in hex: equal texts of one store match, the text cannot be found from it."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=secret[:64], digest_size=size).hexdigest()
+
+
+def session_key(session_id: str) -> str:
+    """Return the form of a session id that can stand in a URL path."""
+    if _PLAIN_KEY.match(session_id):
+        return session_id
+    raw = session_id.encode("utf-8", "surrogatepass")
+    if len(raw) > 256:
+        raw = hashlib.sha256(raw).digest()
+    return "~" + base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def session_id_of_key(key: str) -> str | None:
+    """Return the session id of a key; None when it is no key or holds the hash of a long id."""
+    if not key.startswith("~"):
+        return key if _PLAIN_KEY.match(key) else None
+    text = key[1:]
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
+    except ValueError:
+        return None
+
+
+def _named(names: Iterable[str], values: Mapping[str, Any], source: str) -> Identity | None:
+    for name in names:
+        found = as_id(values.get(name.lower() if source == "header" else name))
+        if found is not None:
+            return Identity(bounded(found), source, name)
+    return None
+
+
+def _from_baggage(header: str | None) -> Identity | None:
+    """Read W3C baggage (https://www.w3.org/TR/baggage/), entry `session.id`."""
+    for entry in (header or "").split(","):
+        name, _, value = entry.partition(";")[0].partition("=")
+        if name.strip() == "session.id" and (found := as_id(unquote(value.strip()))):
+            return Identity(bounded(found), "baggage", "session.id")
+    return None
+
+
+def _from_cookies(incoming: Incoming, settings: Settings, secret: bytes) -> Identity | None:
+    for name, source in ((OWN_COOKIE, "own_cookie"), *((name, "cookie") for name in settings.session_cookies)):
+        value = incoming.cookies.get(name)
+        if value and _OPAQUE.match(value):
+            return Identity("cookie-" + keyed_hash(secret, f"{name}={value}"), source, name)
+    return None

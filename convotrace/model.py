@@ -1,0 +1,467 @@
+"""The records that rooms hand to each other: sessions, traces, spans, events, scores.
+
+Every record is frozen; times are integer nanoseconds since 1970 (UTC), money integer nano-dollars,
+and an unknown value is None, never 0. How they are stored or shown is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+Json = Any
+"""A JSON value: None, bool, int, float, str, or lists and string-keyed dicts of these."""
+
+SpanKind = Literal[
+    "generation", "retrieval", "tool", "agent", "chain", "embedding",
+    "reranker", "guardrail", "evaluator", "internal", "http",
+]  # fmt: skip
+SPAN_KINDS: tuple[str, ...] = (
+    "generation", "retrieval", "tool", "agent", "chain", "embedding",
+    "reranker", "guardrail", "evaluator", "internal", "http",
+)  # fmt: skip
+TURN_KINDS = frozenset({"generation", "agent", "tool", "retrieval"})
+"""Span kinds that make their trace a turn, whatever its text."""
+
+TraceStatus = Literal["ok", "error", "cancelled", "disconnected", "interrupted", "running"]
+SpanStatus = Literal["ok", "error", "cancelled", "running"]
+Outcome = Literal["open", "completed", "escalated", "abandoned", "failed"]
+OUTCOMES: tuple[str, ...] = ("open", "completed", "escalated", "abandoned", "failed")
+ScoreSource = Literal["end_user", "annotator", "evaluator", "code"]
+SCORE_SOURCES: tuple[str, ...] = ("end_user", "annotator", "evaluator", "code")
+ScoreType = Literal["numeric", "boolean", "categorical", "text"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def as_datetime(ns: int | None) -> datetime | None:
+    """Return nanoseconds since 1970 as an aware UTC datetime (microseconds, cut, not rounded)."""
+    return None if ns is None else _EPOCH + timedelta(microseconds=ns // 1000)
+
+
+def as_ms(ns: int | None) -> float | None:
+    """Return nanoseconds as milliseconds."""
+    return None if ns is None else ns / 1e6
+
+
+def as_usd(nano: int | None) -> float | None:
+    """Return nano-dollars as US dollars."""
+    return None if nano is None else nano / 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """One side of an exchange: what the person wrote or saw, and the body it travelled in."""
+
+    text: str | None = None
+    body: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Whole size in bytes of a body that was cut at the limit; None where nothing was cut."""
+
+    input: int | None = None
+    output: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What went wrong, in the words of the machine."""
+
+    type: str
+    message: str
+    stack: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one model call; input includes cached reads and writes, output includes reasoning."""
+
+    input: int | None = None
+    output: int | None = None
+    cached_read: int | None = None
+    cached_write: int | None = None
+    reasoning: int | None = None
+    audio: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One retrieved document."""
+
+    id: str | None = None
+    text: str | None = None
+    score: float | None = None
+    title: str | None = None
+    url: str | None = None
+    metadata: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolDefinition:
+    """A tool as it was offered to the model."""
+
+    name: str
+    description: str | None = None
+    schema: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a score judges: a session, one of its traces, or one span."""
+
+    session_id: str
+    trace_id: str | None = None
+    span_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A named moment on a session, trace or span."""
+
+    name: str
+    at_ns: int
+    level: str | None = None
+    attributes: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def at(self) -> datetime | None:
+        return as_datetime(self.at_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A judgement with its author; a newer one never overwrites an older one."""
+
+    id: str
+    name: str
+    type: str
+    value: float | bool | str
+    at_ns: int
+    target: Target
+    source: str = "code"
+    comment: str | None = None
+    author: str | None = None
+    evaluator: str | None = None
+    version: str | None = None
+    reason: str | None = None
+    passed: bool | None = None
+
+    @property
+    def at(self) -> datetime | None:
+        return as_datetime(self.at_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A unit of work in a trace."""
+
+    id: str
+    trace_id: str
+    name: str
+    kind: str = "internal"
+    parent_id: str | None = None
+    service: str | None = None
+    status: str = "ok"
+    error: Failure | None = None
+    started_ns: int = 0
+    duration_ns: int | None = None
+    model: str | None = None
+    provider: str | None = None
+    parameters: Mapping[str, Json] = field(default_factory=dict)
+    tools: tuple[ToolDefinition, ...] = ()
+    input: Json = None
+    output: Json = None
+    arguments: Json = None
+    result: Json = None
+    query: Json = None
+    documents: tuple[Document, ...] = ()
+    usage: Usage | None = None
+    call_id: str | None = None
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, Json] = field(default_factory=dict)
+    cost_nano: int | None = None
+    finish_reason: str | None = None
+    first_token_ns: int | None = None
+    attributes: Mapping[str, Json] = field(default_factory=dict)
+    events: tuple[Event, ...] = ()
+    scores: tuple[Score, ...] = ()
+    origin: str = "own"
+
+    @property
+    def started_at(self) -> datetime | None:
+        return as_datetime(self.started_ns)
+
+    @property
+    def duration_ms(self) -> float | None:
+        return as_ms(self.duration_ns)
+
+    @property
+    def first_token_ms(self) -> float | None:
+        return as_ms(self.first_token_ns)
+
+    @property
+    def cost(self) -> float | None:
+        return as_usd(self.cost_nano)
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A sign of friction, with its reason in words and the span it points at."""
+
+    name: str
+    why: str
+    span_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that belongs to a trace or session; its bytes live elsewhere."""
+
+    id: str
+    name: str
+    type: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """How the exchange reached the app, without cookies and secrets."""
+
+    method: str
+    path: str
+    query: Mapping[str, Json] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    client: str | None = None
+    """Keyed hash of the peer address and user agent: tells clients apart, names nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One request-response cycle; a turn when it carries a message or the work for one."""
+
+    id: str
+    session_id: str
+    name: str = ""
+    is_turn: bool = False
+    turn: int | None = None
+    """Number from 1, computed when reading; None when the trace is no turn."""
+    replaces: str | None = None
+    route: str | None = None
+    status: str = "ok"
+    status_code: int | None = None
+    started_ns: int = 0
+    duration_ns: int | None = None
+    first_byte_ns: int | None = None
+    input: Payload = Payload()
+    output: Payload = Payload()
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cost_nano: int | None = None
+    errors: int = 0
+    error: Failure | None = None
+    service: str | None = None
+    user_id: str | None = None
+    id_source: str = "none"
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, Json] = field(default_factory=dict)
+    protocol: str = "http"
+    close_code: int | None = None
+    request: Request | None = None
+    request_bytes: int | None = None
+    response_bytes: int | None = None
+    chunks: int | None = None
+    largest_gap_ns: int | None = None
+    retries: int | None = None
+    cut: Cut = Cut()
+    signals: tuple[Signal, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    spans: tuple[Span, ...] = ()
+    events: tuple[Event, ...] = ()
+    scores: tuple[Score, ...] = ()
+
+    @property
+    def started_at(self) -> datetime | None:
+        return as_datetime(self.started_ns)
+
+    @property
+    def duration_ms(self) -> float | None:
+        return as_ms(self.duration_ns)
+
+    @property
+    def first_byte_ms(self) -> float | None:
+        return as_ms(self.first_byte_ns)
+
+    @property
+    def largest_gap_ms(self) -> float | None:
+        return as_ms(self.largest_gap_ns)
+
+    @property
+    def cost(self) -> float | None:
+        return as_usd(self.cost_nano)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A relation of one session to another."""
+
+    session_id: str
+    relation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Warning:
+    """Something about a session that its reader should know, by code and in words."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnMark:
+    """One bar of the turn strip."""
+
+    duration_ns: int | None
+    errors: int
+    started_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One conversation of one user, with the totals of all its traces."""
+
+    id: str
+    key: str
+    id_source: str = "none"
+    id_name: str | None = None
+    """The header, parameter, field or cookie that held the id; None where no name applies."""
+    user_id: str | None = None
+    name: str | None = None
+    environment: str | None = None
+    release: str | None = None
+    service: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, Json] = field(default_factory=dict)
+    started_ns: int = 0
+    last_ns: int = 0
+    ended_ns: int | None = None
+    outcome: str = "open"
+    outcome_reason: str | None = None
+    resolved: bool | None = None
+    turns: int = 0
+    traces: int = 0
+    spans: int = 0
+    errors: int = 0
+    events: int = 0
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cost_nano: int | None = None
+    p50_ns: int | None = None
+    first_byte_ns: int | None = None
+    first_input: str | None = None
+    last_output: str | None = None
+    feedback: Mapping[str, int] = field(default_factory=lambda: {"up": 0, "down": 0})
+    scores: Mapping[str, float] = field(default_factory=dict)
+    links: tuple[Link, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    signals: tuple[Signal, ...] = ()
+    warnings: tuple[Warning, ...] = ()
+    strip: tuple[TurnMark, ...] = ()
+    """The last turns as bars, oldest first (at most 14); empty where only the row was read."""
+
+    @property
+    def started_at(self) -> datetime | None:
+        return as_datetime(self.started_ns)
+
+    @property
+    def last_at(self) -> datetime | None:
+        return as_datetime(self.last_ns)
+
+    @property
+    def ended_at(self) -> datetime | None:
+        return as_datetime(self.ended_ns)
+
+    @property
+    def duration_ms(self) -> float | None:
+        return as_ms(self.last_ns - self.started_ns)
+
+    @property
+    def p50_ms(self) -> float | None:
+        return as_ms(self.p50_ns)
+
+    @property
+    def first_byte_ms(self) -> float | None:
+        return as_ms(self.first_byte_ns)
+
+    @property
+    def cost(self) -> float | None:
+        return as_usd(self.cost_nano)
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A session with everything in it: traces in order (spans, events, scores inside), and its own events and scores."""
+
+    session: Session
+    traces: tuple[Trace, ...] = ()
+    events: tuple[Event, ...] = ()
+    scores: tuple[Score, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPage:
+    """One page of a list of sessions; `next` is the cursor of the following page, None at the end."""
+
+    sessions: tuple[Session, ...] = ()
+    next: str | None = None
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(self.sessions)
+
+    def __len__(self) -> int:
+        return len(self.sessions)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFacts:
+    """What one trace says about its session; None and empty say nothing and change nothing."""
+
+    id: str
+    id_source: str = "none"
+    id_name: str | None = None
+    user_id: str | None = None
+    name: str | None = None
+    environment: str | None = None
+    release: str | None = None
+    service: str | None = None
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, Json] = field(default_factory=dict)
+    outcome: str | None = None
+    outcome_reason: str | None = None
+    resolved: bool | None = None
+    ended_ns: int | None = None
+    events: tuple[Event, ...] = ()
+    scores: tuple[Score, ...] = ()
+    links: tuple[Link, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing to write: a trace as it stands now (it replaces what was written of it before) and its session's facts.
+
+    `trace` is None where only the session changes (a score or an event from outside a request).
+    `written_as` is the session id under which an earlier state of the trace was written, None on its first write.
+    """
+
+    session: SessionFacts
+    trace: Trace | None = None
+    written_as: str | None = None

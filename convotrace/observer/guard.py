@@ -1,0 +1,55 @@
+"""Calling functions of the app's owner: whatever they raise, the request goes on and the failure is counted."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+from convotrace.observer.tally import Tallies
+
+
+class Guard:
+    """Calls hooks, counts those that fail or take longer than allowed, and says so once a minute on stderr.
+
+    Args:
+        timeout: Seconds a hook may take before it is counted as slow.
+        speak: Takes one sentence for the log, at most once a minute for each hook.
+    """
+
+    def __init__(self, timeout: float, speak: Callable[[str], None]) -> None:
+        self.failures = Tallies()
+        self._timeout = timeout
+        self._speak = speak
+        self._spoken: dict[str, float] = {}
+
+    def call(self, name: str, hook: Callable[..., Any], *args: Any) -> Any:
+        """Return what a hook returns, None where it raises."""
+        started = monotonic()
+        try:
+            return hook(*args)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # also SystemExit and the like: a hook must not end the host's request
+            self.failed(name, error)
+            return None
+        finally:
+            if monotonic() - started > self._timeout:
+                self.failures.add(f"{name} (slow)")
+
+    def failed(self, where: str, error: BaseException) -> None:
+        """Count a failure and say it, at most once a minute for each place."""
+        self.failures.add(where)
+        now = monotonic()
+        if now - self._spoken.get(where, -60.0) >= 60.0:
+            self._spoken[where] = now
+            self._speak(f"convotrace: {where} failed with {type(error).__name__}; the request was not affected.")
+
+
+def to_stderr(sentence: str) -> None:
+    """Write one line to stderr, wherever that leads; never raises."""
+    try:
+        sys.stderr.write(sentence + "\n")
+    except Exception:  # stderr may be closed or missing
+        return

@@ -1,0 +1,44 @@
+"""What the page gets from the observer: records, health, and a way to write. The page's `Backend`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from convotrace.model import Change, Json
+from convotrace.settings import Settings
+
+if TYPE_CHECKING:
+    from convotrace.observer.core import ConvoTrace
+    from convotrace.store import Store
+
+DRAIN_SECONDS = 1.0
+"""A page waits so long for this process's own queue; what takes longer appears on the next read."""
+
+
+class House:
+    """The page's view of one ConvoTrace."""
+
+    def __init__(self, observer: ConvoTrace) -> None:
+        self._observer = observer
+
+    @property
+    def settings(self) -> Settings:
+        return self._observer.settings
+
+    def drain(self) -> None:
+        self._observer.flush(DRAIN_SECONDS)
+
+    def store(self) -> Store:
+        return self._observer.open_store()
+
+    def token(self) -> str | None:
+        return self.settings.token or self.store().token()
+
+    def health(self) -> dict[str, Json]:
+        return self._observer.health()
+
+    def put(self, change: Change) -> bool:
+        return self._observer.put(change)
+
+    def failed(self, where: str, error: BaseException) -> None:
+        self._observer.guard.failed(where, error)

@@ -1,0 +1,64 @@
+"""The page: PageRequest to PageResponse. Which server stands in front, and where records come from, is unknown here."""
+
+from __future__ import annotations
+
+from convotrace.errors import BadRequest, StoreError
+from convotrace.page.access import admit
+from convotrace.page.backend import Backend, Reader
+from convotrace.page.http import MAX_BODY, PageRequest, PageResponse, not_found, plain, wrong
+from convotrace.page.link import swap
+from convotrace.page.render import page as render
+from convotrace.page.routes import Handler, Route, find, is_page
+from convotrace.page.visit import Unknown, Visit
+
+__all__ = ["MAX_BODY", "Backend", "PageRequest", "PageResponse", "Reader", "answer"]
+
+
+def answer(request: PageRequest, backend: Backend) -> PageResponse:
+    """Return the answer to any request under the mount; it never raises.
+
+    Args:
+        request: What a door received.
+        backend: The house around the page.
+    """
+    found = find(request.path)
+    try:
+        response = _guarded(request, backend, found)
+    except Exception as error:
+        backend.failed("page", error)
+        response = wrong("This page failed; the app is not affected.", 500, found is not None and found[0].is_json)
+    if request.method == "HEAD":
+        return PageResponse(response.status, response.headers, b"")
+    return response
+
+
+def _guarded(request: PageRequest, backend: Backend, found: tuple[Route, dict[str, str]] | None) -> PageResponse:
+    admission = admit(request, backend, found is not None and found[0].is_html)
+    if admission is None or found is None:
+        return not_found()
+    route, parts = found
+    handler = route.handler(request.method)
+    if handler is None:
+        return plain("Method not allowed\n", 405, ("allow", route.allowed))
+    if route.right not in admission.rights:
+        return not_found()
+    if admission.by == "link" and request.path:
+        return swap(request, backend.token() or "", is_page)
+    return _handled(Visit(request, backend, admission, parts), handler, route.is_json)
+
+
+def _handled(visit: Visit, handler: Handler, is_json: bool) -> PageResponse:
+    try:
+        return handler(visit)
+    except Unknown:
+        return not_found()
+    except BadRequest as error:
+        return _sentence(visit, str(error), 400, is_json)
+    except StoreError as error:
+        return _sentence(visit, f"The store cannot be read: {error}", 503, is_json)
+
+
+def _sentence(visit: Visit, sentence: str, status: int, is_json: bool) -> PageResponse:
+    if is_json:
+        return wrong(sentence, status, True)
+    return render("error.html", {**visit.frame(""), "sentence": sentence}, status)

@@ -1,0 +1,49 @@
+"""What the page needs from the house around it: settings, records, health, and a way to write a score.
+
+The one implementation lives where rooms are wired together; tests bring their own.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from convotrace.model import Change, Conversation, Json, SessionPage
+from convotrace.settings import Settings
+
+
+class Reader(Protocol):
+    """The part of a store that pages read."""
+
+    def sessions(
+        self, q: str | None = None, order: str = "-last", limit: int = 50, after: str | None = None
+    ) -> SessionPage:
+        """Return one page of sessions; raise BadRequest for an order or cursor that cannot be used."""
+
+    def session_by_key(self, key: str) -> Conversation | None:
+        """Return a whole conversation by the key in its address."""
+
+
+class Backend(Protocol):
+    """Everything a page may ask for."""
+
+    @property
+    def settings(self) -> Settings:
+        """Return the options in force."""
+
+    def drain(self) -> None:
+        """Wait, for a bounded time, until what this process recorded is stored."""
+
+    def store(self) -> Reader:
+        """Return the open store; raise StoreError where it cannot be opened."""
+
+    def token(self) -> str | None:
+        """Return the token that opens the page, None where there is none."""
+
+    def health(self) -> dict[str, Json]:
+        """Return the state of queue, writer and store."""
+
+    def put(self, change: Change) -> bool:
+        """Queue a change; return False where it was dropped (and counted)."""
+
+    def failed(self, where: str, error: BaseException) -> None:
+        """Count a failure of our own."""

@@ -1,0 +1,133 @@
+"""What a door hands to the page and gets back, and the headers that every answer carries.
+
+No server, no framework: a door translates its own request into a PageRequest and a PageResponse into bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from urllib.parse import parse_qsl
+
+from convotrace.errors import BadRequest
+from convotrace.export import dump
+from convotrace.model import Json
+
+MAX_BODY = 64 * 1024
+"""Largest body the page accepts; a door need not read more than one byte beyond it."""
+_MAX_FIELDS = 60
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+SHIELD = (
+    ("content-security-policy", POLICY),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+)
+NO_STORE = ("cache-control", "no-store")
+
+
+@dataclass(frozen=True)
+class PageRequest:
+    """One request under the mount, as any door sees it.
+
+    Args:
+        method: In upper case.
+        path: What follows the mount, percent-decoded: "" or "/…".
+        query: The raw query string.
+        headers: Lower-case name to value; repeated ones joined by ", ", cookies by "; ".
+        body: The whole body, or its first MAX_BODY + 1 bytes.
+        peer: IP address at the other end of the socket, None where there is none.
+        scheme: "http" or "https", as the server says.
+        dev: Whether development was declared.
+    """
+
+    method: str = "GET"
+    path: str = "/"
+    query: str = ""
+    headers: Mapping[str, str] | None = None
+    body: bytes = b""
+    peer: str | None = None
+    scheme: str = "http"
+    dev: bool = False
+
+    def header(self, name: str) -> str | None:
+        """Return a header by its lower-case name."""
+        return (self.headers or {}).get(name)
+
+    def fields(self) -> dict[str, str]:
+        """Return the query's fields, the first of each name.
+
+        Raises:
+            BadRequest: There are absurdly many.
+        """
+        return first_of_each(self.query)
+
+
+@dataclass(frozen=True)
+class PageResponse:
+    """A finished answer. `content-length` is set; the body of an answer to HEAD is empty."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes = b""
+
+
+def first_of_each(encoded: str) -> dict[str, str]:
+    """Return the first value of each field of a form-encoded text."""
+    try:
+        pairs = parse_qsl(encoded, keep_blank_values=True, max_num_fields=_MAX_FIELDS)
+    except ValueError:
+        raise BadRequest(f"More than {_MAX_FIELDS} fields came; send fewer.") from None
+    return dict(reversed(pairs))
+
+
+def respond(status: int, kind: str, body: bytes, *extra: tuple[str, str]) -> PageResponse:
+    """Return an answer that nobody caches, with every protecting header."""
+    headers = [("content-type", kind), ("content-length", str(len(body))), NO_STORE, *SHIELD, *extra]
+    return PageResponse(status, headers, body)
+
+
+def html(text: str, status: int = 200) -> PageResponse:
+    """Return a page. Lone surrogates, which UTF-8 cannot carry, are shown as escapes."""
+    return respond(status, "text/html; charset=utf-8", text.encode("utf-8", "backslashreplace"))
+
+
+def as_data(value: Json, status: int = 200) -> PageResponse:
+    """Return JSON."""
+    return respond(status, "application/json", dump(value))
+
+
+def plain(text: str, status: int = 200, *extra: tuple[str, str]) -> PageResponse:
+    """Return plain text."""
+    return respond(status, "text/plain; charset=utf-8", text.encode(), *extra)
+
+
+def redirect(location: str, status: int, *extra: tuple[str, str]) -> PageResponse:
+    """Return a redirect to a relative address."""
+    return respond(status, "text/plain; charset=utf-8", b"", ("location", location), *extra)
+
+
+def not_found() -> PageResponse:
+    """Return the one answer to everything unknown and everything forbidden."""
+    return plain("Not found\n", 404)
+
+
+def wrong(sentence: str, status: int, as_json: bool) -> PageResponse:
+    """Return an error in one sentence: JSON for programs, a bare page for people."""
+    if as_json:
+        return as_data({"error": sentence}, status)
+    return html(_BARE.format(sentence=escape(sentence)), status)
+
+
+_BARE = (
+    '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+    '<meta name="viewport" content="width=device-width, initial-scale=1"><title>convotrace</title></head>'
+    "<body><main><p>{sentence}</p></main></body></html>\n"
+)

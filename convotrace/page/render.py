@@ -1,0 +1,60 @@
+"""Templates to HTML: one Jinja environment that escapes everything, with the page's ways to write numbers and times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup, escape
+
+from convotrace.export.records import iso
+from convotrace.identity import session_key
+from convotrace.page import format, steps, transcript, values
+from convotrace.page import score_words as scores
+from convotrace.page.http import PageResponse, html
+from convotrace.page.visible import carriable, visible
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+def page(template: str, view: Mapping[str, object], status: int = 200) -> PageResponse:
+    """Return a finished page.
+
+    Args:
+        template: File name in the templates folder.
+        view: What the template shows.
+        status: HTTP status.
+    """
+    return html(carriable(_environment().get_template(template).render(view)), status)
+
+
+def unit(text: str) -> Markup:
+    """Return a number with its unit small: for "3.98 s" and "214 MB"."""
+    number, space, name = text.rpartition(" ")
+    if not space or not name.isalpha() or " " in number:
+        return escape(text)
+    return Markup('{} <span class="u">{}</span>').format(number, name)
+
+
+@cache
+def _environment() -> Environment:
+    # Imported here: most processes that carry the middleware never show a page.
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("convotrace.page"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, auto_reload=False,
+    )  # fmt: skip
+    environment.filters |= {
+        "duration": format.duration, "seconds": format.seconds, "tokens": format.tokens, "cost": format.cost,
+        "cost_column": format.cost_column, "count": format.count, "dot": format.count_or_dot, "share": format.share,
+        "plural": format.plural, "moment": format.moment, "day_and_clock": format.day_and_clock, "clock": format.clock,
+        "log_clock": format.log_clock, "gap": format.gap, "size": format.size, "ends": format.both_ends,
+        "cut": format.cut_end, "scored": format.score, "visible": visible, "iso": iso, "unit": unit,
+        "whose": scores.whose, "in_words": scores.words, "thumbs": scores.thumbs, "tone": scores.tone, "log_tone": scores.log_tone,
+        "facts": steps.facts, "calls_line": transcript.calls_line, "handed_off": transcript.is_handed_off,
+        "pretty": values.pretty, "one_line": values.result_line, "key": session_key,
+    }  # fmt: skip
+    return environment

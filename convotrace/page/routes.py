@@ -1,0 +1,94 @@
+"""Every address under the mount, what it accepts, which right it needs: one table. Handlers live in their own files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from convotrace.page import assets, health, link, scores, session, turn
+from convotrace.page import list as sessions
+from convotrace.page.http import PageResponse, plain
+from convotrace.page.visit import Visit
+
+Handler = Callable[[Visit], PageResponse]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One shape of path."""
+
+    pattern: re.Pattern[str]
+    handlers: Mapping[str, Handler]
+    right: str = "read"
+    is_html: bool = False
+    is_json: bool = False
+
+    def handler(self, method: str) -> Handler | None:
+        """Return what answers a method; HEAD is answered like GET."""
+        return self.handlers.get("GET" if method == "HEAD" else method)
+
+    @property
+    def allowed(self) -> str:
+        """Return the methods for an Allow header."""
+        names = [*self.handlers, *(["HEAD"] if "GET" in self.handlers else [])]
+        return ", ".join(sorted(names))
+
+
+def _pattern(shape: str) -> re.Pattern[str]:
+    parts = {"{key}": r"(?P<key>[A-Za-z0-9_~-]{1,400})", "{trace}": r"(?P<trace>[0-9a-f]{32})"}
+    parts |= {"{hash}": r"(?P<hash>[0-9a-f]{16})", "{name}": r"(?P<name>[a-z0-9.-]{1,40})"}
+    text = re.escape(shape).replace(r"\{", "{").replace(r"\}", "}")
+    for name, pattern in parts.items():
+        text = text.replace(name, pattern)
+    return re.compile(text)
+
+
+def _page(shape: str, handler: Handler) -> Route:
+    return Route(_pattern(shape), {"GET": handler}, is_html=True)
+
+
+def _data(shape: str, handler: Handler) -> Route:
+    return Route(_pattern(shape), {"GET": handler}, is_json=True)
+
+
+def _file(visit: Visit) -> PageResponse:
+    return assets.serve(visit.request, visit.parts["hash"], visit.parts["name"])
+
+
+def _folder(visit: Visit) -> PageResponse:
+    return link.to_folder(visit.request, visit.backend.settings.mount)
+
+
+def _alive(visit: Visit) -> PageResponse:
+    return plain("ok\n")
+
+
+ROUTES: tuple[Route, ...] = (
+    _page("", _folder),
+    _page("/", sessions.page),
+    _data("/sessions.json", sessions.data),
+    _page("/s/{key}", session.page),
+    _data("/s/{key}.json", session.data),
+    _page("/s/{key}/t/{trace}", turn.page),
+    Route(_pattern("/s/{key}/scores"), {"POST": scores.add}, right="annotate", is_json=True),
+    _page("/health", health.page),
+    _data("/health.json", health.data),
+    Route(_pattern("/healthz"), {"GET": _alive}),
+    Route(_pattern("/static/{hash}/{name}"), {"GET": _file}),
+)
+
+
+def find(path: str) -> tuple[Route, dict[str, str]] | None:
+    """Return the route of a path and the named parts of it."""
+    for route in ROUTES:
+        match = route.pattern.fullmatch(path)
+        if match:
+            return route, match.groupdict()
+    return None
+
+
+def is_page(path: str) -> bool:
+    """Tell whether a path is a page for people."""
+    found = find(path)
+    return found is not None and found[0].is_html

@@ -1,0 +1,55 @@
+// What a page does beyond being read: local times, keys, theme, copying, the rail that follows.
+import { copy } from "./copy.js";
+import { copyLink, listen, nextError } from "./keys.js";
+import { remember } from "./store.js";
+import { localTimes } from "./time.js";
+
+function toggleTheme() {
+  const root = document.documentElement;
+  const system = matchMedia("(prefers-color-scheme: dark)").matches;
+  const dark = root.classList.contains("dark") || (system && !root.classList.contains("light"));
+  root.classList.remove("dark", "light");
+  root.classList.add(dark ? "light" : "dark");
+  remember("theme", dark ? "light" : "dark");
+}
+
+const CLICKS = {
+  theme: toggleTheme,
+  help: () => document.getElementById("help").showModal(),
+  "next-error": nextError,
+  "copy-link": (button) => copyLink(button.closest(".turn")),
+  copy: (button) => copy(button.dataset.text, "Copied"),
+  score: (link) => {
+    document.getElementById("add").open = true;
+    document.getElementById("on").value = link.dataset.trace;
+    document.getElementById("score-name").focus();
+  },
+};
+
+document.addEventListener("click", (event) => {
+  const target = event.target.closest("[data-act]");
+  const act = target && CLICKS[target.dataset.act];
+  if (!act) return;
+  event.preventDefault();
+  act(target);
+});
+
+function followRail() {
+  const cards = new Map([...document.querySelectorAll(".card")].map((card) => [card.hash.slice(1), card]));
+  if (!cards.size) return;
+  const mark = (id) => {
+    for (const [other, card] of cards) card.toggleAttribute("aria-current", other === id);
+    cards.get(id)?.setAttribute("aria-current", "true");
+  };
+  const seen = new Set();
+  const watch = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) isIntersecting ? seen.add(target.id) : seen.delete(target.id);
+    const last = [...cards.keys()].findLast((id) => seen.has(id));
+    if (last) mark(last);
+  }, { rootMargin: "-56px 0px -80% 0px" });
+  for (const turn of document.querySelectorAll(".turn")) watch.observe(turn);
+}
+
+localTimes(document);
+listen();
+followRail();

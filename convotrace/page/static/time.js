@@ -1,0 +1,32 @@
+// Times in the zone of whoever reads: the server writes UTC, the full time stays in the title.
+const two = (number) => String(number).padStart(2, "0");
+const DAY = 86400000;
+const WAYS = {
+  clock: (at) => `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`,
+  log: (at) => `${two(at.getMinutes())}:${two(at.getSeconds())}.${String(at.getMilliseconds()).padStart(3, "0")}`,
+  full: (at) => `${at.getDate()} ${month(at)} ${at.getFullYear()}, ${WAYS.clock(at)}`,
+  list: (at) => inList(at, new Date()),
+};
+
+function month(at) {
+  return at.toLocaleDateString("en", { month: "short" });
+}
+
+function inList(at, now) {
+  const midnight = (day) => new Date(day.getFullYear(), day.getMonth(), day.getDate());
+  const days = Math.round((midnight(now) - midnight(at)) / DAY);
+  const clock = `${two(at.getHours())}:${two(at.getMinutes())}`;
+  if (days === 0) return clock;
+  if (days > 0 && days < 7) return `${at.toLocaleDateString("en", { weekday: "short" })} ${clock}`;
+  const day = `${at.getDate()} ${month(at)}`;
+  return at.getFullYear() === now.getFullYear() ? day : `${day} ${at.getFullYear()}`;
+}
+
+export function localTimes(root) {
+  for (const element of root.querySelectorAll("time[data-as]")) {
+    const at = new Date(element.dateTime);
+    if (!Number.isNaN(at.getTime())) element.textContent = WAYS[element.dataset.as](at);
+  }
+  const zone = root.querySelector("[data-zone]");
+  if (zone) zone.textContent = Intl.DateTimeFormat().resolvedOptions().timeZone || "your zone";
+}

@@ -1,0 +1,254 @@
+"""A conversation as it is read: turns with both texts and what happened between them, idle gaps, other requests.
+
+Pure: records go in, a view for the template comes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from markupsafe import Markup
+
+from convotrace.model import Conversation, Event, Score, Trace
+from convotrace.page.format import plural
+from convotrace.page.markdown import rendered
+from convotrace.page.steps import HAND_OFFS, Block, Moment, blocks, moment
+from convotrace.page.strip import IDLE_NS
+
+WINDOW = 200
+_LONG_LINES = 24
+_LINE_LENGTH = 95
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One turn, ready to be shown."""
+
+    trace: Trace
+    number: int
+    blocks: list[Block]
+    after: list[Block]
+    answer: Markup | None
+    notice: str | None
+    user_words: str | None
+    agent_words: str | None
+    state: tuple[str, str] | None
+    log: tuple[Event, ...]
+    scores: tuple[Score, ...]
+    replaced_by: int | None = None
+    type: str = "turn"
+
+    @property
+    def is_long(self) -> bool:
+        """Tell whether the answer is longer than a screen."""
+        return lines(self.trace.output.text or "") > _LONG_LINES
+
+    @property
+    def hidden_lines(self) -> int:
+        """Return how many lines are folded away where the answer is long."""
+        return max(1, lines(self.trace.output.text or "") - _LONG_LINES)
+
+    @property
+    def log_errors(self) -> int:
+        """Return how many of its log lines are errors."""
+        return sum(1 for line in self.log if (line.level or "").lower() in ("error", "critical", "exception"))
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Time in which nothing happened."""
+
+    ns: int
+    type: str = "gap"
+
+
+@dataclass(frozen=True)
+class Others:
+    """Requests of the session that are no turns."""
+
+    traces: list[Trace] = field(default_factory=list)
+    type: str = "others"
+
+
+@dataclass(frozen=True)
+class Loose:
+    """Events of the session before its first turn."""
+
+    moments: list[Moment]
+    type: str = "loose"
+
+
+Item = Turn | Gap | Others | Loose
+
+
+@dataclass(frozen=True)
+class Feed:
+    """A window of the conversation: what is in it and what is before and after."""
+
+    items: list[Item]
+    first: int
+    last: int
+    total: int
+
+    @property
+    def turns(self) -> list[Turn]:
+        """Return the turns alone."""
+        return [item for item in self.items if isinstance(item, Turn)]
+
+
+def turns_of(conversation: Conversation) -> list[Trace]:
+    """Return the traces that are turns."""
+    return [trace for trace in conversation.traces if trace.turn is not None]
+
+
+def feed(conversation: Conversation, start: int = 1) -> Feed:
+    """Return the conversation from a turn on, at most WINDOW turns.
+
+    Args:
+        conversation: The session with all its traces in order.
+        start: Number of the first turn wanted.
+    """
+    numbered = turns_of(conversation)
+    start = min(max(1, start), max(1, len(numbered)))
+    shown = {trace.id for trace in numbered[start - 1 : start - 1 + WINDOW]}
+    items = list(_items(conversation, shown, is_start=start == 1))
+    return Feed(items, start, start + len(shown) - 1, len(numbered))
+
+
+def _items(conversation: Conversation, shown: set[str], is_start: bool) -> Iterator[Item]:
+    replaced = {trace.replaces: trace.turn for trace in conversation.traces if trace.replaces and trace.turn}
+    events = _by_turn(conversation)
+    if is_start and events.get(None):
+        yield Loose([moment(event) for event in events[None] if not event.level])
+    before: Trace | None = None
+    others = Others()
+    for trace in conversation.traces:
+        if trace.turn is None:
+            others.traces.append(trace)
+            continue
+        if trace.id in shown:
+            yield from _between(others, before, trace)
+            yield turn(trace, events.get(trace.id, ()), replaced.get(trace.id), conversation.scores)
+        before, others = trace, Others()
+    if others.traces and (before is None or before.id in shown):
+        yield others
+
+
+def _between(others: Others, before: Trace | None, trace: Trace) -> Iterator[Item]:
+    if others.traces:
+        yield others
+    if before is not None:
+        idle = trace.started_ns - before.started_ns - (before.duration_ns or 0)
+        if idle > IDLE_NS:
+            yield Gap(idle)
+
+
+def _by_turn(conversation: Conversation) -> dict[str | None, list[Event]]:
+    """Return the session's own events by the turn they fall into; None holds those before the first."""
+    out: dict[str | None, list[Event]] = {}
+    turns = turns_of(conversation)
+    for event in sorted(conversation.events, key=lambda event: event.at_ns):
+        home = next((trace.id for trace in reversed(turns) if trace.started_ns <= event.at_ns), None)
+        out.setdefault(home, []).append(event)
+    return out
+
+
+def turn(trace: Trace, events: Sequence[Event], replaced_by: int | None, scores: Sequence[Score] = ()) -> Turn:
+    """Return one turn.
+
+    Args:
+        trace: The turn's trace, with its number.
+        events: The session's events that fall into it.
+        replaced_by: Number of the turn that was made instead of it.
+        scores: The session's scores, among which some may be of this turn.
+    """
+    text = trace.output.text
+    answer, notice = rendered(text) if text else (None, None)
+    inside, after = _parted(trace, events)
+    return Turn(
+        trace, trace.turn or 0, inside, after, answer, notice, _user_words(trace), _agent_words(trace), _state(trace),
+        log_lines(trace, events), _scores(trace, scores), replaced_by,
+    )  # fmt: skip
+
+
+def log_lines(trace: Trace, extra: Sequence[Event] = ()) -> tuple[Event, ...]:
+    """Return the log lines of a turn in the order of time."""
+    inner = (event for span in trace.spans for event in span.events)
+    lines = (event for event in (*trace.events, *inner, *extra) if event.level)
+    return tuple(sorted(lines, key=lambda event: event.at_ns))
+
+
+def is_handed_off(turn: Turn) -> bool:
+    """Tell whether the turn went on to a human."""
+    found = (block for block in (*turn.blocks, *turn.after) if isinstance(block, Moment))
+    return any(block.event.name.lower().rpartition(".")[2] in HAND_OFFS for block in found)
+
+
+def lines(text: str) -> int:
+    """Return about how many lines a text takes on the page."""
+    return sum(1 + len(line) // _LINE_LENGTH for line in text.split("\n"))
+
+
+def _parted(trace: Trace, events: Sequence[Event]) -> tuple[list[Block], list[Block]]:
+    """Return what stands before the answer and what came after it."""
+    end = trace.started_ns + (trace.duration_ns or 0)
+    late = [event for event in events if event.at_ns > end and not event.level]
+    soon = [event for event in events if event.at_ns <= end]
+    return blocks(trace, soon), [moment(event) for event in late]
+
+
+def _scores(trace: Trace, scores: Sequence[Score]) -> tuple[Score, ...]:
+    inner = (score for span in trace.spans for score in span.scores)
+    known = {score.id: score for score in (*trace.scores, *inner)}
+    known |= {score.id: score for score in scores if score.target.trace_id == trace.id}
+    return tuple(sorted(known.values(), key=lambda score: score.at_ns))
+
+
+def _user_words(trace: Trace) -> str | None:
+    if trace.input.text is None:
+        return "The agent spoke first." if trace.output.text is not None else "No message text in this turn."
+    return None if trace.input.text else "The message was empty."
+
+
+def _agent_words(trace: Trace) -> str | None:
+    if trace.output.text:
+        return None
+    if trace.output.text == "":
+        return "The answer was empty."
+    return f"No answer text in this turn: {_why_silent(trace)}"
+
+
+def _why_silent(trace: Trace) -> str:
+    if trace.status == "running":
+        return "it is still running."
+    if trace.status == "error":
+        return "it failed."
+    if trace.status in ("cancelled", "disconnected"):
+        return "the user left."
+    if trace.status == "interrupted":
+        return "the process ended."
+    last = max(trace.spans, key=lambda span: span.started_ns, default=None)
+    return {"tool": "it ended with a tool call.", "retrieval": "it ended with a retrieval."}.get(
+        last.kind if last else "", "none was captured."
+    )
+
+
+def _state(trace: Trace) -> tuple[str, str] | None:
+    """Return tone and words of a turn that did not simply end."""
+    return {
+        "running": ("ok", "still running"),
+        "cancelled": ("warn", "cancelled"),
+        "disconnected": ("warn", "user left while it was answered"),
+        "interrupted": ("warn", "the process ended before the turn did"),
+        "error": ("err", f"HTTP {trace.status_code}" if trace.status_code else "failed"),
+    }.get(trace.status)
+
+
+def calls_line(trace: Trace) -> str:
+    """Return what a turn did, in two words: 5 calls, 1 retrieval, answer only."""
+    tools = sum(1 for span in trace.spans if span.kind == "tool")
+    found = sum(1 for span in trace.spans if span.kind == "retrieval")
+    parts = [plural(tools, "call")] if tools else []
+    parts += [plural(found, "retrieval")] if found else []
+    return ", ".join(parts) or ("answer only" if trace.output.text else "no answer")

@@ -1,0 +1,11 @@
+"""The state machine of a trace, without I/O: what is open while a request runs, and what it becomes when written.
+
+`open.py` holds the open records, `values.py` takes copies of user values, `assemble.py` makes the finished record.
+Time is always an argument, in nanoseconds since 1970.
+"""
+
+from convotrace.recorder.assemble import Assembler, Verdict
+from convotrace.recorder.open import OpenSpan, OpenTrace, failure_of
+from convotrace.recorder.values import plain
+
+__all__ = ["Assembler", "OpenSpan", "OpenTrace", "Verdict", "failure_of", "plain"]

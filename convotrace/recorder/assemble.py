@@ -1,0 +1,328 @@
+"""An open trace → the records to be written, or the reason why it is none.
+
+Called by the writer, never inside a request; the same trace may be assembled many times while it grows.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from convotrace import model
+from convotrace.exchange import Exchange, media_type, read_exchange
+from convotrace.identity import Identity, Incoming, identify, keyed_hash
+from convotrace.model import Change, Event, Failure, Json, Payload, Score, SessionFacts, Span, Target, Trace
+from convotrace.recorder.messages import (
+    as_documents,
+    as_messages,
+    as_nano,
+    as_tools,
+    as_usage,
+    score_type,
+)
+from convotrace.recorder.open import UNSET, OpenEvent, OpenScore, OpenSpan, OpenTrace
+from convotrace.redaction import Redactor
+from convotrace.settings import Settings
+
+TextHook = Callable[[Incoming, Exchange], str | None]
+_CONTENT_FIELDS = ("input", "output", "arguments", "result", "query", "documents", "tools")
+# A login cookie rides on every request of a site: it names the session of a turn, but makes none by itself.
+_AMBIENT = frozenset({"cookie", "own_cookie"})
+
+
+class Verdict(enum.Enum):
+    """What became of a request; `health` counts them under these names."""
+
+    TURN = "turns"
+    FOLDED = "folded"
+    NO_SESSION = "no_session"
+    EXCLUDED = "excluded"
+
+
+class Assembler:
+    """Makes records of open traces for one store.
+
+    Args:
+        settings: The options in force.
+        secret: The store's key for hashing cookies and clients.
+        input_text: The app's own reader of the message, already guarded; None for the common names.
+        output_text: The same for the reply.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        secret: bytes,
+        input_text: TextHook | None = None,
+        output_text: TextHook | None = None,
+    ) -> None:
+        self.redactor = Redactor()
+        self._settings = settings
+        self._secret = secret
+        self._input_text = input_text
+        self._output_text = output_text
+
+    def assemble(self, trace: OpenTrace) -> tuple[Verdict, Change | None]:
+        """Return what became of a trace and, where it is to be stored, the change to write."""
+        if trace.skipped:
+            return Verdict.EXCLUDED, None
+        exchange = self._exchange(trace)
+        identity = self._identity(trace, exchange)
+        message, reply = self._texts(trace, exchange)
+        is_turn = _is_turn(trace, exchange, message, reply, identity is not None)
+        if not is_turn and (identity is None or identity.source in _AMBIENT):
+            return Verdict.NO_SESSION, None
+        who = identity or Identity(_hex(trace.id, 32), "none")
+        record = self._trace(trace, exchange, who, is_turn, message, reply)
+        change = Change(self._session(trace, who), record, trace.written_as)
+        return (Verdict.TURN if is_turn else Verdict.FOLDED), change
+
+    def _exchange(self, trace: OpenTrace) -> Exchange:
+        incoming = trace.incoming
+        if incoming is None:
+            return Exchange()
+        asked, answered = b"".join(trace.request_chunks), b"".join(trace.response_chunks)
+        keep = trace.bodies and bool(media_type(trace.response_type)[0])
+        return read_exchange(
+            incoming.method,
+            incoming.query,
+            asked or None,
+            incoming.headers.get("content-type", ""),
+            answered if keep and answered else None,
+            trace.response_type,
+            succeeded=(trace.status_code or 200) < 400,
+        )
+
+    def _identity(self, trace: OpenTrace, exchange: Exchange) -> Identity | None:
+        if trace.found is not None or trace.incoming is None:
+            return trace.found
+        trace.incoming.body = exchange.request_body
+        return identify(trace.incoming, self._settings, self._secret)
+
+    def _texts(self, trace: OpenTrace, exchange: Exchange) -> tuple[str | None, str | None]:
+        message, reply = exchange.message.text, exchange.reply.text
+        if trace.incoming is not None and self._input_text is not None:
+            message = self._input_text(trace.incoming, exchange) or message
+        if trace.incoming is not None and self._output_text is not None:
+            reply = self._output_text(trace.incoming, exchange) or reply
+        return (
+            message if trace.input_text is UNSET else trace.input_text,
+            reply if trace.output_text is UNSET else trace.output_text,
+        )
+
+    def _session(self, trace: OpenTrace, who: Identity) -> SessionFacts:
+        notes, settings = trace.session, self._settings
+        return SessionFacts(
+            id=who.id,
+            id_source=who.source,
+            id_name=who.name,
+            user_id=trace.user_id,
+            name=notes.name,
+            environment=settings.effective_environment,
+            release=settings.release,
+            service=settings.service,
+            tags=tuple(notes.tags),
+            metadata=self.redactor.clean(dict(notes.metadata)),
+            outcome=notes.outcome,
+            resolved=notes.resolved,
+            ended_ns=notes.ended,
+            events=self._events(notes.events),
+            scores=_scores(notes.scores, Target(who.id)),
+        )
+
+    def _trace(
+        self, trace: OpenTrace, exchange: Exchange, who: Identity, is_turn: bool, message: str | None, reply: str | None
+    ) -> Trace:
+        trace_id = _hex(trace.id, 32)
+        content = trace.content and self._settings.content
+        spans = tuple(self._span(span, trace_id, who.id, content) for span in list(trace.spans))
+        failure = _failure(trace)
+        request = self._request(trace)
+        return Trace(
+            id=trace_id,
+            session_id=who.id,
+            name=trace.name or _name(trace),
+            is_turn=is_turn,
+            route=trace.route,
+            status=_status(trace),
+            status_code=trace.status_code,
+            started_ns=trace.started,
+            duration_ns=_duration(trace),
+            first_byte_ns=None if trace.first_byte is None else trace.first_byte - trace.started,
+            input=self._payload(content, message, exchange.request_body),
+            output=self._payload(content, reply, exchange.response_body),
+            error=failure,
+            errors=sum(span.status == "error" for span in spans) or int(failure is not None),
+            service=self._settings.service,
+            user_id=trace.user_id,
+            id_source=who.source,
+            tags=tuple(trace.tags),
+            metadata=self.redactor.clean(_metadata(trace)),
+            protocol=trace.protocol,
+            request=request,
+            request_bytes=trace.request_bytes if trace.incoming else None,
+            response_bytes=trace.response_bytes if trace.incoming else None,
+            chunks=trace.chunks if trace.incoming else None,
+            largest_gap_ns=trace.largest_gap,
+            cut=model.Cut(
+                trace.request_bytes if trace.cut_input else None, trace.response_bytes if trace.cut_output else None
+            ),
+            spans=spans,
+            events=self._events(trace.events),
+            scores=_scores(trace.scores, Target(who.id, trace_id)),
+            **_totals(spans),
+        )
+
+    def _payload(self, content: bool, text: str | None, body: Json) -> Payload:
+        if not content:
+            return Payload()
+        return Payload(text, self.redactor.clean(body) if self._settings.capture_bodies else None)
+
+    def _request(self, trace: OpenTrace) -> model.Request | None:
+        incoming = trace.incoming
+        if incoming is None:
+            return None
+        client = f"{incoming.peer}|{incoming.headers.get('user-agent', '')}"
+        return model.Request(
+            method=incoming.method,
+            path=incoming.path,
+            query=self.redactor.clean(dict(incoming.query)),
+            headers=self.redactor.headers(incoming.headers),
+            client=keyed_hash(self._secret, client, 8),
+        )
+
+    def _span(self, span: OpenSpan, trace_id: str, session_id: str, content: bool) -> Span:
+        fields = dict(span.fields)
+        if not content:
+            fields = {name: value for name, value in fields.items() if name not in _CONTENT_FIELDS}
+        span_id = _hex(span.id, 16)
+        is_model = span.kind == "generation"
+        clean = self.redactor.clean
+        return Span(
+            id=span_id,
+            trace_id=trace_id,
+            name=span.name,
+            kind=span.kind,
+            parent_id=None if span.parent is None else _hex(span.parent.id, 16),
+            service=self._settings.service,
+            status=span.status,
+            error=span.failure,
+            started_ns=span.started,
+            duration_ns=None if span.ended is None else max(0, span.ended - span.started),
+            model=fields.get("model"),
+            provider=fields.get("provider"),
+            parameters=clean(fields.get("parameters") or {}),
+            tools=as_tools(fields.get("tools")),
+            input=clean(as_messages(fields.get("input"), "user") if is_model else fields.get("input")),
+            output=clean(as_messages(fields.get("output"), "assistant") if is_model else fields.get("output")),
+            arguments=clean(fields.get("arguments")),
+            result=clean(fields.get("result")),
+            query=clean(fields.get("query")),
+            documents=as_documents(clean(fields.get("documents"))),
+            usage=as_usage(fields.get("usage")),
+            call_id=fields.get("call_id"),
+            tags=tuple(fields.get("tags") or ()),
+            metadata=clean(fields.get("metadata") or {}),
+            cost_nano=as_nano(fields.get("cost")),
+            finish_reason=fields.get("finish_reason"),
+            first_token_ns=fields.get("first_token_ns"),
+            attributes=clean(fields.get("attributes") or {}),
+            events=self._events(span.events or ()),
+            scores=_scores(span.scores or (), Target(session_id, trace_id, span_id)),
+            origin=span.origin,
+        )
+
+    def _events(self, events: Iterable[OpenEvent]) -> tuple[Event, ...]:
+        return tuple(Event(e.name, e.at, e.level, self.redactor.clean(dict(e.attributes))) for e in list(events))
+
+
+def _is_turn(trace: OpenTrace, exchange: Exchange, message: str | None, reply: str | None, has_id: bool) -> bool:
+    """Decide whether a trace is a turn: by verbs, by its work, by its reply, else by its message with evidence."""
+    if trace.input_text is not UNSET or trace.output_text is not UNSET:
+        return True
+    if any(span.kind in model.TURN_KINDS for span in trace.spans):
+        return True
+    if reply is not None:
+        return True
+    if message is None:
+        return False
+    by_hook = message is not exchange.message.text
+    return by_hook or exchange.message.sure or exchange.reply.recognised or has_id
+
+
+def _scores(scores: Iterable[OpenScore], target: Target) -> tuple[Score, ...]:
+    return tuple(
+        Score(_hex(s.id, 32), s.name, score_type(s.value), s.value, s.at, target, **s.fields) for s in list(scores)
+    )
+
+
+def _totals(spans: tuple[Span, ...]) -> dict[str, Any]:
+    """Return token and cost totals, each model call counted once: a parent may repeat its children's tokens."""
+    counted = _leaves([span for span in spans if span.usage is not None or span.cost_nano is not None], spans)
+    if not counted:
+        return {}
+    usage = [span.usage for span in counted if span.usage is not None]
+    return {
+        "input_tokens": _sum(u.input for u in usage),
+        "output_tokens": _sum(u.output for u in usage),
+        "cached_tokens": _sum(u.cached_read for u in usage),
+        "cache_write_tokens": _sum(u.cached_write for u in usage),
+        "reasoning_tokens": _sum(u.reasoning for u in usage),
+        "cost_nano": _sum(span.cost_nano for span in counted),
+    }
+
+
+def _leaves(paid: list[Span], spans: tuple[Span, ...]) -> list[Span]:
+    parents = {span.id: span.parent_id for span in spans}
+    above: set[str] = set()
+    for span in paid:
+        parent = span.parent_id
+        while parent is not None and parent not in above:
+            above.add(parent)
+            parent = parents.get(parent)
+    return [span for span in paid if span.id not in above]
+
+
+def _sum(values: Iterable[int | None]) -> int | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def _failure(trace: OpenTrace) -> Failure | None:
+    if trace.failure is not None:
+        return trace.failure
+    if _status(trace) != "error":
+        return None
+    if trace.logged is not None:
+        return trace.logged
+    return Failure(f"HTTP {trace.status_code}", f"HTTP {trace.status_code}")
+
+
+def _status(trace: OpenTrace) -> str:
+    if trace.status != "running" or trace.answered is None:
+        return trace.status
+    # Answered, though the app still works on a background task: for the user the turn is over.
+    return "error" if (trace.status_code or 0) >= 500 else "ok"
+
+
+def _duration(trace: OpenTrace) -> int | None:
+    end = trace.answered or trace.ended
+    return None if end is None else max(0, end - trace.started)
+
+
+def _name(trace: OpenTrace) -> str:
+    if trace.incoming is None:
+        return "session"
+    return f"{trace.incoming.method} {trace.route or trace.incoming.path}"
+
+
+def _metadata(trace: OpenTrace) -> dict[str, Json]:
+    over = {"spans_over_limit": trace.spans_over} if trace.spans_over else {}
+    return {**trace.metadata, **over}
+
+
+def _hex(number: int, digits: int) -> str:
+    return f"{number:0{digits}x}"
+
+

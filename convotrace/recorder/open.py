@@ -1,0 +1,288 @@
+"""Traces and spans while they are open: cheap to make, added to by the request, read once by the writer.
+
+Rule: everything that changes the state of a trace or span must live here. No text is parsed here.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping
+from random import getrandbits
+from types import TracebackType
+from typing import Any
+
+from convotrace.identity import Identity, Incoming
+from convotrace.model import Failure, Json
+
+UNSET: Any = object()
+"""Marks what nobody said, where None is something to say."""
+MAX_SPANS = 10_000
+"""Spans kept of one trace; further ones are counted in its metadata as `spans_over_limit`."""
+
+RUNNING, OK, ERROR, CANCELLED = "running", "ok", "error", "cancelled"
+
+
+class OpenEvent:
+    """A moment noted on a span or trace."""
+
+    __slots__ = ("at", "attributes", "level", "name")
+
+    def __init__(self, name: str, at: int, level: str | None, attributes: Mapping[str, Json]) -> None:
+        self.name = name
+        self.at = at
+        self.level = level
+        self.attributes = attributes
+
+
+class OpenScore:
+    """A judgement noted on a span, a trace or its session."""
+
+    __slots__ = ("at", "fields", "id", "name", "value")
+
+    def __init__(self, name: str, value: Any, at: int, fields: Mapping[str, Any]) -> None:
+        self.id = getrandbits(128)
+        self.name = name
+        self.value = value
+        self.at = at
+        self.fields = fields
+
+
+class OpenSpan:
+    """A span from its start to the moment it is written; it ends exactly once."""
+
+    __slots__ = ("ended", "failure", "events", "fields", "id", "kind", "name", "origin", "parent", "scores",
+                 "started", "status", "trace")  # fmt: skip
+
+    def __init__(
+        self, trace: OpenTrace, parent: OpenSpan | None, name: str, kind: str, started: int, origin: str = "own"
+    ) -> None:
+        self.trace = trace
+        self.parent = parent
+        self.name = name
+        self.kind = kind
+        self.origin = origin
+        self.id = getrandbits(64) or 1
+        self.started = started
+        self.ended: int | None = None
+        self.status = RUNNING
+        self.failure: Failure | None = None
+        self.fields: dict[str, Any] = {}
+        self.events: list[OpenEvent] | None = None
+        self.scores: list[OpenScore] | None = None
+
+    def end(self, now: int, status: str = OK) -> bool:
+        """End the span; a second end changes nothing and returns False."""
+        if self.ended is not None:
+            return False
+        self.ended = now
+        if self.status == RUNNING:
+            self.status = status
+        return True
+
+    def fail(self, failure: Failure) -> None:
+        """Mark the span as failed; the first failure is kept."""
+        self.status = ERROR
+        self.failure = self.failure or failure
+
+    def note(self, event: OpenEvent) -> None:
+        """Add an event."""
+        self.events = [*(self.events or ()), event]
+
+    def judge(self, score: OpenScore) -> None:
+        """Add a score."""
+        self.scores = [*(self.scores or ()), score]
+
+
+class OpenTrace:
+    """A request from its first byte to the moment it is written for the last time."""
+
+    __slots__ = ("answered", "asked", "bodies", "chunks", "content", "counted", "cut_input", "cut_output", "disconnected", "ended",
+                 "failure", "events", "first_byte", "found", "held", "id", "identify", "incoming", "input_text", "largest_gap",
+                 "last_chunk", "late", "log_level", "logged", "metadata", "name", "offset", "output_text", "protocol", "queued", "request_bytes",
+                 "request_chunks", "response_bytes", "response_chunks", "response_type", "route", "scores",
+                 "session", "shown", "skipped", "spans", "spans_over", "started", "status", "status_code", "tags", "user_id",
+                 "written_as")  # fmt: skip
+
+    def __init__(self, incoming: Incoming | None, started: int, offset: int = 0, protocol: str = "http") -> None:
+        self.id = getrandbits(128) or 1
+        self.incoming = incoming
+        self.started = started
+        self.offset = offset
+        self.protocol = protocol
+        self.name: str | None = None
+        self.status = RUNNING
+        self.status_code: int | None = None
+        self.route: str | None = None
+        self.ended: int | None = None
+        self.answered: int | None = None
+        self.first_byte: int | None = None
+        self.last_chunk: int | None = None
+        self.largest_gap: int | None = None
+        self.failure: Failure | None = None
+        self.logged: Failure | None = None
+        self.disconnected = False
+        self.skipped = False
+        self.content = True
+        self.bodies = True
+        self.held = 0
+        self.found: Identity | None = None
+        self.user_id: str | None = None
+        self.input_text: str | None = UNSET
+        self.output_text: str | None = UNSET
+        self.request_chunks: list[bytes] = []
+        self.request_bytes = 0
+        self.cut_input = False
+        self.response_chunks: list[bytes] = []
+        self.response_type = ""
+        self.response_bytes = 0
+        self.cut_output = False
+        self.chunks = 0
+        self.spans: list[OpenSpan] = []
+        self.spans_over = 0
+        self.events: list[OpenEvent] = []
+        self.scores: list[OpenScore] = []
+        self.tags: list[str] = []
+        self.metadata: dict[str, Json] = {}
+        self.session = SessionNotes()
+        self.written_as: str | None = None
+        # Set by the observer: tells the session id as far as it is known; writes what is added after the end.
+        # Log lines under this level are not kept (numbers as in the logging module).
+        self.log_level = 20
+        # The writer's own marks: waiting in the queue, last shown while running, counted as a request,
+        # and that the app's own functions need not be asked again.
+        self.queued = False
+        self.shown: tuple[int, int] | None = None
+        self.counted = False
+        self.asked = False
+        self.identify: Callable[[OpenTrace], str | None] | None = None
+        self.late: Callable[[OpenTrace], None] | None = None
+
+    # What the door saw
+
+    def read(self, chunk: bytes, limit: int) -> None:
+        """Keep a part of the request body that the app has just read, up to the limit in bytes."""
+        room = limit - self.request_bytes
+        self.request_bytes += len(chunk)
+        self.cut_input = self.cut_input or len(chunk) > room
+        if room > 0:
+            self.request_chunks.append(chunk[:room])
+
+    def respond(self, status_code: int, content_type: str, keep: bool) -> None:
+        """Note the start of the response; `keep` tells whether its body is worth keeping."""
+        self.status_code = status_code
+        self.response_type = content_type
+        self.bodies = keep
+
+    def sent(self, chunk: bytes, now: int, limit: int) -> None:
+        """Note a part of the response that has been forwarded, keeping it up to the limit in bytes."""
+        if not chunk:
+            return
+        if self.first_byte is None:
+            self.first_byte = now
+        else:
+            self.largest_gap = max(self.largest_gap or 0, now - (self.last_chunk or now))
+        self.last_chunk = now
+        self.chunks += 1
+        self._keep(chunk, limit)
+
+    def _keep(self, chunk: bytes, limit: int) -> None:
+        room = limit - self.response_bytes
+        self.response_bytes += len(chunk)
+        if self.bodies:
+            self.cut_output = self.cut_output or len(chunk) > room
+            if room > 0:
+                self.response_chunks.append(chunk[:room])
+
+    def finish_response(self, now: int) -> None:
+        """Note that the last byte has been forwarded; the app may still be working."""
+        self.answered = self.answered or now
+
+    def disconnect(self) -> None:
+        """Note that the client left before the last byte."""
+        if self.answered is None:
+            self.disconnected = True
+
+    def fail(self, failure: Failure, status_code: int | None = None) -> None:
+        """Mark the trace as failed; the first failure is kept, a status already sent too."""
+        self.status = ERROR
+        self.failure = self.failure or failure
+        if self.status_code is None:
+            self.status_code = status_code
+
+    def end(self, now: int) -> bool:
+        """End the trace; what is still open in it stays open. A second end returns False."""
+        if self.ended is not None:
+            return False
+        self.ended = now
+        if self.status == RUNNING:
+            self.status = "disconnected" if self.disconnected else _by_code(self.status_code)
+        return True
+
+    def cancel(self) -> None:
+        """Mark the trace as cancelled, unless its client left, which is the better reason."""
+        if self.status == RUNNING:
+            self.status = "disconnected" if self.disconnected else CANCELLED
+
+    # What the verbs say
+
+    def add(self, span: OpenSpan) -> None:
+        """Add a span, up to the limit of one trace."""
+        if len(self.spans) < MAX_SPANS:
+            self.spans.append(span)
+        else:
+            self.spans_over += 1
+
+    def size(self) -> int:
+        """Return about how many bytes this trace holds in memory."""
+        bodies = sum(map(len, self.request_chunks)) + sum(map(len, self.response_chunks))
+        return 2_000 + bodies + 1_000 * len(self.spans)
+
+
+class SessionNotes:
+    """What a request said about its session."""
+
+    __slots__ = ("ended", "events", "metadata", "name", "outcome", "resolved", "scores", "tags")
+
+    def __init__(self) -> None:
+        self.tags: list[str] = []
+        self.metadata: dict[str, Json] = {}
+        self.events: list[OpenEvent] = []
+        self.scores: list[OpenScore] = []
+        self.name: str | None = None
+        self.outcome: str | None = None
+        self.resolved: bool | None = None
+        self.ended: int | None = None
+
+
+def _by_code(code: int | None) -> str:
+    return ERROR if code is not None and code >= 500 else OK
+
+
+def failure_of(error: BaseException) -> Failure:
+    """Return an exception in words: its type, message and stack, without keeping its frames alive.
+
+    Source lines are not read, since that would be file access inside the request.
+    """
+    try:
+        message = str(error)
+    except Exception:  # the app's own exception class may not be printable
+        message = "(no message: str() of the exception failed)"
+    return Failure(_type_name(type(error)), message, "".join(_stack(error, set())))
+
+
+def _type_name(kind: type[BaseException]) -> str:
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _stack(error: BaseException, seen: set[int]) -> list[str]:
+    seen.add(id(error))
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    lines: list[str] = []
+    if cause is not None and id(cause) not in seen and len(seen) < 10:
+        lines = [*_stack(cause, seen), f"{_type_name(type(cause))}, then:\n"]
+    return lines + _frames(error.__traceback__)
+
+
+def _frames(tb: TracebackType | None) -> list[str]:
+    frames = [(frame.f_code, line) for frame, line in traceback.walk_tb(tb)]
+    return [f'  File "{code.co_filename}", line {line}, in {code.co_qualname}\n' for code, line in frames[-60:]]

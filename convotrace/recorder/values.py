@@ -1,0 +1,114 @@
+"""User values → JSON values, copied at once: what the app changes afterwards must not change the record."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Mapping, Set
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import PurePath
+from typing import Any
+from uuid import UUID
+
+from convotrace.model import Json
+
+MAX_NODES = 20_000
+"""Values with more parts than this are cut, visibly."""
+MAX_DEPTH = 60
+MAX_REPR = 2_000
+
+_AS_IS = (str, int, float, bool, type(None))
+_AS_STR = (UUID, Decimal, PurePath)
+
+
+def plain(value: Any) -> Json:
+    """Return a copy of a value made of JSON types only; never raises, never calls the network or the database.
+
+    Dates become ISO text, enums their value, dataclasses and models with `model_dump` their fields, anything else
+    its `repr`, cut at 2,000 characters.
+    """
+    if type(value) in _AS_IS:
+        return value
+    return _Copy().value(value, 0)
+
+
+class _Copy:
+    """One copy in progress; it counts its parts, so that an endless value ends."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = MAX_NODES
+
+    def value(self, value: Any, depth: int) -> Json:
+        if type(value) in _AS_IS:
+            return value
+        self.left -= 1
+        if self.left < 0 or depth > MAX_DEPTH:
+            return "[cut: too deep]" if depth > MAX_DEPTH else "[cut: too many parts]"
+        if isinstance(value, Mapping):
+            return self._mapping(value, depth)
+        if isinstance(value, (list, tuple, Set)):
+            return self._items(value, depth)
+        return self._other(value, depth)
+
+    def _mapping(self, value: Mapping[Any, Any], depth: int) -> Json:
+        copied: dict[str, Json] = {}
+        try:
+            for name, item in value.items():
+                if self.left < 0:
+                    break
+                copied[name if isinstance(name, str) else str(plain(name))] = self.value(item, depth + 1)
+        except Exception as error:  # a mapping of the user's own, or one that another thread changes
+            copied["[cut]"] = type(error).__name__
+        return copied
+
+    def _items(self, value: Any, depth: int) -> Json:
+        copied: list[Json] = []
+        try:
+            for item in value:
+                if self.left < 0:
+                    copied.append("[cut: too many parts]")
+                    break
+                copied.append(self.value(item, depth + 1))
+        except Exception as error:
+            copied.append(f"[cut: {type(error).__name__}]")
+        return copied
+
+    def _other(self, value: Any, depth: int) -> Json:
+        try:
+            if isinstance(value, enum.Enum):
+                return self.value(value.value, depth + 1)
+            if isinstance(value, (str, int, float)):
+                return _base(value)
+            if isinstance(value, (datetime, date, time)):
+                return value.isoformat()
+            if isinstance(value, timedelta):
+                return value.total_seconds()
+            if isinstance(value, _AS_STR):
+                return str(value)
+            if isinstance(value, (bytes, bytearray, memoryview)):
+                return bytes(value[:MAX_REPR]).decode("utf-8", "backslashreplace")
+            return self._object(value, depth)
+        except BaseException as error:  # a hook of the user's object; nothing of it may reach the request
+            if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                raise
+            return f"<{type(value).__name__}: {type(error).__name__}>"
+
+    def _object(self, value: Any, depth: int) -> Json:
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            fields = dataclasses.fields(value)
+            return self.value({field.name: getattr(value, field.name, None) for field in fields}, depth + 1)
+        dump = getattr(type(value), "model_dump", None)
+        if dump is not None:
+            return self.value(dump(value), depth + 1)
+        return repr(value)[:MAX_REPR]
+
+
+def _base(value: str | int | float) -> Json:
+    """Return an instance of a subclass of str, int or float as its base type."""
+    for base in (str, int, float):
+        if isinstance(value, base):
+            return base.__str__(value) if base is str else base(value)
+    return None

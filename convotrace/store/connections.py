@@ -1,0 +1,241 @@
+"""Connections to one database: one that writes, a few that read, each used by one thread at a time.
+
+Each is a Peewee database of its own, opened and closed by hand: Peewee's default, one a thread, is never closed.
+"""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from peewee import PeeweeException, SqliteDatabase
+
+from convotrace.errors import StoreError
+from convotrace.store.location import wal_size
+from convotrace.store.native import new_lock, pause
+
+LOCK_PATIENCE = 2.0
+"""Seconds to try for the write lock; the writer comes back later."""
+
+_FORK_PATIENCE = 2.0
+_IDLE_READERS = 4
+_PASSIVE_ABOVE = 4 << 20
+_TRUNCATE_ABOVE = 64 << 20
+_COMMITS_BETWEEN = 20
+_PRAGMAS = [
+    ("synchronous", "normal"),
+    ("cache_size", -16000),
+    ("secure_delete", 1),
+    ("journal_size_limit", 16 << 20),
+    # A checkpoint inside a commit would hold the write lock for all of it.
+    ("wal_autocheckpoint", 0),
+]
+# Trouble that the driver does not call operational.
+_TROUBLE = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
+
+
+class Connections:
+    """Hands out connections and takes them back."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._mutex = new_lock()
+        self._write_lock = new_lock()
+        self._busy = 0
+        self._readers: list[SqliteDatabase] = []
+        self._commits = 0
+        self.writer = _connect(path)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection inside one short read transaction.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        if self._path is None:
+            with self._alone() as connection:
+                yield connection
+            return
+        db = self._take_reader()
+        connection = raw(db)
+        try:
+            with named_trouble(self._path), _transaction(connection, "BEGIN"):
+                yield connection
+        finally:
+            self._give_back(db)
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Lend the writing connection inside one transaction, committed at the end and undone by any exception.
+
+        Raises:
+            StoreError: The store cannot be written now.
+        """
+        with self._alone() as connection, named_trouble(self._path):
+            begin_immediate(connection)
+            with _ending(connection):
+                yield connection
+            self._checkpoint(connection)
+
+    def close(self) -> None:
+        """Close every connection that is not in use."""
+        with self._write_lock, self._mutex:
+            for db in (*self._readers, self.writer):
+                db.close()
+            self._readers.clear()
+
+    def quiesce(self) -> None:
+        """Wait until nobody uses a connection, and let nobody begin; for the moment of a fork."""
+        deadline = time.monotonic() + _FORK_PATIENCE
+        self._mutex.acquire()
+        while self._busy and time.monotonic() < deadline:
+            self._mutex.release()
+            pause(0.0005)
+            self._mutex.acquire()
+
+    def resume(self) -> None:
+        """Let go on what `quiesce` stopped."""
+        self._mutex.release()
+
+    @contextmanager
+    def _alone(self) -> Iterator[sqlite3.Connection]:
+        with self._write_lock:
+            self._count(1)
+            try:
+                if self.writer.is_closed():
+                    raise StoreError(f"The store {self._path or 'in memory'} was closed; open it again.")
+                yield raw(self.writer)
+            finally:
+                self._count(-1)
+
+    def _count(self, change: int) -> None:
+        with self._mutex:
+            self._busy += change
+
+    def _take_reader(self) -> SqliteDatabase:
+        with self._mutex:
+            self._busy += 1
+            if self._readers:
+                return self._readers.pop()
+        try:
+            return _connect(self._path)
+        except BaseException:
+            self._count(-1)
+            raise
+
+    def _give_back(self, db: SqliteDatabase) -> None:
+        with self._mutex:
+            self._busy -= 1
+            if len(self._readers) < _IDLE_READERS and not self.writer.is_closed():
+                self._readers.append(db)
+                return
+        db.close()
+
+    def _checkpoint(self, connection: sqlite3.Connection) -> None:
+        """Bring the log back into the database now and then, outside the write lock."""
+        self._commits += 1
+        if self._path is None or self._commits % _COMMITS_BETWEEN:
+            return
+        ahead = wal_size(self._path)
+        if ahead > _TRUNCATE_ABOVE:
+            # Only this stops a log that other writers keep growing; it needs a longer patience than a batch.
+            connection.execute("PRAGMA busy_timeout=1000")
+            try:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                connection.execute("PRAGMA busy_timeout=20")
+        elif ahead > _PASSIVE_ABOVE:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+
+def raw(db: SqliteDatabase) -> sqlite3.Connection:
+    """Return the driver's connection of an open database."""
+    connection: sqlite3.Connection = db.connection()  # type: ignore[no-untyped-call]
+    return connection
+
+
+def begin_immediate(connection: sqlite3.Connection, patience: float = LOCK_PATIENCE) -> None:
+    """Take the write lock, trying again at uneven moments: SQLite's own waiting starves one of several writers."""
+    deadline, gap = time.monotonic() + patience, 0.001
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            return
+        except sqlite3.OperationalError as error:
+            if not is_busy(error) or time.monotonic() > deadline:
+                raise
+        pause(gap * random.uniform(0.5, 1.5))
+        gap = min(gap * 2, 0.008)
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Tell whether somebody else holds the lock."""
+    return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+@contextmanager
+def named_trouble(path: Path | None) -> Iterator[None]:
+    """Turn what the store cannot do into one sentence; an error in the data passes as it is."""
+    try:
+        yield
+    except (sqlite3.Error, PeeweeException) as raised:
+        error = _inner(raised)
+        if isinstance(error, sqlite3.OperationalError) or _code(error) in _TROUBLE:
+            raise StoreError(_sentence(path, error)) from raised
+        raise
+
+
+def _inner(error: Exception) -> Exception:
+    """Return the driver's own exception inside one of Peewee's."""
+    return error.args[0] if isinstance(error, PeeweeException) and error.args else error
+
+
+def _sentence(path: Path | None, error: Exception) -> str:
+    where = "The store in memory" if path is None else f"The store {path}"
+    return {
+        sqlite3.SQLITE_BUSY: f"{where} is locked by another process; end it, or wait until it lets go.",
+        sqlite3.SQLITE_READONLY: f"{where} cannot be written: it is read-only for this user; change its owner or mode.",
+        sqlite3.SQLITE_FULL: f"{where} cannot grow: the disk is full; make room.",
+        sqlite3.SQLITE_NOTADB: f"{where} is no SQLite database; move that file away, or name another.",
+        sqlite3.SQLITE_CORRUPT: f"{where} is damaged; move that file away, and a new one is begun.",
+        sqlite3.SQLITE_CANTOPEN: f"{where} cannot be opened; see that its folder exists and is yours.",
+    }.get(_code(error), f"{where} cannot be used ({error}).")
+
+
+def _code(error: Exception) -> int:
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+
+
+def _connect(path: Path | None) -> SqliteDatabase:
+    # Every statement that can wait waits 20 ms inside SQLite; what lies beyond is ours to decide.
+    db = SqliteDatabase(
+        ":memory:" if path is None else str(path),
+        pragmas=_PRAGMAS, timeout=0.02, thread_safe=False, check_same_thread=False,
+    )  # fmt: skip
+    with named_trouble(path):
+        db.connect()
+    return db
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
+    connection.execute(begin)
+    with _ending(connection):
+        yield
+
+
+@contextmanager
+def _ending(connection: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # SQLite may have ended the transaction by itself, for example on a full disk.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

@@ -1,0 +1,141 @@
+"""One session read whole: its traces in order, what belongs to each inside it, turns numbered."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from convotrace.identity import session_id_of_key, session_key
+from convotrace.model import Conversation, Event, Score, Span, Trace
+from convotrace.store.codec import decode_column, original, storable
+from convotrace.store.keys import OUTSIDE, pack_trace_id, unpack_trace_id
+from convotrace.store.listing import full_session
+from convotrace.store.opening import Opened
+from convotrace.store.rows import ContentRow, EventRow, ScoreRow, SessionRow, SpanRow, TraceRow
+from convotrace.store.statements import Statements
+from convotrace.store.to_records import event_record, own_span_id, score_record, span_record, trace_record
+from convotrace.store.unpacking import Contents
+from convotrace.store.workers import living_workers
+
+_T = TypeVar("_T")
+_ScoreKey = tuple[str | None, str | None]
+
+
+def by_id(opened: Opened, session_id: str, now_ns: int) -> Conversation | None:
+    """Return the session of an id; its key finds it by index, and the id itself is compared."""
+    rows = _sessions_of_key(opened, session_key(session_id))
+    row = next((row for row in rows if original(row.id) == session_id), None)
+    return None if row is None else _conversation(opened, row, now_ns)
+
+
+def by_key(opened: Opened, key: str, now_ns: int) -> Conversation | None:
+    """Return the session of a key, also of an id written as `~…` that needs no such form."""
+    for row in _sessions_of_key(opened, storable(key) or ""):
+        return _conversation(opened, row, now_ns)
+    session_id = session_id_of_key(key)
+    return None if session_id is None else by_id(opened, session_id, now_ns)
+
+
+def id_at_trace(opened: Opened, trace_id: str) -> str | None:
+    """Return the id of the session that holds a trace, the newest where several do."""
+    with opened.connections.reading() as connection:
+        found = connection.execute(opened.sql.session_of_trace, (pack_trace_id(trace_id), 1)).fetchone()
+    return None if found is None else original(found[0])
+
+
+def _sessions_of_key(opened: Opened, key: str) -> list[SessionRow]:
+    with opened.connections.reading() as connection:
+        return [SessionRow(*columns) for columns in connection.execute(opened.sql.session_by_key, (key,))]
+
+
+def _conversation(opened: Opened, row: SessionRow, now_ns: int) -> Conversation | None:
+    living = living_workers(opened, now_ns)
+    with opened.connections.reading() as connection:
+        # Read again: only inside one transaction do totals and turns agree.
+        found = connection.execute(opened.sql.session_by_sid, (row.sid,)).fetchone()
+        if found is None:
+            return None
+        row = SessionRow(*found)
+        parts = _read(opened.sql, connection, row, living)
+        session = full_session(opened.sql, connection, row)
+    traces = parts.traces()
+    session = replace(
+        session,
+        attachments=tuple(attachment for trace in traces for attachment in trace.attachments),
+        signals=tuple(signal for trace in traces for signal in trace.signals),
+    )
+    own = [event_record(event) for event in parts.events if event.on_session]
+    return Conversation(session, traces, tuple(own), parts.left_scores())
+
+
+def _read(sql: Statements, connection: sqlite3.Connection, row: SessionRow, living: frozenset[int]) -> _Parts:
+    def rows(statement: str) -> Iterable[tuple[object, ...]]:
+        return connection.execute(statement, (row.sid,))
+
+    return _Parts(
+        original(row.id) or "",
+        living,
+        Contents(map(ContentRow._make, rows(sql.contents_of))),
+        [TraceRow._make(columns) for columns in rows(sql.traces_of)],
+        [SpanRow._make(columns) for columns in rows(sql.spans_of)],
+        [EventRow._make(columns) for columns in rows(sql.events_of)],
+        [ScoreRow._make(columns) for columns in rows(sql.scores_of)],
+    )
+
+
+@dataclass
+class _Parts:
+    """The rows of a session, to be put together."""
+
+    session_id: str
+    living: frozenset[int]
+    contents: Contents
+    trace_rows: list[TraceRow]
+    span_rows: list[SpanRow]
+    events: list[EventRow]
+    scores: list[ScoreRow]
+
+    def __post_init__(self) -> None:
+        self._events: dict[tuple[int, int], list[Event]] = defaultdict(list)
+        for event in self.events:
+            if not event.on_session and event.tk != OUTSIDE:
+                self._events[event.tk, event.span].append(event_record(event))
+        self._scores: dict[_ScoreKey, list[Score]] = defaultdict(list)
+        for row in self.scores:
+            score = score_record(self.session_id, row)
+            self._scores[score.target.trace_id, score.target.span_id].append(score)
+        self._spans: dict[int, list[SpanRow]] = defaultdict(list)
+        for span in self.span_rows:
+            self._spans[span.tk].append(span)
+
+    def traces(self) -> tuple[Trace, ...]:
+        """Return the traces in the order in which they began, the turns numbered."""
+        ordered = sorted(self.trace_rows, key=lambda row: (row.started, unpack_trace_id(row.trace_id)))
+        turns = 0
+        traces = []
+        for row in ordered:
+            turns += row.is_turn
+            traces.append(self._trace(row, turns if row.is_turn else None))
+        return tuple(traces)
+
+    def left_scores(self) -> tuple[Score, ...]:
+        """Return the scores of the session itself, and of traces that are not here."""
+        return tuple(sorted((s for scores in self._scores.values() for s in scores), key=lambda score: score.at_ns))
+
+    def _trace(self, row: TraceRow, turn: int | None) -> Trace:
+        trace_id = unpack_trace_id(row.trace_id)
+        spans = [self._span(trace_id, span) for span in self._spans[row.tk]]
+        # Taken after the spans': what judges a span that is not here is shown on its trace.
+        scores = [s for key in list(self._scores) if key[0] == trace_id for s in self._scores.pop(key)]
+        scores.sort(key=lambda score: score.at_ns)
+        if row.status == "running" and row.worker not in self.living:
+            row = row._replace(status="interrupted")
+        return trace_record(self.contents, self.session_id, row, turn, spans, self._events[row.tk, 0], scores)
+
+    def _span(self, trace_id: str, row: SpanRow) -> Span:
+        span_id = own_span_id(row, decode_column(row.extra) or {})
+        scores = self._scores.pop((trace_id, span_id), ())
+        return span_record(self.contents, trace_id, row, self._events[row.tk, row.span], scores)

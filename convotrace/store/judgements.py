@@ -1,0 +1,37 @@
+"""Scores of a session summed up: what its users think, and the mean of each score by name."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from convotrace.model import Json
+from convotrace.store.codec import decode
+from convotrace.store.rows import ScoreRow
+
+_UP: tuple[Json, ...] = (True, 1, "up")
+_DOWN: tuple[Json, ...] = (False, 0, -1, "down")
+
+
+def feedback_and_means(rows: Iterable[ScoreRow]) -> tuple[dict[str, int], dict[str, float]]:
+    """Return the thumbs of end users, and the mean of every numeric and boolean score.
+
+    Args:
+        rows: The scores in the order of their time; of several by one author on one thing only the newest counts.
+    """
+    newest = {(row.name, row.source, row.author, row.trace_id, row.span_id): row for row in rows}
+    feedback = {"up": 0, "down": 0}
+    values: dict[str, list[float]] = defaultdict(list)
+    for row in newest.values():
+        if row.num is not None:
+            values[row.name].append(row.num)
+        thumb = _thumb(decode(row.value.encode())) if row.source == "end_user" else None
+        if thumb:
+            feedback[thumb] += 1
+    return feedback, {name: sum(known) / len(known) for name, known in values.items()}
+
+
+def _thumb(value: Json) -> str | None:
+    if value in _UP:
+        return "up"
+    return "down" if value in _DOWN else None

@@ -1,0 +1,122 @@
+"""A database made ready: recognised as ours or refused, its tables made once, its secrets drawn once."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from convotrace.errors import StoreError
+from convotrace.store.connections import Connections, begin_immediate, is_busy, named_trouble, raw
+from convotrace.store.native import pause
+from convotrace.store.schema import SCHEMA_VERSION, Tables, make_tables
+from convotrace.store.statements import Statements
+
+# "CTRC": tells a file of ours from the app's own database, whose tables must not be touched.
+APPLICATION_ID = 0x43545243
+_PATIENCE = 5.0
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A database that is ready, and what belongs to it."""
+
+    connections: Connections
+    tables: Tables
+    sql: Statements
+
+
+def open_database(path: Path | None) -> Opened:
+    """Return the database at a path (in memory for None), made ready.
+
+    Raises:
+        StoreError: It is no store, one of a newer release, or cannot be used.
+    """
+    connections = Connections(path)
+    try:
+        tables = make_tables(connections.writer)
+        with named_trouble(path):
+            _refuse_strangers(raw(connections.writer), path)
+            _make_tables(connections, tables)
+        return Opened(connections, tables, Statements(tables))
+    except BaseException:
+        connections.close()
+        raise
+
+
+def meta(opened: Opened, key: str, first: str) -> str:
+    """Return a value that is made once a store, whichever process asks first."""
+    with opened.connections.reading() as connection:
+        found = connection.execute(opened.sql.meta_by_key, (key,)).fetchone()
+    if found is None:
+        with opened.connections.writing() as connection:
+            connection.execute(opened.sql.insert_meta, (key, first))
+            found = connection.execute(opened.sql.meta_by_key, (key,)).fetchone()
+    return str(found[0])
+
+
+def secret(opened: Opened, name: str) -> bytes:
+    """Return 32 random bytes that are made once a store."""
+    return bytes.fromhex(meta(opened, f"secret:{name}", secrets.token_hex(32)))
+
+
+def _refuse_strangers(connection: sqlite3.Connection, path: Path | None) -> None:
+    """Refuse a file that is not ours to change, before anything in it is changed."""
+    application, version, tables = _patiently(connection, _what_it_is)
+    if application == APPLICATION_ID:
+        if version > SCHEMA_VERSION:
+            raise StoreError(
+                f"The store {path} was written by a newer convotrace (schema {version}, this one knows "
+                f"{SCHEMA_VERSION}); upgrade convotrace, or name another file."
+            )
+    elif tables:
+        raise StoreError(f"{path} is a database of something else; name a file of its own for the store.")
+
+
+def _what_it_is(connection: sqlite3.Connection) -> tuple[int, int, int]:
+    row = connection.execute(
+        "SELECT a.application_id, u.user_version, (SELECT count(*) FROM sqlite_master)"
+        " FROM pragma_application_id a, pragma_user_version u"
+    ).fetchone()
+    return row[0], row[1], row[2]
+
+
+def _make_tables(connections: Connections, tables: Tables) -> None:
+    connection = raw(connections.writer)
+    if _what_it_is(connection)[0] != APPLICATION_ID:
+        # Both must stand before the first table; incremental, so that retention can give room back.
+        connection.execute("PRAGMA auto_vacuum=incremental")
+    _patiently(connection, _use_wal)
+    begin_immediate(connection, _PATIENCE)
+    try:
+        # Another process may have been first.
+        if _what_it_is(connection)[0] != APPLICATION_ID:
+            connections.writer.create_tables(tables.all(), safe=True)
+            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode=wal").fetchall()
+
+
+def _patiently(connection: sqlite3.Connection, action: Callable[[sqlite3.Connection], _T]) -> _T:
+    """Run an action again while another process holds the lock, within reason."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return action(connection)
+        except sqlite3.OperationalError as error:
+            if not is_busy(error) or time.monotonic() > deadline:
+                raise
+        pause(0.01)

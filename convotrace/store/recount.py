@@ -1,0 +1,74 @@
+"""The rare paths of a session: its totals counted anew from its traces, its contents swept, its rows deleted."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+from convotrace.store.codec import decode_column, encode_column
+from convotrace.store.keys import OUTSIDE
+from convotrace.store.rows import KNOWN_TOTALS, ContentRow, SpanRow, TraceRow
+from convotrace.store.sessions import CLIENTS_KEPT, Row, cut
+from convotrace.store.statements import COUNTED, Statements
+from convotrace.store.unpacking import Contents
+
+_PACKED = ("input", "output", "arguments", "result", "query", "tools", "parameters")
+
+
+def count_again(sql: Statements, connection: sqlite3.Connection, row: Row) -> bool:
+    """Replace the totals in a session's row by what its traces say.
+
+    Returns:
+        Whether the session holds anything: a trace, an event or a score.
+    """
+    sid = row["sid"]
+    traces, turns, started, last, *counted = connection.execute(sql.recount, (sid,)).fetchone()
+    events = connection.execute(sql.outside_events, (sid, OUTSIDE)).fetchone()[0]
+    if traces:
+        row["started"], row["last"] = started, last
+    row["traces"], row["turns"] = traces, turns or 0
+    for name, value in zip(COUNTED, counted, strict=True):
+        row[name] = value if name in KNOWN_TOTALS else value or 0
+    row["events"] += events
+    row["first_tk"], row["first_input"] = _said(connection, sql.first_input, sid)
+    row["last_tk"], row["last_output"] = _said(connection, sql.last_output, sid)
+    row["clients"] = encode_column([c for (c,) in connection.execute(sql.clients, (sid, CLIENTS_KEPT))])
+    return bool(traces or events or connection.execute(sql.any_score, (sid, 1)).fetchone())
+
+
+def sweep(sql: Statements, connection: sqlite3.Connection, sid: int) -> None:
+    """Delete the contents of a session that nothing in it refers to: they were those of a trace that left."""
+    rows = [ContentRow(*columns) for columns in connection.execute(sql.contents_of, (sid,))]
+    contents = Contents(rows)
+    used: set[bytes] = set()
+    for packed in _packed_columns(sql, connection, sid):
+        used |= contents.names_in(packed)
+    used |= set(_documents(sql, connection, sid))
+    connection.executemany(sql.delete_content, [(sid, row.hash) for row in rows if row.hash not in used])
+
+
+def delete_session(sql: Statements, connection: sqlite3.Connection, sid: int) -> None:
+    """Delete every row of a session."""
+    for statement in sql.delete_session:
+        connection.execute(statement, (sid,))
+
+
+def _said(connection: sqlite3.Connection, statement: str, sid: int) -> tuple[int | None, str | None]:
+    found = connection.execute(statement, (sid, 1)).fetchone()
+    return (None, None) if found is None else (found[0], cut(found[1]))
+
+
+def _packed_columns(sql: Statements, connection: sqlite3.Connection, sid: int) -> Iterator[bytes | None]:
+    for trace in map(TraceRow._make, connection.execute(sql.traces_of, (sid,))):
+        yield trace.input_body
+        yield trace.output_body
+    for span in map(SpanRow._make, connection.execute(sql.spans_of, (sid,))):
+        for name in _PACKED:
+            yield getattr(span, name)
+
+
+def _documents(sql: Statements, connection: sqlite3.Connection, sid: int) -> Iterator[bytes]:
+    for span in map(SpanRow._make, connection.execute(sql.spans_of, (sid,))):
+        for part in decode_column(span.documents) or ():
+            if part[2] is not None:
+                yield bytes.fromhex(part[2])

@@ -1,0 +1,186 @@
+"""The rows of the store, column by column, in the order in which they are written and read.
+
+`schema` gives each column its type and each table its keys; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+KNOWN_TOTALS = ("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens", "cost_nano")
+"""Totals of a trace and of a session that are None while nobody knows them."""
+
+
+class SessionRow(NamedTuple):
+    """One session; the lists are JSON."""
+
+    sid: int
+    id: str
+    key: str
+    born: int
+    version: int
+    id_source: str
+    id_name: str | None
+    user_id: str | None
+    name: str | None
+    environment: str | None
+    release: str | None
+    services: str | None
+    tags: str | None
+    metadata: str | None
+    links: str | None
+    clients: str | None
+    started: int
+    last: int
+    ended: int | None
+    outcome: str
+    outcome_reason: str | None
+    resolved: int | None
+    turns: int
+    traces: int
+    spans: int
+    errors: int
+    events: int
+    input_tokens: int | None
+    output_tokens: int | None
+    cached_tokens: int | None
+    cache_write_tokens: int | None
+    reasoning_tokens: int | None
+    cost_nano: int | None
+    first_input: str | None
+    first_tk: int | None
+    last_output: str | None
+    last_tk: int | None
+
+
+class TraceRow(NamedTuple):
+    """One trace with its share of the session's totals; bodies are packed values, the rest of the record is JSON."""
+
+    sid: int
+    tk: int
+    trace_id: bytes
+    name: str
+    is_turn: int
+    replaces: str | None
+    route: str | None
+    status: str
+    status_code: int | None
+    worker: int | None
+    started: int
+    duration: int | None
+    first_byte: int | None
+    input_text: str | None
+    output_text: str | None
+    input_body: bytes | None
+    output_body: bytes | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cached_tokens: int | None
+    cache_write_tokens: int | None
+    reasoning_tokens: int | None
+    cost_nano: int | None
+    errors: int
+    spans: int
+    events: int
+    error_type: str | None
+    service: str | None
+    user_id: str | None
+    id_source: str
+    protocol: str
+    client: str | None
+    tags: str | None
+    metadata: str | None
+    extra: str | None
+    indexed: int
+
+
+class SpanRow(NamedTuple):
+    """One span; values are packed, what is rare stands in `extra` as JSON."""
+
+    sid: int
+    tk: int
+    span: int
+    seq: int
+    parent: int | None
+    kind: str
+    name: str
+    service: str | None
+    status: str
+    started: int
+    duration: int | None
+    first_token: int | None
+    model: str | None
+    provider: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cached_read: int | None
+    cached_write: int | None
+    reasoning: int | None
+    cost_nano: int | None
+    finish_reason: str | None
+    call_id: str | None
+    input: bytes | None
+    output: bytes | None
+    arguments: bytes | None
+    result: bytes | None
+    query: bytes | None
+    documents: str | None
+    tools: bytes | None
+    parameters: bytes | None
+    attributes: str | None
+    extra: str | None
+
+
+class EventRow(NamedTuple):
+    """One event; `span` is 0 where it belongs to the trace, `on_session` 1 where it belongs to the session."""
+
+    sid: int
+    tk: int
+    span: int
+    at: int
+    seq: int
+    on_session: int
+    name: str
+    level: str | None
+    attributes: str | None
+
+
+class ScoreRow(NamedTuple):
+    """One score; `origin` is the key of the trace whose record brought it, None when it came from outside."""
+
+    sid: int
+    id: str
+    origin: int | None
+    trace_id: bytes | None
+    span_id: str | None
+    name: str
+    type: str
+    num: float | None
+    value: str
+    comment: str | None
+    source: str
+    author: str | None
+    at: int
+    seq: int
+    extra: str | None
+
+
+class ContentRow(NamedTuple):
+    """One value or list that rows of its session refer to."""
+
+    sid: int
+    hash: bytes
+    codec: int
+    size: int
+    body: bytes
+
+
+class WorkerRow(NamedTuple):
+    """One process that writes, or wrote, into this store."""
+
+    id: int
+    host: str
+    pid: int
+    started: int
+    seen: int
+    counters: str

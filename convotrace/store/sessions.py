@@ -1,0 +1,137 @@
+"""A session's row as changes come in: what is said of it, and totals that stay exact when a trace is rewritten.
+
+Pure: rows come and go as dictionaries; reading and writing them is done in `writing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from convotrace.identity import session_key
+from convotrace.model import SessionFacts
+from convotrace.store.codec import decode_column, encode_column, original, storable
+from convotrace.store.rows import SessionRow, TraceRow
+from convotrace.store.statements import COUNTED
+
+CUT_TEXT = 200
+CLIENTS_KEPT = 3
+"""As many different clients as the warning about a shared id needs to see."""
+
+Row = dict[str, Any]
+
+
+class OldState(NamedTuple):
+    """What an earlier state of a trace added to its session."""
+
+    sid: int
+    tk: int
+    started: int
+    duration: int | None
+    is_turn: int
+    counted: tuple[int | None, ...]
+    had_input: bool
+    had_output: bool
+
+
+def old_state(columns: tuple[Any, ...]) -> OldState:
+    """Return what the statement `trace_states` read."""
+    sid, tk, started, duration, is_turn, *rest = columns
+    return OldState(sid, tk, started, duration, is_turn, tuple(rest[:-2]), bool(rest[-2]), bool(rest[-1]))
+
+
+def new_session(sid: int, facts: SessionFacts, born: int, at_ns: int) -> Row:
+    """Return the row of a session that nobody wrote before."""
+    row: Row = dict.fromkeys(SessionRow._fields)
+    row.update(sid=sid, id=storable(facts.id), key=session_key(facts.id), born=born, version=0, id_source="none")
+    row.update(started=at_ns, last=at_ns, outcome="open", turns=0, traces=0, spans=0, errors=0, events=0)
+    return row
+
+
+def add_facts(row: Row, facts: SessionFacts) -> None:
+    """Note what a trace, or somebody outside a request, says about the session."""
+    row["version"] += 1
+    if row["id_source"] == "none":
+        row["id_source"], row["id_name"] = facts.id_source, storable(facts.id_name)
+    row["user_id"] = row["user_id"] or storable(facts.user_id)
+    for name in ("name", "environment", "release"):
+        row[name] = storable(getattr(facts, name)) or row[name]
+    _unite(row, "services", (facts.service,) if facts.service else ())
+    _unite(row, "tags", facts.tags)
+    _unite(row, "links", [[link.session_id, link.relation] for link in facts.links])
+    if facts.metadata:
+        row["metadata"] = encode_column({**(decode_column(row["metadata"]) or {}), **facts.metadata})
+    _add_outcome(row, facts)
+
+
+def add_trace(row: Row, trace: TraceRow, old: OldState | None) -> bool:
+    """Add what a trace is worth and take away what its earlier state in this session was.
+
+    Returns:
+        Whether the totals must be counted again, because the old state held what only a count can replace.
+    """
+    end = trace.started + (trace.duration or 0)
+    if row["traces"] == 0:
+        row["started"], row["last"] = trace.started, end
+    row["started"], row["last"] = min(row["started"], trace.started), max(row["last"], end)
+    row["traces"] += 0 if old else 1
+    row["turns"] += trace.is_turn - (old.is_turn if old else 0)
+    vague = _add_counts(row, trace, old)
+    if trace.is_turn:
+        _add_texts(row, trace)
+        if trace.client and len(decode_column(row["clients"]) or ()) < CLIENTS_KEPT:
+            _unite(row, "clients", (trace.client,))
+    return old is not None and (vague or _must_recount(trace, end, old))
+
+
+def cut(text: str | None) -> str | None:
+    """Return the beginning of a stored text, as a list shows it."""
+    text = original(text)
+    return None if text is None else storable(text[:CUT_TEXT])
+
+
+def _add_outcome(row: Row, facts: SessionFacts) -> None:
+    if facts.outcome is not None:
+        # Only who says "open" opens an ended session again; another request in it does not.
+        if facts.outcome == "open":
+            row["ended"] = None
+        row["outcome"], row["outcome_reason"] = facts.outcome, storable(facts.outcome_reason)
+    elif facts.outcome_reason is not None:
+        row["outcome_reason"] = storable(facts.outcome_reason)
+    if facts.resolved is not None:
+        row["resolved"] = int(facts.resolved)
+    if facts.ended_ns is not None:
+        row["ended"] = facts.ended_ns
+
+
+def _add_counts(row: Row, trace: TraceRow, old: OldState | None) -> bool:
+    vague = False
+    for position, name in enumerate(COUNTED):
+        new, before = getattr(trace, name), old.counted[position] if old else None
+        if new is None and before is not None:
+            vague = True
+        elif new is not None:
+            row[name] = (row[name] or 0) + new - (before or 0)
+    return vague
+
+
+def _add_texts(row: Row, trace: TraceRow) -> None:
+    if trace.input_text is not None and (row["first_tk"] is None or trace.tk <= row["first_tk"]):
+        row["first_input"], row["first_tk"] = cut(trace.input_text), trace.tk
+    if trace.output_text is not None and (row["last_tk"] is None or trace.tk >= row["last_tk"]):
+        row["last_output"], row["last_tk"] = cut(trace.output_text), trace.tk
+
+
+def _must_recount(trace: TraceRow, end: int, old: OldState) -> bool:
+    lost_input = old.had_input and (trace.input_text is None or not trace.is_turn)
+    lost_output = old.had_output and (trace.output_text is None or not trace.is_turn)
+    moved = old.tk != trace.tk or old.started < trace.started or old.started + (old.duration or 0) > end
+    return lost_input or lost_output or moved
+
+
+def _unite(row: Row, name: str, more: Iterable[Any]) -> None:
+    """Add to a column that is a list what it does not hold yet, in order."""
+    held = decode_column(row[name]) or []
+    new = [item for item in more if item not in held]
+    if new:
+        row[name] = encode_column([*held, *(item for i, item in enumerate(new) if item not in new[:i])])

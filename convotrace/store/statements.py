@@ -1,0 +1,144 @@
+"""The fixed SQL of the store, derived once from its tables: the query builder is too slow to run for each row.
+
+What a statement takes stands in parentheses beside it; what it returns are the columns of `rows`, or those named.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from peewee import EXCLUDED, SQL, fn
+
+from convotrace.store.rows import (
+    KNOWN_TOTALS,
+    ContentRow,
+    EventRow,
+    ScoreRow,
+    SessionRow,
+    SpanRow,
+    TraceRow,
+    WorkerRow,
+)
+from convotrace.store.schema import Table, Tables
+
+COUNTED = ("errors", "spans", "events", *KNOWN_TOTALS)
+"""Columns of a trace that add up to the column of the same name in its session."""
+
+# A number in an expression would become a placeholder; these stand in the text.
+_ZERO, _ONE, _RUNNING = SQL("0"), SQL("1"), SQL("'running'")
+
+
+class Statements:
+    """Every fixed statement, as text with placeholders."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._insert(tables)
+        self._facts(tables)
+        self._read(tables)
+        self._rewrite(tables)
+        self._move(tables)
+        self._count(tables)
+        self._quote(tables.trace)
+
+    def _insert(self, tables: Tables) -> None:
+        """Rows as they come: (the row)."""
+        self.insert_trace = _text(_insertion(tables.trace, TraceRow).on_conflict_ignore())
+        self.insert_span = _text(_insertion(tables.span, SpanRow))
+        self.insert_event = _text(_insertion(tables.event, EventRow).on_conflict_ignore())
+        self.insert_content = _text(_insertion(tables.content, ContentRow).on_conflict_ignore())
+        self.put_score = _upsert(tables.score, ScoreRow, "sid", "id")
+        self.put_session = _upsert(tables.session, SessionRow, "sid")
+
+    def _facts(self, tables: Tables) -> None:
+        """Facts about the store: (key, value), (key), (the row), (), (seen before), ()."""
+        meta, worker, trace = tables.meta, tables.worker, tables.trace
+        self.insert_meta = _text(meta.insert({meta.key: "", meta.value: ""}).on_conflict_ignore())
+        self.meta_by_key = _text(meta.select(meta.value).where(meta.key == ""))
+        self.put_worker = _upsert(worker, WorkerRow, "id")
+        self.workers = _text(_selection(worker, WorkerRow).order_by(worker.started))
+        self.old_workers = _text(worker.delete().where(worker.seen < 0))
+        self.running = _text(trace.select(trace.trace_id, trace.worker).where(trace.status == _RUNNING))
+
+    def _read(self, tables: Tables) -> None:
+        """One session: (sid) or (key), its parts (sid), its newest turns (sid, limit)."""
+        session, trace, span = tables.session, tables.trace, tables.span
+        event, score, content = tables.event, tables.score, tables.content
+        self.session_by_sid = _text(_selection(session, SessionRow).where(session.sid == 0))
+        self.session_by_key = _text(_selection(session, SessionRow).where(session.key == ""))
+        self.traces_of = _text(_of_session(trace, TraceRow).order_by(trace.tk))
+        self.spans_of = _text(_of_session(span, SpanRow).order_by(span.tk, span.started, span.seq))
+        self.events_of = _text(_of_session(event, EventRow).order_by(event.at, event.seq))
+        self.scores_of = _text(_of_session(score, ScoreRow).order_by(score.at, score.seq))
+        self.contents_of = _text(_of_session(content, ContentRow))
+        marks = trace.select(trace.started, trace.duration, trace.errors, trace.first_byte)
+        turns = marks.where(trace.sid == 0, trace.is_turn == _ONE)
+        self.turn_marks = _text(turns.order_by(trace.tk.desc()).limit(1))
+
+    def _rewrite(self, tables: Tables) -> None:
+        """A trace written before: its states (trace id), whose key it is (sid, tk), all it brought (sid, tk)."""
+        session, trace, span, event, score = tables.session, tables.trace, tables.span, tables.event, tables.score
+        worth = [getattr(trace, name) for name in ("sid", "tk", "started", "duration", "is_turn", *COUNTED)]
+        spoke = [trace.input_text.is_null(False), trace.output_text.is_null(False)]
+        self.trace_states = _text(trace.select(*worth, *spoke).where(trace.trace_id == b"").order_by(trace.n.desc()))
+        self.trace_at = _text(trace.select(trace.trace_id).where(trace.sid == 0, trace.tk == 0))
+        self.delete_trace = [
+            _text(trace.delete().where(trace.sid == 0, trace.tk == 0)),
+            _text(span.delete().where(span.sid == 0, span.tk == 0)),
+            _text(event.delete().where(event.sid == 0, event.tk == 0)),
+            _text(score.delete().where(score.sid == 0, score.origin == 0)),
+        ]
+        homes = session.select(session.id).join(trace, on=(trace.sid == session.sid)).where(trace.trace_id == b"")
+        # (trace id, limit)
+        self.session_of_trace = _text(homes.order_by(trace.started.desc()).limit(1))
+
+    def _move(self, tables: Tables) -> None:
+        """What a trace leaves behind or takes along: (sid), (sid, hash), (sid, trace id), (new, old, id), (sid, id)."""
+        content, score = tables.content, tables.score
+        self.delete_session = [_text(table.delete().where(table.sid == 0)) for table in tables.of_session()]
+        self.delete_content = _text(content.delete().where(content.sid == 0, content.hash == b""))
+        self.scores_on_trace = _text(score.select(score.id).where(score.sid == 0, score.trace_id == b""))
+        self.move_score = _text(score.update({score.sid: 0}).where(score.sid == 0, score.id == ""))
+        self.delete_score = _text(score.delete().where(score.sid == 0, score.id == ""))
+
+    def _count(self, tables: Tables) -> None:
+        """A session's totals: (sid), events from no trace (sid, OUTSIDE), any score (sid, limit)."""
+        trace, event, score = tables.trace, tables.event, tables.score
+        end = trace.started + fn.coalesce(trace.duration, _ZERO)
+        span_of_time = (fn.min(trace.started), fn.max(end))
+        sums = [fn.sum(getattr(trace, name)) for name in COUNTED]
+        totals = trace.select(fn.count(trace.tk), fn.sum(trace.is_turn), *span_of_time, *sums)
+        self.recount = _text(totals.where(trace.sid == 0))
+        self.outside_events = _text(event.select(fn.count(event.at)).where(event.sid == 0, event.tk == 0))
+        self.any_score = _text(score.select(score.id).where(score.sid == 0).limit(1))
+
+    def _quote(self, trace: Table) -> None:
+        """What a list shows of a session's turns: (sid, limit)."""
+        turn = (trace.sid == 0) & (trace.is_turn == _ONE)
+        asked = trace.select(trace.tk, trace.input_text).where(turn, trace.input_text.is_null(False))
+        answered = trace.select(trace.tk, trace.output_text).where(turn, trace.output_text.is_null(False))
+        self.first_input = _text(asked.order_by(trace.tk).limit(1))
+        self.last_output = _text(answered.order_by(trace.tk.desc()).limit(1))
+        clients = trace.select(trace.client).where(turn, trace.client.is_null(False)).group_by(trace.client)
+        self.clients = _text(clients.order_by(trace.client).limit(1))
+
+
+def _text(query: Any) -> str:
+    return str(query.sql()[0])
+
+
+def _insertion(table: Table, row: Any) -> Any:
+    return table.insert({getattr(table, name): None for name in row._fields})
+
+
+def _selection(table: Table, row: Any) -> Any:
+    return table.select(*(getattr(table, name) for name in row._fields))
+
+
+def _of_session(table: Table, row: Any) -> Any:
+    return _selection(table, row).where(table.sid == 0)
+
+
+def _upsert(table: Table, row: Any, *key: str) -> str:
+    target = [getattr(table, name) for name in key]
+    update = {getattr(table, name): getattr(EXCLUDED, name) for name in row._fields if name not in key}
+    return _text(_insertion(table, row).on_conflict(conflict_target=target, update=update))

@@ -1,0 +1,204 @@
+"""The store as everybody else sees it: open, write, read, ask, close."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+
+from convotrace.errors import StoreError
+from convotrace.model import Change, Conversation, Json, SessionPage
+from convotrace.settings import DEFAULT_STORE
+from convotrace.store import conversations, forks, listing, location, workers
+from convotrace.store.native import new_lock
+from convotrace.store.opening import Opened, meta, open_database, secret
+from convotrace.store.workers import Worker
+from convotrace.store.writing import Recorder
+
+_SHOWN_EVERY_NS = 5 * 10**9
+
+
+class Store:
+    """One store, shared by all threads of a process; in a forked child it opens itself anew."""
+
+    def __init__(self, url: str, *, create: bool = True) -> None:
+        self.url = url
+        self.worker = secrets.randbits(62)
+        """Id of this process in the store, under which `put_worker` keeps what it counted."""
+        self._path = location.file_of(url)
+        self._create = create
+        self._lock = new_lock()
+        self._closed = False
+        self._seen_ns = 0
+        self._counters: Mapping[str, Json] = {}
+        self._opened: Opened | None = None
+        self._recorder: Recorder | None = None
+        self._file: tuple[int, int] | None = None
+        forks.register(self)
+
+    @classmethod
+    def open(cls, url: str | None = None, *, create: bool = True) -> Store:
+        """Return the store at a URL, ready to read and write.
+
+        Args:
+            url: `sqlite:///path/to/file.db` or `memory:`; when None, CONVOTRACE_STORE, else the default.
+            create: Make the file where there is none.
+
+        Raises:
+            StoreError: It cannot be opened; the sentence says why, and the cure.
+        """
+        store = cls(url or os.environ.get("CONVOTRACE_STORE") or DEFAULT_STORE, create=create)
+        store._ready()
+        return store
+
+    def write(self, changes: Sequence[Change], retry: bool = False) -> None:
+        """Write changes in one short transaction, all or none.
+
+        Args:
+            changes: In the order in which they happened.
+            retry: They may have been written already, by a call whose end was not seen.
+
+        Raises:
+            StoreError: The store cannot be written now.
+        """
+        if not changes:
+            return
+        self._ready()
+        recorder = self._recorder
+        if recorder is None:
+            raise StoreError(self._closed_sentence())
+        self._show_life(changes)
+        recorder.write(changes, retry)
+
+    def sessions(
+        self, q: str | None = None, order: str = "-last", limit: int = 50, after: str | None = None
+    ) -> SessionPage:
+        """Return one page of sessions.
+
+        Args:
+            q: Text that the first input, the last output, the id or the user must contain.
+            order: What to sort by, a leading minus for the greatest first; see `listing.ORDERS`.
+            limit: The most sessions to return.
+            after: The `next` of the page before.
+
+        Raises:
+            BadRequest: The order, the limit or the cursor cannot be used.
+            StoreError: The store cannot be read.
+        """
+        return listing.sessions(self._ready(), q, order, limit, after)
+
+    def session(self, session_id: str) -> Conversation | None:
+        """Return a session with everything in it, None where there is none of this id."""
+        return conversations.by_id(self._ready(), session_id, time.time_ns())
+
+    def session_by_key(self, key: str) -> Conversation | None:
+        """Return a session by the form of its id that stands in URLs."""
+        return conversations.by_key(self._ready(), key, time.time_ns())
+
+    def session_at_trace(self, trace_id: str) -> str | None:
+        """Return the id of the session that holds a trace."""
+        return conversations.id_at_trace(self._ready(), trace_id)
+
+    def interrupted(self, now_ns: int | None = None) -> tuple[str, ...]:
+        """Return the traces that were running in a process which is gone."""
+        return workers.interrupted(self._ready(), time.time_ns() if now_ns is None else now_ns)
+
+    def secret(self, name: str) -> bytes:
+        """Return 32 random bytes that are made once a store and are the same for every process."""
+        return secret(self._ready(), name)
+
+    def token(self) -> str:
+        """Return the token that opens the page, made once a store."""
+        return meta(self._ready(), "token", secrets.token_urlsafe(24))
+
+    def put_worker(self, worker: int, counters: Mapping[str, Json], now_ns: int | None = None) -> None:
+        """Note that a process lives, and what it counted."""
+        now_ns = time.time_ns() if now_ns is None else now_ns
+        workers.put(self._ready(), worker, counters, now_ns)
+        if worker == self.worker:
+            self._seen_ns, self._counters = now_ns, counters
+
+    def workers(self) -> list[Worker]:
+        """Return the processes that write or lately wrote into this store."""
+        return workers.read(self._ready(), time.time_ns())
+
+    def size(self) -> int:
+        """Return the bytes of the store, with what is written ahead of it."""
+        opened = self._ready()
+        if self._path is not None:
+            return location.size(self._path)
+        with opened.connections.reading() as connection:
+            pages = connection.execute("PRAGMA page_count").fetchone()[0]
+            return int(pages * connection.execute("PRAGMA page_size").fetchone()[0])
+
+    def integrity(self) -> str:
+        """Return "ok", or what is wrong with the file."""
+        with self._ready().connections.reading() as connection:
+            return "; ".join(str(row[0]) for row in connection.execute("PRAGMA quick_check"))
+
+    def close(self) -> None:
+        """Close the store for good; a call after that raises."""
+        with self._lock:
+            self._closed = True
+            opened, self._opened, self._recorder = self._opened, None, None
+        if opened is not None:
+            opened.connections.close()
+
+    def before_fork(self) -> None:
+        """Wait until nobody is inside the database."""
+        self._lock.acquire()
+        if self._opened is not None:
+            self._opened.connections.quiesce()
+
+    def after_fork_in_parent(self) -> None:
+        """Let everybody go on."""
+        if self._opened is not None:
+            self._opened.connections.resume()
+        self._lock.release()
+
+    def after_fork_in_child(self) -> None:
+        """Leave what was inherited to the parent; the next call opens the store anew."""
+        self.worker = secrets.randbits(62)
+        self._lock = new_lock()
+        if self._opened is not None:
+            forks.keep_for_ever(self._opened)
+        self._opened, self._recorder = None, None
+        self._seen_ns, self._counters = 0, {}
+
+    def _ready(self) -> Opened:
+        """Return the open database; one whose file was removed or replaced is opened anew."""
+        opened = self._opened
+        if opened is None or not self._same_file():
+            with self._lock:
+                opened = self._reopened()
+        return opened
+
+    def _closed_sentence(self) -> str:
+        return f"The store {self.url} was closed; open it again."
+
+    def _show_life(self, changes: Sequence[Change]) -> None:
+        """Note that this process lives before a trace stands as running in it."""
+        if any(change.trace is not None and change.trace.status == "running" for change in changes):
+            now_ns = time.time_ns()
+            if now_ns - self._seen_ns > _SHOWN_EVERY_NS:
+                self.put_worker(self.worker, self._counters, now_ns)
+
+    def _same_file(self) -> bool:
+        return self._path is None or location.identity(self._path) == self._file
+
+    def _reopened(self) -> Opened:
+        if self._closed:
+            raise StoreError(self._closed_sentence())
+        if self._opened is not None and self._same_file():
+            return self._opened
+        if self._opened is not None:
+            self._opened.connections.close()
+            self._opened = None
+        if self._path is not None:
+            location.make_ready(self._path, self._create)
+        opened = open_database(self._path)
+        self._recorder = Recorder(opened, secret(opened, "session"), secret(opened, "content"), self.worker)
+        self._file = None if self._path is None else location.identity(self._path)
+        self._opened = opened
+        return opened

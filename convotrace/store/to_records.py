@@ -1,0 +1,152 @@
+"""Rows into records: the exact opposite of `to_rows`, and a session from its row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from convotrace.model import (
+    Attachment,
+    Cut,
+    Document,
+    Event,
+    Failure,
+    Json,
+    Link,
+    Payload,
+    Request,
+    Score,
+    Session,
+    Signal,
+    Span,
+    Target,
+    ToolDefinition,
+    Trace,
+    Usage,
+)
+from convotrace.store.codec import decode, decode_column, original
+from convotrace.store.keys import span_id, unpack_trace_id
+from convotrace.store.rows import EventRow, ScoreRow, SessionRow, SpanRow, TraceRow
+from convotrace.store.unpacking import Contents
+
+
+def session_record(row: SessionRow) -> Session:
+    """Return a session as its row tells it, without what is computed from its turns and scores."""
+    return Session(
+        id=original(row.id) or "", key=row.key, id_source=row.id_source, id_name=original(row.id_name),
+        user_id=original(row.user_id), name=original(row.name), environment=original(row.environment),
+        release=original(row.release), service=tuple(decode_column(row.services) or ()),
+        tags=tuple(decode_column(row.tags) or ()), metadata=decode_column(row.metadata) or {},
+        started_ns=row.started, last_ns=row.last, ended_ns=row.ended, outcome=row.outcome,
+        outcome_reason=original(row.outcome_reason), resolved=None if row.resolved is None else bool(row.resolved),
+        turns=row.turns, traces=row.traces, spans=row.spans, errors=row.errors, events=row.events,
+        input_tokens=row.input_tokens, output_tokens=row.output_tokens, cached_tokens=row.cached_tokens,
+        cache_write_tokens=row.cache_write_tokens, reasoning_tokens=row.reasoning_tokens, cost_nano=row.cost_nano,
+        first_input=original(row.first_input), last_output=original(row.last_output),
+        links=tuple(Link(*link) for link in decode_column(row.links) or ()),
+    )  # fmt: skip
+
+
+def trace_record(
+    contents: Contents,
+    session_id: str,
+    row: TraceRow,
+    turn: int | None,
+    spans: Sequence[Span],
+    events: Sequence[Event],
+    scores: Sequence[Score],
+) -> Trace:
+    """Return a trace with what belongs to it."""
+    extra = decode_column(row.extra) or {}
+    return Trace(
+        id=unpack_trace_id(row.trace_id), session_id=session_id, name=original(row.name) or "",
+        is_turn=bool(row.is_turn), turn=turn, replaces=original(row.replaces), route=original(row.route),
+        status=row.status, status_code=row.status_code, started_ns=row.started, duration_ns=row.duration,
+        first_byte_ns=row.first_byte,
+        input=Payload(original(row.input_text), contents.unpack(row.input_body)),
+        output=Payload(original(row.output_text), contents.unpack(row.output_body)),
+        input_tokens=row.input_tokens, output_tokens=row.output_tokens, cached_tokens=row.cached_tokens,
+        cache_write_tokens=row.cache_write_tokens, reasoning_tokens=row.reasoning_tokens, cost_nano=row.cost_nano,
+        errors=row.errors, error=_failure(extra), service=original(row.service), user_id=original(row.user_id),
+        id_source=row.id_source, tags=tuple(decode_column(row.tags) or ()),
+        metadata=decode_column(row.metadata) or {}, protocol=row.protocol, request=_request(extra, row.client),
+        close_code=extra.get("close_code"), request_bytes=extra.get("request_bytes"),
+        response_bytes=extra.get("response_bytes"), chunks=extra.get("chunks"),
+        largest_gap_ns=extra.get("largest_gap_ns"), retries=extra.get("retries"), cut=Cut(*extra.get("cut", ())),
+        signals=tuple(Signal(*signal) for signal in extra.get("signals", ())),
+        attachments=tuple(Attachment(*attachment) for attachment in extra.get("attachments", ())),
+        spans=tuple(spans), events=tuple(events), scores=tuple(scores),
+    )  # fmt: skip
+
+
+def span_record(
+    contents: Contents, trace_id: str, row: SpanRow, events: Sequence[Event], scores: Sequence[Score]
+) -> Span:
+    """Return a span with what belongs to it."""
+    extra = decode_column(row.extra) or {}
+    parent = None if row.parent is None else span_id(row.parent)
+    return Span(
+        id=own_span_id(row, extra), trace_id=trace_id, name=original(row.name) or "", kind=row.kind,
+        parent_id=extra.get("parent_id", parent), service=original(row.service), status=row.status,
+        error=_failure(extra), started_ns=row.started, duration_ns=row.duration, model=original(row.model),
+        provider=original(row.provider), parameters=contents.unpack(row.parameters) or {},
+        tools=tuple(ToolDefinition(*tool) for tool in _lists(contents.unpack(row.tools))),
+        input=contents.unpack(row.input), output=contents.unpack(row.output),
+        arguments=contents.unpack(row.arguments), result=contents.unpack(row.result), query=contents.unpack(row.query),
+        documents=tuple(_document(contents, part) for part in decode_column(row.documents) or ()),
+        usage=_usage(row, extra), call_id=original(row.call_id), tags=tuple(extra.get("tags", ())),
+        metadata=extra.get("metadata", {}), cost_nano=row.cost_nano, finish_reason=original(row.finish_reason),
+        first_token_ns=row.first_token, attributes=decode_column(row.attributes) or {},
+        events=tuple(events), scores=tuple(scores), origin=extra.get("origin", "own"),
+    )  # fmt: skip
+
+
+def own_span_id(row: SpanRow, extra: dict[str, Json]) -> str:
+    """Return the id of a span as it was given."""
+    return str(extra["id"]) if "id" in extra else span_id(row.span)
+
+
+def event_record(row: EventRow) -> Event:
+    """Return an event."""
+    return Event(original(row.name) or "", row.at, original(row.level), decode_column(row.attributes) or {})
+
+
+def score_record(session_id: str, row: ScoreRow) -> Score:
+    """Return a score."""
+    trace_id = None if row.trace_id is None else unpack_trace_id(row.trace_id)
+    evaluator, version, reason, passed = decode_column(row.extra) or (None, None, None, None)
+    return Score(
+        id=original(row.id) or "", name=original(row.name) or "", type=row.type, value=decode(row.value.encode()),
+        at_ns=row.at, target=Target(session_id, trace_id, original(row.span_id)), source=row.source,
+        comment=original(row.comment), author=original(row.author), evaluator=evaluator, version=version,
+        reason=reason, passed=passed,
+    )  # fmt: skip
+
+
+def _failure(extra: dict[str, Json]) -> Failure | None:
+    return Failure(*extra["error"]) if "error" in extra else None
+
+
+def _request(extra: dict[str, Json], client: str | None) -> Request | None:
+    if "request" not in extra:
+        return None
+    method, path, query, headers = extra["request"]
+    return Request(method, path, query, headers, original(client))
+
+
+def _usage(row: SpanRow, extra: dict[str, Json]) -> Usage | None:
+    told = (row.input_tokens, row.output_tokens, row.cached_read, row.cached_write, row.reasoning)
+    if "usage" not in extra and told == (None,) * 5:
+        return None
+    return Usage(*told, audio=extra.get("usage", [None])[0])
+
+
+def _document(contents: Contents, part: list[Json]) -> Document:
+    document_id, text, apart, score, title, url, metadata = part
+    if apart is not None:
+        text = contents.value(bytes.fromhex(apart))
+    return Document(document_id, text, score, title, url, metadata)
+
+
+def _lists(value: Json) -> list[list[Json]]:
+    """Return a value that should be a list of lists; what is missing from the store is none."""
+    return value if isinstance(value, list) else []

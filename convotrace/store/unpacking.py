@@ -1,0 +1,94 @@
+"""Packed values back into what they were, from the contents of one session."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+
+from convotrace.model import Json
+from convotrace.store.codec import decode
+from convotrace.store.contents import CHAIN, HASH_BYTES, ITEMS, LIST, NO_BASE, PARTS, WHOLE, ZLIB
+from convotrace.store.rows import ContentRow
+
+MISSING = "[missing from the store]"
+
+
+class Contents:
+    """The contents of one session; each is decoded once, when it is first asked for."""
+
+    def __init__(self, rows: Iterable[ContentRow]) -> None:
+        self._rows = {row.hash: row for row in rows}
+        self._values: dict[bytes, Json] = {}
+        self._lists: dict[bytes, list[bytes]] = {}
+
+    def unpack(self, packed: bytes | None) -> Json:
+        """Return the value of a packed column; a content that is gone shows as a text that says so."""
+        if packed is None:
+            return None
+        tag = packed[:1]
+        if tag == WHOLE:
+            return self.value(packed[1:])
+        if tag == LIST:
+            return [self.value(name) for name in self._items(packed[1:])]
+        if tag == ITEMS:
+            return [self.value(name) for name in _hashes(packed[1:])]
+        if tag == PARTS:
+            return self._joined(packed[1:])
+        return decode(packed)
+
+    def value(self, name: bytes) -> Json:
+        """Return the stored value of a hash."""
+        if name not in self._values:
+            row = self._rows.get(name)
+            self._values[name] = MISSING if row is None else decode(_body(row))
+        return self._values[name]
+
+    def names_in(self, packed: bytes | None) -> set[bytes]:
+        """Return every hash that a packed column needs, lists and their bases included."""
+        tag, rest = (packed or b"")[:1], (packed or b"")[1:]
+        if tag == WHOLE:
+            return {rest}
+        if tag == LIST:
+            return {*self._chain(rest), *self._items(rest)}
+        if tag == ITEMS:
+            return set(_hashes(rest))
+        if tag == PARTS:
+            return set().union(*(self.names_in(bytes.fromhex(part)) for part in decode(rest)[1].values()))
+        return set()
+
+    def _joined(self, data: bytes) -> Json:
+        shell, parts = decode(data)
+        return {name: self.unpack(bytes.fromhex(parts[name])) if name in parts else v for name, v in shell.items()}
+
+    def _items(self, name: bytes) -> list[bytes]:
+        if name not in self._lists:
+            items: list[bytes] = []
+            for link in reversed(self._chain(name)):
+                row = self._rows.get(link)
+                if row is None:
+                    continue
+                kept = int.from_bytes(row.body[HASH_BYTES : HASH_BYTES + 4], "big")
+                items = items[:kept] + _hashes(row.body[HASH_BYTES + 4 :])
+            self._lists[name] = items
+        return self._lists[name]
+
+    def _chain(self, name: bytes) -> list[bytes]:
+        """Return a list and those it grew from, down to a full one."""
+        links = [name]
+        while (row := self._rows.get(links[-1])) is not None and row.codec == CHAIN:
+            base = row.body[:HASH_BYTES]
+            if base == NO_BASE or base in links:
+                break
+            links.append(base)
+        return links
+
+
+def _hashes(data: bytes) -> list[bytes]:
+    return [data[i : i + HASH_BYTES] for i in range(0, len(data), HASH_BYTES)]
+
+
+def _body(row: ContentRow) -> bytes:
+    try:
+        return zlib.decompress(row.body) if row.codec == ZLIB else row.body
+    except zlib.error:
+        return b""

@@ -1,0 +1,86 @@
+"""The processes that write into a store: what each counted, whether it lives, what it left unfinished."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from convotrace.model import Json, as_datetime
+from convotrace.store.codec import decode, encode
+from convotrace.store.keys import unpack_trace_id
+from convotrace.store.opening import Opened
+from convotrace.store.rows import WorkerRow
+
+GONE_AFTER_NS = 15 * 10**9
+"""A process that was not seen for so long is gone; the writer shows itself every few seconds."""
+
+_FORGOTTEN_AFTER_NS = 7 * 86400 * 10**9
+_STARTED_NS = time.time_ns()
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One process and its counters."""
+
+    id: int
+    host: str
+    pid: int
+    started_ns: int
+    seen_ns: int
+    alive: bool
+    counters: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def seen_at(self) -> str | None:
+        seen = as_datetime(self.seen_ns)
+        return None if seen is None else seen.isoformat()
+
+
+def put(opened: Opened, worker: int, counters: Mapping[str, Json], now_ns: int) -> None:
+    """Write one process's row; the rows of those not seen for a week go."""
+    row = WorkerRow(worker, platform.node(), os.getpid(), _STARTED_NS, now_ns, encode(dict(counters)).decode())
+    with opened.connections.writing() as connection:
+        connection.execute(opened.sql.put_worker, row)
+        connection.execute(opened.sql.old_workers, (now_ns - _FORGOTTEN_AFTER_NS,))
+
+
+def read(opened: Opened, now_ns: int) -> list[Worker]:
+    """Return every process that is known, by its start."""
+    with opened.connections.reading() as connection:
+        rows = [WorkerRow(*columns) for columns in connection.execute(opened.sql.workers)]
+    return [
+        Worker(row.id, row.host, row.pid, row.started, row.seen, _lives(row, now_ns), decode(row.counters.encode()))
+        for row in rows
+    ]
+
+
+def interrupted(opened: Opened, now_ns: int) -> tuple[str, ...]:
+    """Return the traces that still stand as running although their process is gone."""
+    living = living_workers(opened, now_ns)
+    with opened.connections.reading() as connection:
+        running = connection.execute(opened.sql.running).fetchall()
+    return tuple(unpack_trace_id(trace_id) for trace_id, worker in running if worker not in living)
+
+
+def living_workers(opened: Opened, now_ns: int) -> frozenset[int]:
+    """Return the ids of the processes that live."""
+    return frozenset(worker.id for worker in read(opened, now_ns) if worker.alive)
+
+
+def _lives(row: WorkerRow, now_ns: int) -> bool:
+    if now_ns - row.seen > GONE_AFTER_NS:
+        return False
+    return row.host != platform.node() or _has_process(row.pid)
+
+
+def _has_process(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # it exists and belongs to somebody else
+    return True

@@ -1,0 +1,54 @@
+"""What the `convotrace` fixture gives a test: the sessions recorded since it began, each app in a store of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from convotrace.model import Conversation, Session
+from convotrace.observer import ConvoTrace
+from convotrace.observer.core import everyone
+
+
+class Recorded:
+    """The sessions that the apps under test made during one test."""
+
+    def sessions(self) -> list[Session]:
+        """Return every session, newest first."""
+        found = [session for observer in _recording() for session in observer.store.sessions(limit=1000)]
+        return sorted(found, key=lambda session: session.last_ns, reverse=True)
+
+    def session(self, id: str | None = None) -> Conversation:
+        """Return one whole conversation.
+
+        Args:
+            id: The session id; without it there must be exactly one session.
+
+        Raises:
+            LookupError: There is no such session, or not exactly one.
+        """
+        ids = [session.id for session in self.sessions()]
+        if id is None and len(ids) != 1:
+            raise LookupError(f"{len(ids)} sessions were recorded: {ids}; name one of them.")
+        for observer in _recording():
+            found = observer.store.session(ids[0] if id is None else id)
+            if found is not None:
+                return found
+        raise LookupError(f"No session {id!r} was recorded; there are {ids}.")
+
+
+@contextmanager
+def recording() -> Iterator[Recorded]:
+    """Have every ConvoTrace object of this process record into memory for a while."""
+    diverted = [observer for observer in everyone() if not observer.enabled]
+    for observer in diverted:
+        observer.divert("memory:")
+    try:
+        yield Recorded()
+    finally:
+        for observer in diverted:
+            observer.divert(None)
+
+
+def _recording() -> list[ConvoTrace]:
+    return [observer for observer in everyone() if observer.enabled]

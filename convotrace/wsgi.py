@@ -1,0 +1,305 @@
+"""The WSGI door: forwards the body lazily, chunk for chunk, and notes it after. It translates, nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from convotrace.capture.current import Node, current_node, now_of
+from convotrace.exchange import captured
+from convotrace.identity import Incoming
+from convotrace.observer import ConvoTrace
+from convotrace.recorder import OpenTrace
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Callable[[bytes], object]]
+WSGIApp = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+SEEN = "convotrace.stores"
+"""Key in the app's environ: the stores that already record this request."""
+TRACE = "convotrace.trace"
+"""Key in the app's environ: the open trace, for a porch that knows more about the request."""
+_PAGE_BODY = 64 * 1024 + 1
+_REASONS = {
+    200: "OK", 201: "Created", 303: "See Other", 304: "Not Modified", 307: "Temporary Redirect",
+    308: "Permanent Redirect", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed",
+    413: "Content Too Large", 500: "Internal Server Error", 503: "Service Unavailable",
+}  # fmt: skip
+
+
+class ConvoTraceMiddleware:
+    """Observe the conversations of a WSGI app, and answer for the page under the mount.
+
+    Args:
+        app: The app, of any framework or none.
+        convotrace: The object to record with; made from the options when None.
+        options: Options of `ConvoTrace`.
+    """
+
+    def __init__(self, app: WSGIApp, convotrace: ConvoTrace | None = None, **options: Any) -> None:
+        self.app = app
+        self.convotrace = ConvoTrace(**options) if convotrace is None else convotrace
+        self._mount = self.convotrace.settings.mount
+        self._limit = int(self.convotrace.settings.max_body_bytes)
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        observer = self.convotrace
+        if not observer.enabled:
+            return self.app(environ, start_response)
+        path = app_path(environ)
+        if path == self._mount or path.startswith(self._mount + "/"):
+            return answer_page(observer, environ, start_response, path[len(self._mount) :])
+        store = observer.store_name
+        if store in environ.get(SEEN, ()):
+            return self.app(environ, start_response)
+        trace = observer.begin(incoming(environ, path))
+        if trace is None:
+            return self.app(environ, start_response)
+        environ = {**environ, SEEN: (*environ.get(SEEN, ()), store), TRACE: trace}
+        return self._traced(trace, environ, start_response)
+
+    def _traced(self, trace: OpenTrace, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        request = trace.incoming
+        assert request is not None
+        request.native = environ
+        if "wsgi.input" in environ:
+            environ["wsgi.input"] = TeedInput(environ["wsgi.input"], trace, self._limit)
+        exchange = _Exchange(self.convotrace, trace, environ, start_response, self._limit)
+        before = current_node.get()
+        current_node.set(trace)
+        try:
+            body = self.app(environ, exchange.start)
+        except BaseException as error:
+            exchange.finish(error)
+            raise
+        finally:
+            left, _ = current_node.get(), current_node.set(before)
+        return exchange.forward(body, left)
+
+
+class _Exchange:
+    """One request on its way through the door."""
+
+    def __init__(
+        self, observer: ConvoTrace, trace: OpenTrace, environ: Environ, start: StartResponse, limit: int
+    ) -> None:
+        self.observer = observer
+        self.trace = trace
+        self.environ = environ
+        self.limit = limit
+        self._start = start
+        self._finished = False
+
+    def start(self, status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Callable[[bytes], object]:
+        """Stand in for `start_response`; what it returns writes through us."""
+        headers = self._with_cookie(headers)
+        write = self._start(status, headers, *exc_info)
+        kind = next((value for name, value in headers if name.lower() == "content-type"), "")
+        self.trace.respond(int(status[:3]) if status[:3].isdigit() else 0, kind, captured(kind))
+
+        def traced_write(chunk: bytes) -> object:
+            written = write(chunk)
+            self.sent(chunk)
+            return written
+
+        return traced_write
+
+    def _with_cookie(self, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        request = self.trace.incoming
+        if not self.observer.settings.issue_cookie or request is None:
+            return headers
+        https = self.environ.get("wsgi.url_scheme") == "https"
+        cookie = self.observer.issue_cookie(request, {name.lower(): value for name, value in headers}, https)
+        return headers if cookie is None else [*headers, ("Set-Cookie", cookie)]
+
+    def forward(self, body: Iterable[bytes], node: Node | None) -> Iterable[bytes]:
+        """Return the body for the server: itself where it is complete or a file, else wrapped chunk by chunk."""
+        if isinstance(body, (list, tuple)):
+            for chunk in body:
+                self.sent(chunk)
+            self.finish()
+            return body
+        wrapper = self.environ.get("wsgi.file_wrapper")
+        if isinstance(wrapper, type) and isinstance(body, wrapper):
+            # Servers send such a body by themselves, and know it by its type.
+            self.finish()
+            return body
+        return _Body(self, body, node)
+
+    def sent(self, chunk: bytes) -> None:
+        """Note a chunk that has been handed on."""
+        self.trace.sent(chunk, now_of(self.trace), self.limit)
+
+    def finish(self, error: BaseException | None = None, complete: bool = True) -> None:
+        """End the trace, once."""
+        if self._finished:
+            return
+        self._finished = True
+        if not complete:
+            self.trace.disconnect()
+        request = self.trace.incoming
+        if request is not None:
+            self.observer.announce(self.environ.get("wsgi.url_scheme", "http"), request.headers.get("host", ""))
+        self.observer.finish(self.trace, error)
+
+
+class _Body:
+    """A body handed on lazily; the trace is current while the app makes each chunk, and only then."""
+
+    def __init__(self, exchange: _Exchange, body: Iterable[bytes], node: Node | None) -> None:
+        self._exchange = exchange
+        self._body = body
+        self._iterator: Iterator[bytes] | None = None
+        self._node = node
+        self._complete = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        before = current_node.get()
+        current_node.set(self._node)
+        try:
+            if self._iterator is None:
+                self._iterator = iter(self._body)
+            chunk = next(self._iterator)
+        except StopIteration:
+            self._complete = True
+            self._exchange.trace.finish_response(now_of(self._exchange.trace))
+            raise
+        except BaseException as error:
+            self._exchange.finish(error)
+            raise
+        finally:
+            self._node = current_node.get()
+            current_node.set(before)
+        self._exchange.sent(chunk)
+        return chunk
+
+    def close(self) -> None:
+        """Close the app's body, once and always, then end the trace."""
+        before = current_node.get()
+        current_node.set(self._node)
+        try:
+            close = getattr(self._body, "close", None)
+            if close is not None:
+                close()
+        except BaseException as error:
+            self._exchange.finish(error)
+            raise
+        finally:
+            current_node.set(before)
+            self._exchange.finish(complete=self._complete)
+
+
+    def __del__(self) -> None:
+        # A server that forgets close() must not leave a trace open for ever.
+        self._exchange.finish(complete=self._complete)
+
+
+class TeedInput:
+    """The request body as the app reads it, noted as it goes by; nothing is read on the app's behalf."""
+
+    def __init__(self, stream: Any, trace: OpenTrace, limit: int) -> None:
+        self._stream = stream
+        self._trace = trace
+        self._limit = limit
+
+    def read(self, *size: int) -> bytes:
+        """Read as the stream inside does."""
+        return self._noted(self._stream.read(*size))
+
+    def readline(self, *size: int) -> bytes:
+        """Read a line as the stream inside does."""
+        return self._noted(self._stream.readline(*size))
+
+    def readlines(self, *hint: int) -> list[bytes]:
+        """Read lines as the stream inside does."""
+        return [self._noted(line) for line in self._stream.readlines(*hint)]
+
+    def __iter__(self) -> Iterator[bytes]:
+        for line in self._stream:
+            yield self._noted(line)
+
+    def __getattr__(self, name: str) -> Any:
+        # What the stream can do beyond the protocol stays possible, no more and no less.
+        found = getattr(self._stream, name)
+        if name == "readinto":
+            return lambda buffer: self._noted_buffer(buffer, found(buffer))
+        return (lambda *size: self._noted(found(*size))) if name == "read1" else found
+
+    def _noted_buffer(self, buffer: Any, size: int | None) -> int | None:
+        if size:
+            self._noted(bytes(memoryview(buffer)[:size]))
+        return size
+
+    def _noted(self, chunk: bytes) -> bytes:
+        if chunk:
+            self._trace.read(chunk, self._limit)
+        return chunk
+
+
+def page_app(convotrace: ConvoTrace) -> WSGIApp:
+    """Return the page as a WSGI app to mount anywhere; its answers are the same bytes."""
+
+    def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        return answer_page(convotrace, environ, start_response, app_path(environ))
+
+    return app
+
+
+def app_path(environ: Environ) -> str:
+    """Return the decoded path below the prefix under which the app is mounted."""
+    return _as_utf8(environ.get("PATH_INFO", ""))
+
+
+def incoming(environ: Environ, path: str) -> Incoming:
+    """Return the request of an environ; nothing is decoded before it is asked for."""
+    headers = [(name, value) for name, value in environ.items() if name[:5] == "HTTP_" or name[:8] == "CONTENT_"]
+    method = environ.get("REQUEST_METHOD", "GET")
+    return Incoming(
+        method, path, environ.get("QUERY_STRING", ""), headers, decode, environ, environ.get("REMOTE_ADDR") or None
+    )
+
+
+def decode(headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Return headers of an environ by their lower-case names, as UTF-8 where they are."""
+    for name, value in headers:
+        if isinstance(value, str):
+            yield name.removeprefix("HTTP_").replace("_", "-").lower(), _as_utf8(value)
+
+
+def answer_page(
+    observer: ConvoTrace, environ: Environ, start_response: StartResponse, path: str
+) -> Iterable[bytes]:
+    """Answer a request under the mount."""
+    from convotrace.page import PageRequest
+
+    request = incoming(environ, path)
+    asked = PageRequest(
+        method=request.method,
+        path=path,
+        query=request.query_string,
+        headers=dict(request.headers),
+        body=_body(environ),
+        peer=request.peer,
+        scheme=environ.get("wsgi.url_scheme", "http"),
+        dev=observer.settings.dev,
+    )
+    response = observer.page(asked)
+    start_response(f"{response.status} {_REASONS.get(response.status, 'Unknown')}", list(response.headers))
+    return [response.body]
+
+
+def _body(environ: Environ) -> bytes:
+    length = environ.get("CONTENT_LENGTH") or "0"
+    wanted = min(int(length) if length.isdigit() else 0, _PAGE_BODY)
+    return environ["wsgi.input"].read(wanted) if wanted else b""
+
+
+def _as_utf8(text: str) -> str:
+    try:
+        return text.encode("latin-1").decode()
+    except UnicodeError:
+        return text
+
