@@ -24,6 +24,9 @@ OWN_COOKIE = "convotrace_session"
 
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _OPAQUE = re.compile(r"[A-Za-z0-9_-]{1,256}\Z")
+_MAX_PARAMETERS = 1000
+# An inherited text form says where an object lies in memory, or shows a whole mapping.
+_INHERITED: Any = object.__str__
 
 
 class Incoming:
@@ -67,8 +70,9 @@ class Incoming:
     @cached_property
     def query(self) -> Mapping[str, str]:
         """Query parameters; of a repeated one the first value counts."""
+        kept = "&".join(self.query_string.split("&", _MAX_PARAMETERS)[:_MAX_PARAMETERS])
         found: dict[str, str] = {}
-        for name, value in parse_qsl(self.query_string, keep_blank_values=True, max_num_fields=1000):
+        for name, value in parse_qsl(kept, keep_blank_values=True):
             found.setdefault(name, value)
         return found
 
@@ -122,13 +126,23 @@ def identify(incoming: Incoming, settings: Settings, secret: bytes | None, own: 
 
 
 def as_id(value: Any) -> str | None:
-    """Return a value as a session id: texts and whole numbers count, blanks and anything else do not."""
-    if isinstance(value, bool) or value is None:
+    """Return a value as a session id, None for a blank and for what has no text form of its own.
+
+    Texts, whole numbers, UUIDs and the like count; True, 1.5, bytes, lists and mappings do not. Never raises.
+    """
+    try:
+        text = _own_text(value)
+    except Exception:  # a class of the app's own, or a number of thousands of digits
         return None
-    if isinstance(value, (dict, list, tuple, set, bytes, float)):
+    return text if text and text.strip() else None
+
+
+def _own_text(value: Any) -> str | None:
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, (bool, float, bytes, bytearray)):
         return None
-    text = str(value).strip()
-    return text or None
+    return str(value) if isinstance(value, int) or type(value).__str__ is not _INHERITED else None
 
 
 def bounded(text: str) -> str:
@@ -161,7 +175,7 @@ def session_id_of_key(key: str) -> str | None:
         return key if _PLAIN_KEY.match(key) else None
     text = key[1:]
     try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
+        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode() or None
     except ValueError:
         return None
 

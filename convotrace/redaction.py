@@ -18,22 +18,35 @@ _FIELDS = (
 )  # fmt: skip
 _HEADERS = (*_FIELDS, "xauthtoken")
 _COOKIES = frozenset({"cookie", "setcookie"})
-_STEM = re.compile("|".join(re.sub(r"(?<!^)", "[-_]?", stem) for stem in _FIELDS), re.IGNORECASE)
-_PAIR = re.compile(r'"([^"\\]{1,200})"(\s*:\s*)"((?:[^"\\]|\\.)*)("|\Z)', re.DOTALL)
+# JSON, lines of it, or a stream of events that carry it.
+_JSON_TEXT = re.compile(r"[\s\ufeff]*(?:[{\[]|(?:data|event|id|retry)?:)")
+# A name, its colon and the quote that opens its text, as deep inside quoted JSON as up to 15 backslashes tell.
+_NAME = re.compile(r'(?<!\\)(\\{0,15})"((?:[^"\\]|\\{1,15}u[0-9a-fA-F]{4}){1,200})\1"\s*:\s*\1"')
+_ESCAPE = re.compile(r"\\{1,15}u([0-9a-fA-F]{4})")
+_ESCAPED_NAME = re.compile(r"\\u00[2-7]")
 _DEEPEST = 200
+_LONGEST_CACHED = 100
 
 
-@lru_cache(maxsize=4096)
 def never_stored(name: str) -> bool:
     """Tell whether a field of this name is never stored when its value is text."""
-    return name.lower().replace("-", "").replace("_", "").endswith(_FIELDS)
+    return _known_field(name) if len(name) <= _LONGEST_CACHED else _flat(name).endswith(_FIELDS)
 
 
+# Asked for every field of every body; a name is the client's to choose, so a long one is not kept.
 @lru_cache(maxsize=4096)
+def _known_field(name: str) -> bool:
+    return _flat(name).endswith(_FIELDS)
+
+
 def never_stored_header(name: str) -> bool:
     """Tell whether a header of this name is never stored."""
-    flat = name.lower().replace("-", "").replace("_", "")
+    flat = _flat(name)
     return flat in _COOKIES or flat.endswith(_HEADERS)
+
+
+def _flat(name: str) -> str:
+    return name.lower().replace("-", "").replace("_", "")
 
 
 class Redactor:
@@ -46,7 +59,7 @@ class Redactor:
         """Return headers without cookies, and with the values of secret ones replaced."""
         kept: dict[str, str] = {}
         for name, value in headers.items():
-            if name.replace("-", "") in _COOKIES:
+            if _flat(name) in _COOKIES:
                 self.count += 1
             else:
                 kept[name] = self._replace() if never_stored_header(name) else value
@@ -73,11 +86,29 @@ class Redactor:
 
     def _clean_text(self, text: str) -> str:
         # Arguments and results often are JSON kept as text; it may be cut, so it is searched and not parsed.
-        if text.lstrip()[:1] not in ("{", "[") or not _STEM.search(text):
+        if not _JSON_TEXT.match(text) or not _may_hold_secret(text):
             return text
-        return _PAIR.sub(self._pair, text)
+        kept, at = [], 0
+        while found := _NAME.search(text, at):
+            kept.append(text[at : found.end()])
+            at = found.end()
+            if never_stored(_ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), found[2])):
+                kept.append(self._replace())
+                at = _end_of_value(text, at, len(found[1]))
+        return "".join([*kept, text[at:]])
 
-    def _pair(self, match: re.Match[str]) -> str:
-        if not never_stored(match[1]):
-            return match[0]
-        return f'"{match[1]}"{match[2]}"{self._replace()}{match[4]}'
+
+def _may_hold_secret(text: str) -> bool:
+    flat = _flat(text)
+    return any(name in flat for name in _FIELDS) or _ESCAPED_NAME.search(text) is not None
+
+
+def _end_of_value(text: str, start: int, depth: int) -> int:
+    """Return where a quoted text ends whose closing quote has `depth` backslashes: 0, 1, 3, 7 or 15."""
+    quote = text.find('"', start)
+    while quote >= 0:
+        before = text[max(start, quote - 64) : quote]
+        if (len(before) - len(before.rstrip("\\"))) % (2 * depth + 2) == depth:
+            return quote - depth
+        quote = text.find('"', quote + 1)
+    return len(text)

@@ -268,7 +268,8 @@ def _telemetry(name: str, value: Any) -> str:
 
 
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
-    **dict.fromkeys(("enabled", "dev", "history", "split_users", "issue_cookie", "capture_bodies", "content", "log_ids", "log_turns"), _boolean),
+    **dict.fromkeys(("enabled", "dev", "history", "split_users", "issue_cookie", "capture_bodies"), _boolean),
+    **dict.fromkeys(("content", "log_ids", "log_turns"), _boolean),
     **dict.fromkeys(("idle_timeout", "max_body_bytes", "hook_timeout"), _positive),
     **dict.fromkeys(("environment", "release", "service", "token", "page_url"), _text),
     **dict.fromkeys(("session_id", "user_id", "input_text", "output_text", "auth"), _callable),

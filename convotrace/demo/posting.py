@@ -110,6 +110,9 @@ class _Run:
             connection.request("POST", self._url.path.rstrip("/") + post.path, post.body, _HEADERS)
             answer = connection.getresponse()
             answer.read()
+            if answer.status >= 500:
+                # A server may hang up after a crash without having said so; the next request must not meet that.
+                connection.close()
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             return f"{name}: POST {post.path}: {type(error).__name__}: {error}"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from email.parser import BytesParser
-from email.policy import HTTP
+import json
 from functools import lru_cache
-from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
 
+from convotrace.exchange.multipart import parts
 from convotrace.model import Json
 
 JSON, FORM, MULTIPART, TEXT, SSE, NDJSON = "json", "form", "multipart", "text", "sse", "ndjson"
@@ -24,8 +23,10 @@ _KINDS = {
     "application/x-ndjson": NDJSON,
     "application/jsonl": NDJSON,
     "application/jsonlines": NDJSON,
+    "": JSON,
 }
 _FAILED = object()
+_MAX_FIELDS = 10_000
 
 
 @lru_cache(maxsize=256)
@@ -48,15 +49,20 @@ def captured(content_type: str) -> bool:
 
 
 def decode(body: bytes, content_type: str) -> Json:
-    """Return a body as JSON value (JSON, forms, NDJSON as list) or text; what cannot be parsed stays text."""
+    """Return a body as JSON value (JSON, forms) or text (text, streams, JSON that cannot be parsed).
+
+    None for a type that is not captured, and for a body without a type that is no JSON.
+    """
     kind, charset = media_type(content_type)
+    if kind is None:
+        return None
     if kind == MULTIPART:
         return _multipart(body, content_type)
     text = as_text(body, charset)
     if kind == FORM:
-        return _json(body, default=_form(text)) if text.lstrip()[:1] in ("{", "[") else _form(text)
+        return _json(body, text, default=_form(text)) if text.lstrip()[:1] in ("{", "[") else _form(text)
     if kind == JSON:
-        return _json(body, default=text)
+        return _json(body, text, default=text if content_type.strip() else None)
     return text
 
 
@@ -64,47 +70,47 @@ def as_text(body: bytes, charset: str = "utf-8") -> str:
     """Return bytes as text; a wrong or unknown charset never raises."""
     try:
         return body.decode(charset)
-    except (LookupError, UnicodeDecodeError):
+    except (LookupError, ValueError):  # ValueError: some codecs raise no more than that
         return body.decode("utf-8", "replace")
 
 
 def loads(text: str | bytes) -> Json:
-    """Return the JSON value of a text, the module's own failure mark when it is none."""
+    """Return the JSON value of a text, a mark of this module's own (no JSON type) when it is none."""
     try:
         return orjson.loads(text)
     except (orjson.JSONDecodeError, RecursionError):
         return _FAILED
 
 
-def failed(value: Any) -> bool:
-    """Tell whether `loads` found no JSON."""
-    return value is _FAILED
-
-
-def _json(body: bytes, default: Json) -> Json:
+def _json(body: bytes, text: str, default: Json) -> Json:
     value = loads(body)
-    return default if value is _FAILED else value
+    return _leniently(text, default) if value is _FAILED else value
+
+
+def _leniently(text: str, default: Json) -> Json:
+    """Return what the parsers of web frameworks accept beyond the standard: NaN, lone surrogates, other charsets."""
+    try:
+        return json.loads(text.removeprefix("\ufeff"))
+    except (ValueError, RecursionError):
+        return default
 
 
 def _form(text: str) -> Json:
     fields: dict[str, Json] = {}
-    for name, value in parse_qsl(text, keep_blank_values=True, max_num_fields=10_000):
+    kept = "&".join(text.split("&", _MAX_FIELDS)[:_MAX_FIELDS])
+    for name, value in parse_qsl(kept, keep_blank_values=True):
         _add(fields, name, value)
     return fields
 
 
 def _multipart(body: bytes, content_type: str) -> Json:
     """Keep the text fields of a multipart form; of a file only its name, type and size."""
-    message = BytesParser(policy=HTTP).parsebytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + body)
     fields: dict[str, Json] = {}
-    for part in message.iter_parts() if message.is_multipart() else ():
-        name = part.get_param("name", header="content-disposition")
-        data = part.get_payload(decode=True) or b""
-        if part.get_filename() is not None:
-            value: Json = {"file": part.get_filename(), "type": part.get_content_type(), "size": len(data)}
+    for part in parts(body, content_type):
+        if part.filename is None:
+            _add(fields, part.name, as_text(part.data))
         else:
-            value = as_text(data if isinstance(data, bytes) else b"")
-        _add(fields, str(name or ""), value)
+            _add(fields, part.name, {"file": part.filename, "type": part.content_type, "size": len(part.data)})
     return fields
 
 

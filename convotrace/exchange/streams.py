@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from convotrace.exchange.bodies import failed, loads
+from convotrace.exchange.bodies import loads
 from convotrace.model import Json
 
 DELTA_FIELDS = ("delta", "token", "reply", "answer", "output", "response", "content", "text")
@@ -32,17 +32,17 @@ def json_lines(text: str) -> Iterator[str]:
 def stream_text(parts: Iterable[str], plain: bool) -> tuple[bool, str | None]:
     """Return whether a stream's parts carry a reply, and its text put together.
 
-    A part that is JSON contributes the first of the delta fields that holds a text; a part that is no JSON
-    contributes itself if `plain`, for a stream of bare words may as well be a heartbeat. `[DONE]` and JSON
-    without such a field contribute nothing.
+    A JSON object contributes the first of the delta fields that holds a text. Anything else but `[DONE]` contributes
+    itself if `plain`, for a stream of bare words may as well be a heartbeat: a JSON text what it says, and also `42`,
+    `true` and what is no JSON are words.
     """
     pieces: list[str] = []
     for part in parts:
         value = loads(part)
-        if failed(value):
-            pieces.extend([part] if plain and part != "[DONE]" else [])
-        elif isinstance(value, Mapping):
+        if isinstance(value, Mapping):
             pieces.extend(_delta(value))
+        elif plain and part != "[DONE]":
+            pieces.append(value if isinstance(value, str) else part)
     return bool(pieces), "".join(pieces) if pieces else None
 
 

@@ -35,15 +35,21 @@ def as_json(record: Any) -> dict[str, Json]:
     return shape(record)
 
 
-def dump(value: Json) -> bytes:
+def dump(value: Json, indented: bool = False) -> bytes:
     """Return JSON as UTF-8 bytes, whatever the texts and numbers in it.
 
     Integers over 64 bits, lone surrogates and very deep values take a slower way, in which nothing raises.
+
+    Args:
+        value: Anything made of JSON's own types, mappings and sequences.
+        indented: Whether people will read it.
     """
     try:
-        return orjson.dumps(value)
+        return orjson.dumps(value, option=orjson.OPT_INDENT_2 if indented else None)
     except (TypeError, ValueError, RecursionError):
-        return json.dumps(_plain(value, 0), separators=(",", ":"), allow_nan=False).encode("ascii")
+        separators = (",", ": ") if indented else (",", ":")
+        plain = _plain(value, 0)
+        return json.dumps(plain, indent=2 if indented else None, separators=separators, allow_nan=False).encode("ascii")
 
 
 def iso(ns: int | None) -> str | None:

@@ -103,7 +103,7 @@ class ConvoTrace:
         trace.identify = self._known_id
         trace.late = self._late
         self._open[trace.id] = trace
-        self.writer.watch()
+        self.writer.wake()
         return trace
 
     def finish(self, trace: OpenTrace, error: BaseException | None = None) -> None:

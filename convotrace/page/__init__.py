@@ -44,7 +44,7 @@ def _guarded(request: PageRequest, backend: Backend, found: tuple[Route, dict[st
         return not_found()
     if admission.by == "link" and request.path:
         return swap(request, backend.token() or "", is_page)
-    return _handled(Visit(request, backend, admission, parts), handler, route.is_json)
+    return _handled(Visit(request, backend, admission, parts), handler, route.is_json and not request.is_form)
 
 
 def _handled(visit: Visit, handler: Handler, is_json: bool) -> PageResponse:

@@ -46,7 +46,7 @@ def admit(request: PageRequest, backend: Backend, is_html: bool) -> Admission | 
         return None
     if settings.auth is not None:
         return _asked(settings.auth, request, backend)
-    by = _opened_by_token(request, _token(backend), is_html)
+    by = _opened_by_token(request, backend, is_html)
     if by is None and _is_development(request):
         by = "development"
     return Admission(frozenset(settings.rights), by) if by else None
@@ -115,6 +115,20 @@ def _dispose(answer: Any) -> None:
         answer.close()
 
 
+def _opened_by_token(request: PageRequest, backend: Backend, is_html: bool) -> str | None:
+    links = _in_query(request) if is_html and request.method == "GET" else []
+    cookies, bearer = _in_cookies(request), _bearer(request)
+    if not (links or cookies or bearer):
+        return None
+    token = _token(backend)
+    if token is None:
+        return None
+    if any(_same(given, token) for given in links):
+        return "link"
+    proof = cookie_value(token)
+    return "token" if any(_same(given, proof) for given in cookies) or _same(bearer, token) else None
+
+
 def _token(backend: Backend) -> str | None:
     try:
         return backend.token() or None
@@ -122,17 +136,6 @@ def _token(backend: Backend) -> str | None:
         # Without its store the page has no token: then nobody has one.
         backend.failed("token", error)
         return None
-
-
-def _opened_by_token(request: PageRequest, token: str | None, is_html: bool) -> str | None:
-    if token is None:
-        return None
-    if is_html and request.method == "GET" and any(_same(given, token) for given in _in_query(request)):
-        return "link"
-    proof = cookie_value(token)
-    if any(_same(given, proof) for given in _in_cookies(request)) or _same(_bearer(request), token):
-        return "token"
-    return None
 
 
 def _same(given: str, secret: str) -> bool:

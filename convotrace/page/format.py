@@ -8,7 +8,6 @@ from typing import Any
 from convotrace.model import as_datetime
 
 UNKNOWN = "–"
-NOTHING = "·"
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MINUTE = 60
@@ -94,11 +93,6 @@ def score(value: Any) -> str:
 def count(number: int | None) -> str:
     """Return a count with its thousands apart."""
     return UNKNOWN if number is None else f"{number:,}"
-
-
-def count_or_dot(number: int) -> str:
-    """Return a count in a column where zero is nothing to see."""
-    return f"{number:,}" if number else NOTHING
 
 
 def plural(number: int, word: str) -> str:

@@ -12,7 +12,13 @@ from convotrace.page.http import PageResponse, as_data
 from convotrace.page.render import page as render
 from convotrace.page.visit import Visit
 
-_TITLES = {"requests": "Requests", "written": "Written", "dropped": "Dropped", "store": "Store", "writer": "Writer"}
+_TITLES = {
+    "requests": "Requests",
+    "written": "Written",
+    "dropped": "Dropped",
+    "store": "Store",
+    "write_ms": "Write time of a batch, ms",
+}
 _DOORS = {
     "auth": "the app's own auth",
     "token": "the token",
@@ -75,7 +81,8 @@ def _words(name: str, value: Json) -> str:
     if isinstance(value, float):
         return f"{value:,.2f}" + (" ms" if name.endswith("_ms") else "")
     if isinstance(value, (list, tuple)):
-        return ", ".join(str(item) for item in value) or "none"
+        plain = all(isinstance(item, (str, int, float)) for item in value)
+        return ", ".join(str(item) for item in value) or "none" if plain else count(len(value))
     return "–" if value is None else value if isinstance(value, str) else dump(value).decode()
 
 

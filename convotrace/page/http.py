@@ -61,6 +61,12 @@ class PageRequest:
         """Return a header by its lower-case name."""
         return (self.headers or {}).get(name)
 
+    @property
+    def is_form(self) -> bool:
+        """Tell whether the body comes from a form of the page."""
+        kind = (self.header("content-type") or "").partition(";")[0]
+        return kind.strip().lower() == "application/x-www-form-urlencoded"
+
     def fields(self) -> dict[str, str]:
         """Return the query's fields, the first of each name.
 

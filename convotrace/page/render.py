@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from convotrace.export.records import iso
 from convotrace.identity import session_key
-from convotrace.page import format, steps, transcript, values
+from convotrace.page import format, signs, steps, transcript, values
 from convotrace.page import score_words as scores
 from convotrace.page.http import PageResponse, html
 from convotrace.page.visible import carriable, visible
@@ -38,6 +38,22 @@ def unit(text: str) -> Markup:
     return Markup('{} <span class="u">{}</span>').format(number, name)
 
 
+_NUMBERS: dict[str, Callable[..., object]] = {
+    "duration": format.duration, "seconds": format.seconds, "tokens": format.tokens, "cost": format.cost,
+    "cost_column": format.cost_column, "count": format.count, "share": format.share, "plural": format.plural,
+    "moment": format.moment, "day_and_clock": format.day_and_clock, "clock": format.clock,
+    "log_clock": format.log_clock, "gap": format.gap, "size": format.size, "ends": format.both_ends,
+    "cut": format.cut_end, "scored": format.score, "iso": iso, "unit": unit,
+}  # fmt: skip
+_RECORDS: dict[str, Callable[..., object]] = {
+    "visible": visible, "whose": scores.whose, "in_words": scores.words, "thumbs": scores.thumbs,
+    "tone": scores.tone, "log_tone": scores.log_tone, "kind": signs.kind, "outcome": signs.outcome,
+    "facts": steps.facts, "calls_line": transcript.calls_line, "handed_off": transcript.is_handed_off,
+    "hidden_lines": transcript.hidden_lines, "pretty": values.pretty, "one_line": values.result_line,
+    "key": session_key,
+}  # fmt: skip
+
+
 @cache
 def _environment() -> Environment:
     # Imported here: most processes that carry the middleware never show a page.
@@ -47,14 +63,5 @@ def _environment() -> Environment:
         loader=PackageLoader("convotrace.page"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, auto_reload=False,
     )  # fmt: skip
-    environment.filters |= {
-        "duration": format.duration, "seconds": format.seconds, "tokens": format.tokens, "cost": format.cost,
-        "cost_column": format.cost_column, "count": format.count, "dot": format.count_or_dot, "share": format.share,
-        "plural": format.plural, "moment": format.moment, "day_and_clock": format.day_and_clock, "clock": format.clock,
-        "log_clock": format.log_clock, "gap": format.gap, "size": format.size, "ends": format.both_ends,
-        "cut": format.cut_end, "scored": format.score, "visible": visible, "iso": iso, "unit": unit,
-        "whose": scores.whose, "in_words": scores.words, "thumbs": scores.thumbs, "tone": scores.tone, "log_tone": scores.log_tone,
-        "facts": steps.facts, "calls_line": transcript.calls_line, "handed_off": transcript.is_handed_off,
-        "pretty": values.pretty, "one_line": values.result_line, "key": session_key,
-    }  # fmt: skip
+    environment.filters |= {**_NUMBERS, **_RECORDS}
     return environment

@@ -14,7 +14,7 @@ import orjson
 from convotrace.errors import BadRequest
 from convotrace.export import as_json
 from convotrace.model import Change, Conversation, Score, SessionFacts, Target, Trace
-from convotrace.page.http import MAX_BODY, PageResponse, as_data, first_of_each, redirect, wrong
+from convotrace.page.http import MAX_BODY, PageRequest, PageResponse, as_data, first_of_each, redirect, wrong
 from convotrace.page.visit import Visit
 
 _LIMITS = {"name": 100, "comment": 4000, "author": 200, "trace_id": 64, "span_id": 64}
@@ -27,11 +27,10 @@ _WORDS = {"true": True, "yes": True, "false": False, "no": False}
 def add(visit: Visit) -> PageResponse:
     """Store a score and return it, or lead back to the page where its form is."""
     conversation = visit.conversation()
+    is_form = visit.request.is_form
     if len(visit.request.body) > MAX_BODY:
-        return wrong(f"The body is over {MAX_BODY // 1024} kB; send less.", 413, as_json=True)
-    kind = (visit.request.header("content-type") or "").partition(";")[0].strip().lower()
-    is_form = kind == "application/x-www-form-urlencoded"
-    score = _score(_form(visit.request.body) if is_form else _json(visit.request.body, kind), conversation)
+        return wrong(f"The body is over {MAX_BODY // 1024} kB; send less.", 413, as_json=not is_form)
+    score = _score(_form(visit.request.body) if is_form else _json(visit.request), conversation)
     if not _kept(visit, score):
         return wrong("The queue is full, so the score was not stored; send it again.", 503, as_json=not is_form)
     if is_form:
@@ -105,11 +104,12 @@ def _holds(trace: Trace, span_id: str, trace_id: str | None) -> bool:
     return trace_id in (None, trace.id) and any(span.id == span_id for span in trace.spans)
 
 
-def _json(body: bytes, kind: str) -> Mapping[str, Any]:
-    if kind != "application/json":
-        raise BadRequest(f"Content-Type came as {kind[:60] or 'nothing'}; send application/json.")
+def _json(request: PageRequest) -> Mapping[str, Any]:
+    kind = request.header("content-type") or "nothing"
+    if kind.partition(";")[0].strip().lower() != "application/json":
+        raise BadRequest(f"Content-Type came as {kind[:60]}; send application/json.")
     try:
-        fields = orjson.loads(body)
+        fields = orjson.loads(request.body)
     except ValueError:
         raise BadRequest("The body is no JSON; send an object with name and value.") from None
     if not isinstance(fields, dict):

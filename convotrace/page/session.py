@@ -11,6 +11,7 @@ from convotrace.page import strip
 from convotrace.page.http import PageResponse, as_data
 from convotrace.page.list import title
 from convotrace.page.render import page as render
+from convotrace.page.signs import kinds_of
 from convotrace.page.transcript import Feed, feed, turns_of
 from convotrace.page.visit import Visit
 
@@ -33,7 +34,7 @@ def page(visit: Visit) -> PageResponse:
     """Return a session as a page."""
     conversation = visit.conversation()
     shown = feed(conversation, _start(visit.request.fields().get("turn")))
-    frame = {**visit.frame("sessions"), "kinds": _kinds(shown), "marks": True}
+    frame = {**visit.frame("sessions"), "kinds": kinds_of(turn.trace for turn in shown.turns), "marks": True}
     return render("session.html", {**frame, **_head(conversation), **_feed(shown), **_side(conversation)})
 
 
@@ -93,10 +94,6 @@ def _of_spans(trace: Trace) -> list[Score]:
 
 def _start(text: str | None) -> int:
     return int(text[:9]) if text and text.isascii() and text.isdigit() else 1
-
-
-def _kinds(shown: Feed) -> list[str]:
-    return sorted({span.kind for turn in shown.turns for span in turn.trace.spans})
 
 
 def _shares(shown: Feed) -> dict[str, float]:

@@ -40,16 +40,6 @@ class Turn:
     type: str = "turn"
 
     @property
-    def is_long(self) -> bool:
-        """Tell whether the answer is longer than a screen."""
-        return lines(self.trace.output.text or "") > _LONG_LINES
-
-    @property
-    def hidden_lines(self) -> int:
-        """Return how many lines are folded away where the answer is long."""
-        return max(1, lines(self.trace.output.text or "") - _LONG_LINES)
-
-    @property
     def log_errors(self) -> int:
         """Return how many of its log lines are errors."""
         return sum(1 for line in self.log if (line.level or "").lower() in ("error", "critical", "exception"))
@@ -90,6 +80,16 @@ class Feed:
     first: int
     last: int
     total: int
+
+    @property
+    def earlier(self) -> int | None:
+        """Return the number to start at for the turns before, None where there are none."""
+        return max(1, self.first - WINDOW) if self.first > 1 else None
+
+    @property
+    def later(self) -> int | None:
+        """Return the number to start at for the turns after, None where there are none."""
+        return self.last + 1 if self.last < self.total else None
 
     @property
     def turns(self) -> list[Turn]:
@@ -185,9 +185,9 @@ def is_handed_off(turn: Turn) -> bool:
     return any(block.event.name.lower().rpartition(".")[2] in HAND_OFFS for block in found)
 
 
-def lines(text: str) -> int:
-    """Return about how many lines a text takes on the page."""
-    return sum(1 + len(line) // _LINE_LENGTH for line in text.split("\n"))
+def hidden_lines(text: str) -> int:
+    """Return about how many lines of a text are folded away; 0 where all of it is shown."""
+    return max(0, sum(1 + len(line) // _LINE_LENGTH for line in text.split("\n")) - _LONG_LINES)
 
 
 def _parted(trace: Trace, events: Sequence[Event]) -> tuple[list[Block], list[Block]]:

@@ -11,6 +11,7 @@ from convotrace.page.format import cost, cut_end, duration, tokens
 from convotrace.page.http import PageResponse
 from convotrace.page.messages import of_call
 from convotrace.page.render import page as render
+from convotrace.page.signs import kinds_of
 from convotrace.page.transcript import log_lines
 from convotrace.page.transcript import turn as turn_view
 from convotrace.page.values import pretty
@@ -26,7 +27,7 @@ def page(visit: Visit) -> PageResponse:
     trace = next((trace for trace in conversation.traces if trace.id == visit.parts["trace"]), None)
     if trace is None:
         raise Unknown
-    frame = {**visit.frame("sessions"), "kinds": sorted({span.kind for span in trace.spans} | {"http", "tool"})}
+    frame = {**visit.frame("sessions"), "kinds": sorted({*kinds_of([trace]), "http", "tool"})}
     chosen = _chosen(trace, visit.request.fields().get("span"))
     return render("turn.html", {**frame, "marks": True, **_head(conversation, trace), **_below(trace, chosen)})
 

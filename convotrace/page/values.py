@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+import re
+from collections.abc import Mapping
 
 from markupsafe import Markup, escape
 
@@ -13,7 +13,8 @@ from convotrace.model import Json
 from convotrace.page.format import cut_end, plural
 from convotrace.page.visible import visible
 
-_DEEPEST = 40
+# A string of JSON after escaping, with the colon that follows where it is a name.
+_STRING = re.compile(r"(&#34;(?:[^&\\]|\\&#34;|\\(?!&)[^&]|&(?!#34;))*&#34;)(:?)")
 _LINE = 200
 LONGEST = 64 * 1024
 
@@ -33,7 +34,7 @@ def arguments_line(value: Json) -> str:
     value = parsed(value)
     if not isinstance(value, Mapping):
         return "" if value is None else _short(value)
-    return cut_end(", ".join(f"{key}={_compact(item)}" for key, item in list(value.items())[:12]), _LINE)
+    return visible(cut_end(", ".join(f"{key}={_compact(item)}" for key, item in list(value.items())[:12]), _LINE))
 
 
 def result_line(value: Json) -> str:
@@ -49,7 +50,7 @@ def result_line(value: Json) -> str:
 def _keys(value: Mapping[str, Json]) -> str:
     if len(value) <= 3:
         return _short(value)
-    return "{" + ", ".join(str(key) for key in list(value)[:3]) + f", … {len(value)} keys}}"
+    return visible("{" + cut_end(", ".join(str(key) for key in list(value)[:3]), _LINE) + f", … {len(value)} keys}}")
 
 
 def _short(value: Json) -> str:
@@ -58,8 +59,8 @@ def _short(value: Json) -> str:
 
 def _compact(value: Json) -> str:
     if isinstance(value, str):
-        return visible(json.dumps(value[:_LINE], ensure_ascii=False))
-    return visible(dump(value).decode()[: _LINE * 2])
+        return json.dumps(value[:_LINE], ensure_ascii=False)
+    return dump(value).decode()[: _LINE * 2]
 
 
 def pretty(value: Json, limit: int = LONGEST) -> Markup:
@@ -70,45 +71,21 @@ def pretty(value: Json, limit: int = LONGEST) -> Markup:
         limit: Characters after which it is cut, and says so.
     """
     value = parsed(value)
-    if isinstance(value, str):
-        return _cut(escape(visible(value[:limit])), len(value), limit)
-    whole = dump(value)
-    if len(whole) > limit:
-        return _cut(escape(visible(whole.decode()[:limit])), len(whole), limit)
-    return Markup("").join(_coloured(value, 0))
-
-
-def _cut(text: Markup, whole: int, limit: int) -> Markup:
-    if whole <= limit:
-        return text
-    return text + Markup('\n<span class="tag warn">cut at {} of {} characters</span>').format(
-        f"{limit:,}", f"{whole:,}"
+    text = value if isinstance(value, str) else dump(value, indented=True).decode()
+    safe = escape(visible(text[:limit]))
+    shown = safe if isinstance(value, str) else _coloured(safe)
+    if len(text) <= limit:
+        return shown
+    return shown + Markup('\n<span class="tag warn">cut at {} of {} characters</span>').format(
+        f"{limit:,}", f"{len(text):,}"
     )
 
 
-def _coloured(value: Any, depth: int) -> Iterator[Markup]:
-    if isinstance(value, Mapping) and value and depth < _DEEPEST:
-        names = [
-            (Markup('<span class="jk">{}</span>: ').format(_quoted(str(name))), item) for name, item in value.items()
-        ]
-        yield from _nested("{", names, "}", depth)
-    elif isinstance(value, (list, tuple)) and value and depth < _DEEPEST:
-        yield from _nested("[", [(Markup(""), item) for item in value], "]", depth)
-    elif isinstance(value, str):
-        yield Markup('<span class="jt">{}</span>').format(_quoted(value))
-    else:
-        yield escape(dump(value).decode())
+def _coloured(escaped: Markup) -> Markup:
+    """Return escaped JSON with its names and texts marked; it stays escaped, since only whole strings are wrapped."""
+    return Markup(_STRING.sub(_marked, str(escaped)))
 
 
-def _nested(opening: str, items: list[tuple[Markup, Any]], closing: str, depth: int) -> Iterator[Markup]:
-    indent = "  " * (depth + 1)
-    yield Markup(opening)
-    for index, (label, item) in enumerate(items):
-        yield Markup((",\n" if index else "\n") + indent) + label
-        yield from _coloured(item, depth + 1)
-    yield Markup("\n" + "  " * depth + closing)
-
-
-def _quoted(text: str) -> str:
-    # Line breaks stay line breaks: a prompt inside JSON is read, not parsed.
-    return visible(json.dumps(text, ensure_ascii=False))
+def _marked(match: re.Match[str]) -> str:
+    kind = "jk" if match[2] else "jt"
+    return f'<span class="{kind}">{match[1]}</span>{match[2]}'

@@ -6,6 +6,6 @@ Time is always an argument, in nanoseconds since 1970.
 
 from convotrace.recorder.assemble import Assembler, Verdict
 from convotrace.recorder.open import OpenSpan, OpenTrace, failure_of
-from convotrace.recorder.values import plain
+from convotrace.recorder.values import plain, text_of
 
-__all__ = ["Assembler", "OpenSpan", "OpenTrace", "Verdict", "failure_of", "plain"]
+__all__ = ["Assembler", "OpenSpan", "OpenTrace", "Verdict", "failure_of", "plain", "text_of"]

@@ -15,17 +15,21 @@ from convotrace.identity import Identity, Incoming, identify, keyed_hash
 from convotrace.model import Change, Event, Failure, Json, Payload, Score, SessionFacts, Span, Target, Trace
 from convotrace.recorder.messages import (
     as_documents,
+    as_mapping,
     as_messages,
     as_nano,
+    as_text,
     as_tools,
     as_usage,
+    as_whole,
     score_type,
 )
 from convotrace.recorder.open import UNSET, OpenEvent, OpenScore, OpenSpan, OpenTrace
+from convotrace.recorder.values import text_of
 from convotrace.redaction import Redactor
 from convotrace.settings import Settings
 
-TextHook = Callable[[Incoming, Exchange], str | None]
+TextHook = Callable[[Incoming, Exchange], Any]
 _CONTENT_FIELDS = ("input", "output", "arguments", "result", "query", "documents", "tools")
 # A login cookie rides on every request of a site: it names the session of a turn, but makes none by itself.
 _AMBIENT = frozenset({"cookie", "own_cookie"})
@@ -70,8 +74,9 @@ class Assembler:
         exchange = self._exchange(trace)
         identity = self._identity(trace, exchange)
         message, reply = self._texts(trace, exchange)
-        is_turn = _is_turn(trace, exchange, message, reply, identity is not None)
-        if not is_turn and (identity is None or identity.source in _AMBIENT):
+        named = identity is not None and identity.source not in _AMBIENT
+        is_turn = _is_turn(trace, exchange, message, reply, named)
+        if not is_turn and not named:
             return Verdict.NO_SESSION, None
         who = identity or Identity(_hex(trace.id, 32), "none")
         record = self._trace(trace, exchange, who, is_turn, message, reply)
@@ -103,9 +108,9 @@ class Assembler:
     def _texts(self, trace: OpenTrace, exchange: Exchange) -> tuple[str | None, str | None]:
         message, reply = exchange.message.text, exchange.reply.text
         if trace.incoming is not None and self._input_text is not None:
-            message = self._input_text(trace.incoming, exchange) or message
+            message = _first_text(self._input_text(trace.incoming, exchange), message)
         if trace.incoming is not None and self._output_text is not None:
-            reply = self._output_text(trace.incoming, exchange) or reply
+            reply = _first_text(self._output_text(trace.incoming, exchange), reply)
         return (
             message if trace.input_text is UNSET else trace.input_text,
             reply if trace.output_text is UNSET else trace.output_text,
@@ -138,7 +143,6 @@ class Assembler:
         content = trace.content and self._settings.content
         spans = tuple(self._span(span, trace_id, who.id, content) for span in list(trace.spans))
         failure = _failure(trace)
-        request = self._request(trace)
         return Trace(
             id=trace_id,
             session_id=who.id,
@@ -160,7 +164,7 @@ class Assembler:
             tags=tuple(trace.tags),
             metadata=self.redactor.clean(_metadata(trace)),
             protocol=trace.protocol,
-            request=request,
+            request=self._request(trace, content),
             request_bytes=trace.request_bytes if trace.incoming else None,
             response_bytes=trace.response_bytes if trace.incoming else None,
             chunks=trace.chunks if trace.incoming else None,
@@ -179,7 +183,7 @@ class Assembler:
             return Payload()
         return Payload(text, self.redactor.clean(body) if self._settings.capture_bodies else None)
 
-    def _request(self, trace: OpenTrace) -> model.Request | None:
+    def _request(self, trace: OpenTrace, content: bool) -> model.Request | None:
         incoming = trace.incoming
         if incoming is None:
             return None
@@ -187,7 +191,7 @@ class Assembler:
         return model.Request(
             method=incoming.method,
             path=incoming.path,
-            query=self.redactor.clean(dict(incoming.query)),
+            query=self.redactor.clean(dict(incoming.query)) if content else {},
             headers=self.redactor.headers(incoming.headers),
             client=keyed_hash(self._secret, client, 8),
         )
@@ -209,10 +213,10 @@ class Assembler:
             status=span.status,
             error=span.failure,
             started_ns=span.started,
-            duration_ns=None if span.ended is None else max(0, span.ended - span.started),
-            model=fields.get("model"),
-            provider=fields.get("provider"),
-            parameters=clean(fields.get("parameters") or {}),
+            duration_ns=max(0, span.ended - span.started) if span.ended is not None and span.timed else None,
+            model=as_text(fields.get("model")),
+            provider=as_text(fields.get("provider")),
+            parameters=clean(as_mapping(fields.get("parameters"))),
             tools=as_tools(fields.get("tools")),
             input=clean(as_messages(fields.get("input"), "user") if is_model else fields.get("input")),
             output=clean(as_messages(fields.get("output"), "assistant") if is_model else fields.get("output")),
@@ -221,13 +225,13 @@ class Assembler:
             query=clean(fields.get("query")),
             documents=as_documents(clean(fields.get("documents"))),
             usage=as_usage(fields.get("usage")),
-            call_id=fields.get("call_id"),
+            call_id=as_text(fields.get("call_id")),
             tags=tuple(fields.get("tags") or ()),
-            metadata=clean(fields.get("metadata") or {}),
+            metadata=clean(dict(fields.get("metadata") or {})),
             cost_nano=as_nano(fields.get("cost")),
-            finish_reason=fields.get("finish_reason"),
-            first_token_ns=fields.get("first_token_ns"),
-            attributes=clean(fields.get("attributes") or {}),
+            finish_reason=as_text(fields.get("finish_reason")),
+            first_token_ns=as_whole(fields.get("first_token_ns")),
+            attributes=clean(dict(fields.get("attributes") or {})),
             events=self._events(span.events or ()),
             scores=_scores(span.scores or (), Target(session_id, trace_id, span_id)),
             origin=span.origin,
@@ -251,6 +255,10 @@ def _is_turn(trace: OpenTrace, exchange: Exchange, message: str | None, reply: s
     return by_hook or exchange.message.sure or exchange.reply.recognised or has_id
 
 
+def _first_text(own: Any, found: str | None) -> str | None:
+    return found if own is None else text_of(own)
+
+
 def _scores(scores: Iterable[OpenScore], target: Target) -> tuple[Score, ...]:
     return tuple(
         Score(_hex(s.id, 32), s.name, score_type(s.value), s.value, s.at, target, **s.fields) for s in list(scores)
@@ -259,29 +267,28 @@ def _scores(scores: Iterable[OpenScore], target: Target) -> tuple[Score, ...]:
 
 def _totals(spans: tuple[Span, ...]) -> dict[str, Any]:
     """Return token and cost totals, each model call counted once: a parent may repeat its children's tokens."""
-    counted = _leaves([span for span in spans if span.usage is not None or span.cost_nano is not None], spans)
-    if not counted:
-        return {}
-    usage = [span.usage for span in counted if span.usage is not None]
+    usage = [span.usage for span in _leaves([span for span in spans if span.usage is not None], spans) if span.usage]
+    paid = _leaves([span for span in spans if span.cost_nano is not None], spans)
     return {
         "input_tokens": _sum(u.input for u in usage),
         "output_tokens": _sum(u.output for u in usage),
         "cached_tokens": _sum(u.cached_read for u in usage),
         "cache_write_tokens": _sum(u.cached_write for u in usage),
         "reasoning_tokens": _sum(u.reasoning for u in usage),
-        "cost_nano": _sum(span.cost_nano for span in counted),
+        "cost_nano": _sum(span.cost_nano for span in paid),
     }
 
 
-def _leaves(paid: list[Span], spans: tuple[Span, ...]) -> list[Span]:
+def _leaves(counted: list[Span], spans: tuple[Span, ...]) -> list[Span]:
+    """Return those of the counted spans that are above no other of them."""
     parents = {span.id: span.parent_id for span in spans}
     above: set[str] = set()
-    for span in paid:
+    for span in counted:
         parent = span.parent_id
         while parent is not None and parent not in above:
             above.add(parent)
             parent = parents.get(parent)
-    return [span for span in paid if span.id not in above]
+    return [span for span in counted if span.id not in above]
 
 
 def _sum(values: Iterable[int | None]) -> int | None:
@@ -324,5 +331,3 @@ def _metadata(trace: OpenTrace) -> dict[str, Json]:
 
 def _hex(number: int, digits: int) -> str:
     return f"{number:0{digits}x}"
-
-

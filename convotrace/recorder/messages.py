@@ -20,6 +20,9 @@ _USAGE_NAMES: dict[str, tuple[str, ...]] = {
 }
 
 
+_COUNTABLE = 1 << 53
+
+
 def as_messages(value: Json, role: str) -> Json:
     """Return a model's input or output as a message list; a text is wrapped in one message of `role`."""
     if value is None:
@@ -35,6 +38,8 @@ def _message(value: Json, role: str) -> dict[str, Json]:
     if isinstance(value.get("parts"), list):
         return {"role": role, **value}
     known = ("role", "content", "tool_calls", "tool_call_id")
+    if not any(name in value for name in known):
+        return {"role": role, "parts": [{"type": "data", "content": value}]}
     parts = [*_content(value), *_calls(value.get("tool_calls"))]
     rest = {name: item for name, item in value.items() if name not in known}
     return {"role": value.get("role") or role, "parts": parts, **rest}
@@ -90,22 +95,27 @@ def _count(names: tuple[str, ...], *places: Mapping[str, Json]) -> int | None:
     for place in places:
         for name in names:
             value = place.get(name)
-            if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
+            if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _COUNTABLE:
                 return int(value)
     return None
 
 
 def as_nano(cost: Json) -> int | None:
-    """Return US dollars as nano-dollars; None when it is no finite number."""
-    if isinstance(cost, bool) or not isinstance(cost, (int, float)):
+    """Return US dollars, as a number or the text of a decimal, as nano-dollars; None when it is no finite number."""
+    if isinstance(cost, bool) or not isinstance(cost, (int, float, str)):
         return None
-    nano = cost * 1e9
+    try:
+        nano = float(cost) * 1e9
+    except (ValueError, OverflowError):
+        return None
     return round(nano) if abs(nano) < 2**62 else None
 
 
 def as_documents(value: Json) -> tuple[Document, ...]:
-    """Return retrieved documents: texts, or mappings under the names that retrievers use."""
-    return tuple(_document(item) for item in value) if isinstance(value, list) else ()
+    """Return retrieved documents: one or a list of texts, or of mappings under the names that retrievers use."""
+    if value is None:
+        return ()
+    return tuple(_document(item) for item in (value if isinstance(value, list) else [value]))
 
 
 def _document(item: Json) -> Document:
@@ -115,11 +125,11 @@ def _document(item: Json) -> Document:
     score = _first(item, "score")
     metadata = item["metadata"] if isinstance(item.get("metadata"), Mapping) else {}
     return Document(
-        id=_str(_first(item, "id", "document_id")),
-        text=_str(_first(item, "text", "content", "page_content")),
-        score=float(score) if isinstance(score, (int, float)) else None,
-        title=_str(_first(item, "title")),
-        url=_str(_first(item, "url")),
+        id=as_text(_first(item, "id", "document_id")),
+        text=as_text(_first(item, "text", "content", "page_content")),
+        score=float(score) if isinstance(score, (int, float)) and abs(score) < _COUNTABLE else None,
+        title=as_text(_first(item, "title")),
+        url=as_text(_first(item, "url")),
         metadata={**metadata, **{name: rest for name, rest in item.items() if name not in names}},
     )
 
@@ -135,7 +145,7 @@ def _tool(item: Json) -> ToolDefinition:
     function = item.get("function")
     inner = function if isinstance(function, Mapping) else item
     schema = _first(inner, "schema", "parameters", "input_schema")
-    return ToolDefinition(_str(inner.get("name")) or "", _str(inner.get("description")), schema)
+    return ToolDefinition(as_text(inner.get("name")) or "", as_text(inner.get("description")), schema)
 
 
 def score_type(value: Any) -> str:
@@ -151,5 +161,19 @@ def _first(item: Mapping[str, Json], *names: str) -> Json:
     return next((item[name] for name in names if item.get(name) is not None), None)
 
 
-def _str(value: Json) -> str | None:
+def as_mapping(value: Json) -> dict[str, Json]:
+    """Return a JSON value as a mapping; what is none stands in it as `value`."""
+    if value is None:
+        return {}
+    return dict(value) if isinstance(value, Mapping) else {"value": value}
+
+
+def as_whole(value: Json) -> int | None:
+    """Return a number as a whole one, None where it is no finite number."""
+    countable = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < _COUNTABLE
+    return int(value) if countable else None
+
+
+def as_text(value: Json) -> str | None:
+    """Return a JSON value as a text, None for none."""
     return None if value is None else str(value)

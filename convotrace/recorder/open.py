@@ -50,8 +50,8 @@ class OpenScore:
 class OpenSpan:
     """A span from its start to the moment it is written; it ends exactly once."""
 
-    __slots__ = ("ended", "failure", "events", "fields", "id", "kind", "name", "origin", "parent", "scores",
-                 "started", "status", "trace")  # fmt: skip
+    __slots__ = ("ended", "events", "failure", "fields", "id", "kind", "name", "origin", "parent", "scores",
+                 "started", "status", "timed", "trace")  # fmt: skip
 
     def __init__(
         self, trace: OpenTrace, parent: OpenSpan | None, name: str, kind: str, started: int, origin: str = "own"
@@ -64,6 +64,8 @@ class OpenSpan:
         self.id = getrandbits(64) or 1
         self.started = started
         self.ended: int | None = None
+        # False where only the end is known: then the duration is not, and 0 would be a lie.
+        self.timed = True
         self.status = RUNNING
         self.failure: Failure | None = None
         self.fields: dict[str, Any] = {}
@@ -96,12 +98,13 @@ class OpenSpan:
 class OpenTrace:
     """A request from its first byte to the moment it is written for the last time."""
 
-    __slots__ = ("answered", "asked", "bodies", "chunks", "content", "counted", "cut_input", "cut_output", "disconnected", "ended",
-                 "failure", "events", "first_byte", "found", "held", "id", "identify", "incoming", "input_text", "largest_gap",
-                 "last_chunk", "late", "log_level", "logged", "metadata", "name", "offset", "output_text", "protocol", "queued", "request_bytes",
+    __slots__ = ("answered", "asked", "bodies", "chunks", "content", "counted", "cut_input", "cut_output",
+                 "disconnected", "ended", "events", "failure", "first_byte", "found", "held", "id", "identify",
+                 "incoming", "input_text", "largest_gap", "last_chunk", "late", "log_level", "logged",
+                 "metadata", "name", "offset", "output_text", "protocol", "queued", "request_bytes",
                  "request_chunks", "response_bytes", "response_chunks", "response_type", "route", "scores",
-                 "session", "shown", "skipped", "spans", "spans_over", "started", "status", "status_code", "tags", "user_id",
-                 "written_as")  # fmt: skip
+                 "session", "shown", "skipped", "spans", "spans_over", "started", "status", "status_code",
+                 "tags", "user_id", "written_as")  # fmt: skip
 
     def __init__(self, incoming: Incoming | None, started: int, offset: int = 0, protocol: str = "http") -> None:
         self.id = getrandbits(128) or 1
@@ -145,7 +148,6 @@ class OpenTrace:
         self.metadata: dict[str, Json] = {}
         self.session = SessionNotes()
         self.written_as: str | None = None
-        # Set by the observer: tells the session id as far as it is known; writes what is added after the end.
         # Log lines under this level are not kept (numbers as in the logging module).
         self.log_level = 20
         # The writer's own marks: waiting in the queue, last shown while running, counted as a request,
@@ -154,6 +156,7 @@ class OpenTrace:
         self.shown: tuple[int, int] | None = None
         self.counted = False
         self.asked = False
+        # Set by the observer: tells the session id as far as it is known; writes what is added after the end.
         self.identify: Callable[[OpenTrace], str | None] | None = None
         self.late: Callable[[OpenTrace], None] | None = None
 

@@ -7,6 +7,7 @@ import enum
 from collections.abc import Mapping, Set
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from numbers import Integral, Real
 from pathlib import PurePath
 from typing import Any
 from uuid import UUID
@@ -16,10 +17,13 @@ from convotrace.model import Json
 MAX_NODES = 20_000
 """Values with more parts than this are cut, visibly."""
 MAX_DEPTH = 60
+MAX_TEXT = 1 << 20
+"""Longer texts are cut, visibly."""
 MAX_REPR = 2_000
 
-_AS_IS = (str, int, float, bool, type(None))
+_AS_IS = (bool, float, type(None))
 _AS_STR = (UUID, Decimal, PurePath)
+_WORD = 1 << 64
 
 
 def plain(value: Any) -> Json:
@@ -28,9 +32,14 @@ def plain(value: Any) -> Json:
     Dates become ISO text, enums their value, dataclasses and models with `model_dump` their fields, anything else
     its `repr`, cut at 2,000 characters.
     """
-    if type(value) in _AS_IS:
+    if type(value) is str and len(value) <= MAX_TEXT:
         return value
     return _Copy().value(value, 0)
+
+
+def text_of(value: Any) -> str:
+    """Return a value as a text: itself, or the text of its copy; never raises."""
+    return value if type(value) is str else str(plain(value))
 
 
 class _Copy:
@@ -42,11 +51,23 @@ class _Copy:
         self.left = MAX_NODES
 
     def value(self, value: Any, depth: int) -> Json:
-        if type(value) in _AS_IS:
-            return value
         self.left -= 1
-        if self.left < 0 or depth > MAX_DEPTH:
-            return "[cut: too deep]" if depth > MAX_DEPTH else "[cut: too many parts]"
+        kind = type(value)
+        if kind is str:
+            return value if len(value) <= MAX_TEXT else f"{value[:MAX_TEXT]}[cut: {len(value)} characters]"
+        if kind in _AS_IS or (kind is int and -_WORD < value < _WORD):
+            return value
+        if depth > MAX_DEPTH:
+            return "[cut: too deep]"
+        try:
+            return self._structure(value, depth)
+        except BaseException as error:  # the user's own class; nothing of it may reach the request
+            if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                raise
+            return f"<{kind.__name__}: {type(error).__name__}>"
+
+    def _structure(self, value: Any, depth: int) -> Json:
+        # Asking for the type may already run code of the user's: a proxy answers for what it stands for.
         if isinstance(value, Mapping):
             return self._mapping(value, depth)
         if isinstance(value, (list, tuple, Set)):
@@ -58,8 +79,9 @@ class _Copy:
         try:
             for name, item in value.items():
                 if self.left < 0:
+                    copied["[cut]"] = "too many parts"
                     break
-                copied[name if isinstance(name, str) else str(plain(name))] = self.value(item, depth + 1)
+                copied[text_of(name)] = self.value(item, depth + 1)
         except Exception as error:  # a mapping of the user's own, or one that another thread changes
             copied["[cut]"] = type(error).__name__
         return copied
@@ -77,24 +99,30 @@ class _Copy:
         return copied
 
     def _other(self, value: Any, depth: int) -> Json:
-        try:
-            if isinstance(value, enum.Enum):
-                return self.value(value.value, depth + 1)
-            if isinstance(value, (str, int, float)):
-                return _base(value)
-            if isinstance(value, (datetime, date, time)):
-                return value.isoformat()
-            if isinstance(value, timedelta):
-                return value.total_seconds()
-            if isinstance(value, _AS_STR):
-                return str(value)
-            if isinstance(value, (bytes, bytearray, memoryview)):
-                return bytes(value[:MAX_REPR]).decode("utf-8", "backslashreplace")
-            return self._object(value, depth)
-        except BaseException as error:  # a hook of the user's object; nothing of it may reach the request
-            if isinstance(error, (KeyboardInterrupt, SystemExit)):
-                raise
-            return f"<{type(value).__name__}: {type(error).__name__}>"
+        if isinstance(value, enum.Enum):
+            return self.value(value.value, depth + 1)
+        if isinstance(value, (str, int, float, Integral, Real)) and not isinstance(value, Decimal):
+            return self._base(value)
+        if isinstance(value, (datetime, date, time)):
+            return value.isoformat()
+        if isinstance(value, timedelta):
+            return value.total_seconds()
+        if isinstance(value, _AS_STR):
+            return str(value)
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            return bytes(value[:MAX_REPR]).decode("utf-8", "backslashreplace")
+        return self._object(value, depth)
+
+    def _base(self, value: Any) -> Json:
+        """Return a text or number of another class (a subclass, one of NumPy's) as the plain one."""
+        if isinstance(value, str):
+            return self.value(str.__str__(value), 0)
+        if not isinstance(value, (int, Integral)):
+            return float(value)
+        number = int(value)
+        if -_WORD < number < _WORD:
+            return number
+        return str(number) if number.bit_length() < 10_000 else f"<int of {number.bit_length()} bits>"
 
     def _object(self, value: Any, depth: int) -> Json:
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -104,11 +132,3 @@ class _Copy:
         if dump is not None:
             return self.value(dump(value), depth + 1)
         return repr(value)[:MAX_REPR]
-
-
-def _base(value: str | int | float) -> Json:
-    """Return an instance of a subclass of str, int or float as its base type."""
-    for base in (str, int, float):
-        if isinstance(value, base):
-            return base.__str__(value) if base is str else base(value)
-    return None

@@ -1,4 +1,4 @@
-"""Items on their way into the store: prepared, written, tried again, or counted as lost. Knows no thread and no queue."""
+"""Items on their way into the store: prepared, written, tried again, or counted as lost. Knows no thread."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Writer(Generic[T]):
             prepare: Turns an item into changes, in the writer's thread.
             due: Returns the unfinished items that must be shown at a time in ns.
             done: Called after the commit with an item and the session id it was written under.
-            busy: Tells whether anything is unfinished that may become due: after `wake` the thread looks until it is not.
+            busy: Tells whether anything unfinished may become due: after `wake` the thread looks until it is not.
             counters: What else this process counted, kept beside `stats` in its row of the store.
             max_rows: Rows that may wait; more are dropped and counted.
             max_bytes: Bytes that may wait.

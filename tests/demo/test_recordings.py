@@ -44,6 +44,7 @@ class Fake:
         self.got: list[tuple[str, dict[str, Any]]] = []
         self.status = 200
         self.hang_up = False
+        self.hang_up_after_crash = False
         self._lock = threading.Lock()
         fake = self
 
@@ -57,7 +58,9 @@ class Fake:
                 if fake.hang_up:
                     self.close_connection = True
                     return
-                self.send_response(500 if data.get("message") == "invoice" else fake.status)
+                status = 500 if data.get("message") == "invoice" else fake.status
+                self.close_connection = status == 500 and fake.hang_up_after_crash
+                self.send_response(status)
                 self.send_header("Content-Length", "2")
                 self.end_headers()
                 self.wfile.write(b"{}")
@@ -166,6 +169,13 @@ def test_turns_are_posted_in_order_and_counted(tmp_path: Path, fake: Fake) -> No
 def test_a_crash_that_was_expected_is_no_failure(tmp_path: Path, fake: Fake) -> None:
     summary = post_all(read([write(tmp_path / "f", PLAIN)]), fake.url)
     assert summary.failures == [] and summary.counts["turns"] == 2
+
+
+def test_a_server_that_hangs_up_after_a_crash_is_met_anew(tmp_path: Path, fake: Fake) -> None:
+    fake.hang_up_after_crash = True
+    crash = {"user": "invoice", "status": 500}
+    summary = post_all(read([write(tmp_path / "f", {"id": "p", "turns": [crash, {"user": "hi"}] * 20})]), fake.url)
+    assert summary.failures == [] and summary.requests == 40
 
 
 def test_an_answer_that_was_not_expected_is_a_failure_and_not_counted(tmp_path: Path, fake: Fake) -> None:

@@ -22,7 +22,6 @@ from convotrace.model import Conversation
 from convotrace.store import Store
 
 ROOT = Path(__file__).parents[2]
-DATA = ROOT.parent / "shared" / "data"
 SERVERS = {
     "fastapi": ["uvicorn", "examples.fastapi_app:app", "--log-level", "warning", "--port"],
     "flask": ["gunicorn", "examples.flask_app:app", "--threads", "8", "--log-level", "warning", "--bind"],
@@ -73,27 +72,22 @@ def test_the_demo_s_conversations_are_answered_and_stored(name: str, tmp_path: P
     assert sum(found.session.turns for found in sessions if found) == summary.counts["turns"]
 
 
-def _expected() -> dict[str, Any]:
-    file = DATA / "expected.json"
-    found: dict[str, Any] = json.loads(file.read_text())["conversations"] if file.exists() else {}
-    return found
-
-
 @pytest.mark.data
-@pytest.mark.skipif(not DATA.exists(), reason="the shared conversations are not beside the project")
+@pytest.mark.slow
 @pytest.mark.parametrize("via", ["verbs", "logs"])
 @pytest.mark.parametrize("name", SERVERS)
-def test_real_conversations_give_the_totals_they_must(name: str, via: str, tmp_path: Path) -> None:
+def test_real_conversations_give_the_totals_they_must(name: str, via: str, tmp_path: Path, data: Path) -> None:
     store = f"sqlite:///{tmp_path}/s.db"
-    files = {file: DATA / "conversations" / file for file in _expected()}
+    expected = json.loads((data / "expected.json").read_text())["conversations"]
     with server(name, store) as base:
-        for path in files.values():
-            assert post_all(read([path], via), base, workers=4).failures == []
+        for file in expected:
+            assert post_all(read([data / "conversations" / file], via), base, workers=4).failures == []
     opened = Store.open(store)
-    for file, path in files.items():
-        conversations = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    for file in expected:
+        lines = (data / "conversations" / file).read_text(encoding="utf-8").splitlines()
+        conversations = [json.loads(line) for line in lines]
         stored = [opened.session(conversation["id"]) for conversation in conversations]
-        assert _counted([found for found in stored if found]) == _wanted(_expected()[file])
+        assert _counted([found for found in stored if found]) == _wanted(expected[file])
         for conversation, found in zip(conversations, stored, strict=True):
             assert found is not None and _texts(found) == [(t["user"], t["assistant"]) for t in conversation["turns"]]
     opened.close()

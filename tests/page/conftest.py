@@ -1,0 +1,213 @@
+"""A house for the page: whole conversations in memory, a token, a list of what failed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from convotrace.errors import BadRequest, StoreError
+from convotrace.identity import session_key
+from convotrace.model import (
+    Change,
+    Conversation,
+    Cut,
+    Document,
+    Event,
+    Failure,
+    Link,
+    Payload,
+    Request,
+    Score,
+    Session,
+    SessionPage,
+    Signal,
+    Span,
+    Target,
+    ToolDefinition,
+    Trace,
+    TurnMark,
+    Usage,
+    Warning,
+)
+from convotrace.page import PageRequest, PageResponse, answer
+from convotrace.settings import Settings
+
+TOKEN = "open-sesame-0123456789"
+START = 1_795_355_342_123_456_789
+SECOND = 1_000_000_000
+TRACE_IDS = ("a" * 32, "b" * 32, "c" * 32)
+
+
+class Shelf:
+    """A reader over conversations in memory."""
+
+    def __init__(self, conversations: list[Conversation]) -> None:
+        self.conversations = conversations
+
+    def sessions(
+        self, q: str | None = None, order: str = "-last", limit: int = 50, after: str | None = None
+    ) -> SessionPage:
+        if order.lstrip("-") not in ("last", "turns", "errors", "cost"):
+            raise BadRequest(f"order came as {order!r}; use last.")
+        found = [c.session for c in self.conversations if not q or q in (c.session.first_input or "")]
+        start = int(after or 0)
+        following = str(start + limit) if start + limit < len(found) else None
+        return SessionPage(tuple(found[start : start + limit]), following)
+
+    def session_by_key(self, key: str) -> Conversation | None:
+        return next((c for c in self.conversations if c.session.key == key), None)
+
+
+class House:
+    """A backend that remembers what was asked of it."""
+
+    def __init__(self, conversations: list[Conversation], **options: Any) -> None:
+        self.settings = Settings.of({"store": "memory:", **options}, {})
+        self.shelf = Shelf(conversations)
+        self.secret: str | None = TOKEN
+        self.drained = 0
+        self.accepts = True
+        self.broken: Exception | None = None
+        self.failures: list[tuple[str, BaseException]] = []
+        self.state: dict[str, Any] = {"queued": 0, "dropped": {}, "requests": {"turns": 0}, "warnings": []}
+
+    def drain(self) -> None:
+        self.drained += 1
+
+    def store(self) -> Shelf:
+        if self.broken:
+            raise self.broken
+        return self.shelf
+
+    def token(self) -> str | None:
+        if isinstance(self.broken, StoreError):
+            raise self.broken
+        return self.secret
+
+    def health(self) -> dict[str, Any]:
+        return self.state
+
+    def put(self, change: Change) -> bool:
+        if self.accepts:
+            self.shelf.conversations = [_with_scores(c, change) for c in self.shelf.conversations]
+        return self.accepts
+
+    def failed(self, where: str, error: BaseException) -> None:
+        self.failures.append((where, error))
+
+
+def _with_scores(conversation: Conversation, change: Change) -> Conversation:
+    if conversation.session.id != change.session.id:
+        return conversation
+    return dataclasses.replace(conversation, scores=(*conversation.scores, *change.session.scores))
+
+
+Ask = Callable[..., PageResponse]
+
+
+@pytest.fixture
+def new_house() -> Callable[..., House]:
+    """Return a maker of houses: `new_house(conversations, **options)`."""
+    return House
+
+
+@pytest.fixture
+def ask() -> Ask:
+    """Return a way to ask a house; `bearer=True` comes in with the token."""
+
+    def _ask(
+        house: House, path: str = "/", method: str = "GET", headers: Mapping[str, str] | None = None, *,
+        query: str = "", body: bytes = b"", bearer: bool = True, peer: str | None = "203.0.113.9",
+        scheme: str = "http", dev: bool = False,
+    ) -> PageResponse:  # fmt: skip
+        sent = {"host": "app.example", **({"authorization": f"Bearer {TOKEN}"} if bearer else {}), **(headers or {})}
+        return answer(PageRequest(method, path, query, sent, body, peer, scheme, dev), house)
+
+    return _ask
+
+
+@pytest.fixture
+def conversation() -> Conversation:
+    """Return a conversation with a bit of everything, in harmless words."""
+    return seeded("ok")
+
+
+@pytest.fixture
+def seed() -> Callable[[str], Conversation]:
+    """Return a maker of conversations with one text in every place where text can stand."""
+    return seeded
+
+
+@pytest.fixture
+def trace_ids() -> tuple[str, ...]:
+    """Return the ids of the traces of a seeded conversation: two turns and another request."""
+    return TRACE_IDS
+
+
+def seeded(text: str) -> Conversation:
+    session_id = f"s-1 {text}"
+    first = _turn(session_id, text, 0, TRACE_IDS[0])
+    second = dataclasses.replace(
+        _turn(session_id, text, 400, TRACE_IDS[1]), turn=2, status="error", errors=1, output=Payload(), status_code=500,
+        error=Failure(text, text, text), spans=(), cut=Cut(300_000, None), name=text, route=text,
+    )  # fmt: skip
+    other = Trace(TRACE_IDS[2], session_id, text, route=text, status_code=200, started_ns=START + 500 * SECOND)
+    event = Event(f"escalation.{text}", START + 3 * SECOND, None, {text: text})
+    return Conversation(
+        _session(session_id, text), (first, second, other), (event, Event("handoff", START - SECOND)),
+        (_score(session_id, text, None, None, "session-score"),),
+    )  # fmt: skip
+
+
+def _session(session_id: str, text: str) -> Session:
+    marks = (TurnMark(SECOND, 1, START), TurnMark(3 * SECOND, 0, START + 400 * SECOND))
+    return Session(
+        session_id, session_key(session_id), text, text, text, text, text, text, (text,), (text,),
+        {text: text, "n": {"deep": [text]}}, START, START + 402 * SECOND, START, text, text, True, 2, 3, 5, 2, 2, 4000, 300, 1000,
+        cost_nano=90_200_000, p50_ns=SECOND, first_byte_ns=4 * 10**8, first_input=text, last_output=text,
+        feedback={"up": 1, "down": 1}, scores={text: 0.2, "other": 4.0}, links=(Link(text, text),),
+        signals=(Signal(text, text),), warnings=(Warning("one_id_many_clients", text),), strip=marks,
+    )  # fmt: skip
+
+
+def _turn(session_id: str, text: str, seconds: int, trace_id: str) -> Trace:
+    start = START + seconds * SECOND
+    return Trace(
+        trace_id, session_id, f"POST {text}", True, 1, None, text, "ok", 200, start, 9 * SECOND, SECOND,
+        Payload(text, {text: text}), Payload(text, {text: [text]}), 4000, 300, 1000, cost_nano=90_200_000, errors=1,
+        user_id=text, tags=(text,), metadata={text: text}, request=Request("POST", text, {text: text}, {text: text}),
+        spans=tuple(_spans(session_id, text, start, trace_id)), signals=(Signal(text, text),),
+        events=(Event(text, start + SECOND, "error", {text: text}), Event(f"x.error {text}", start + SECOND)),
+        scores=(_score(session_id, text, trace_id, None, f"trace-score-{seconds}"),),
+    )  # fmt: skip
+
+
+def _spans(session_id: str, text: str, start: int, trace_id: str) -> list[Span]:
+    parts = [
+        {"type": "text", "content": text}, {"type": "reasoning", "content": text}, {"type": text, "x": text},
+        {"type": "tool_call", "name": text, "arguments": {text: text}}, {"type": "tool_call_response", "response": text},
+    ]  # fmt: skip
+    messages = [{"role": role, "parts": parts} for role in ("system", "user", text, "user")]
+    failure = Failure(text, text, text)
+    kept: dict[str, Any] = {"trace_id": trace_id, "started_ns": start, "duration_ns": SECOND, "tags": (text,)}
+    extra: dict[str, Any] = {"metadata": {text: text}, "attributes": {text: text}}
+    return [
+        Span("1" * 16, name=text, kind="agent", **kept, **extra, input=text, output=text),
+        Span("2" * 16, name=text, kind="generation", parent_id="1" * 16, model=text, provider=text, input=messages,
+             output=messages, usage=Usage(4000, 300), tools=(ToolDefinition(text, text, {text: text}),), cost_nano=5,
+             finish_reason=text, first_token_ns=10**8, parameters={text: text}, **kept),
+        Span("3" * 16, name=text, kind="tool", parent_id="1" * 16, arguments={text: text}, result={text: text},
+             status="error", error=failure, events=(Event(text, start, "info", {text: text}),),
+             scores=(_score(session_id, text, trace_id, "3" * 16, f"span-score-{start}"),), **kept),
+        Span("4" * 16, name=text, kind="retrieval", query=text,
+             documents=(Document(text, text, 0.5, f"{text}!", text), Document("d", text)), **kept),
+        Span("5" * 16, name=text, kind=text, status="error", error=failure, **kept),
+    ]  # fmt: skip
+
+
+def _score(session_id: str, text: str, trace_id: str | None, span_id: str | None, score_id: str) -> Score:
+    target = Target(session_id, trace_id, span_id)
+    return Score(score_id, text, "text", text, START, target, "annotator", text, text, text, text, text)

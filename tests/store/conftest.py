@@ -1,0 +1,58 @@
+"""Small records with one line each, and stores that are closed after the test."""
+
+from itertools import count
+
+import pytest
+
+from convotrace.model import Change, Payload, SessionFacts, Span, Trace
+from convotrace.store import Store
+
+START = 1_700_000_000_000_000_000
+SECOND = 1_000_000_000
+
+
+class Make:
+    """Makes records that differ where a test says so."""
+
+    def __init__(self):
+        self._numbers = count(1)
+
+    def trace(self, session="s", at=None, **fields):
+        number = next(self._numbers)
+        fields = {
+            "id": f"{number:032x}", "is_turn": True, "duration_ns": SECOND, "started_ns": START + number * 60 * SECOND,
+            "input": Payload(f"question {number}"), "output": Payload(f"answer {number}"), **fields,
+        }  # fmt: skip
+        if at is not None:
+            fields["started_ns"] = START + at * SECOND
+        return Trace(session_id=session, **fields)
+
+    def span(self, trace_id="0" * 32, **fields):
+        number = next(self._numbers)
+        return Span(**{"id": f"{number:016x}", "trace_id": trace_id, "name": "step", "started_ns": START, **fields})
+
+    def change(self, session="s", trace=None, written_as=None, **facts):
+        facts = {"id_source": "header", **facts}
+        return Change(SessionFacts(session, **facts), trace or self.trace(session), written_as)
+
+    def outside(self, session="s", **facts):
+        return Change(SessionFacts(session, **facts))
+
+
+@pytest.fixture
+def make():
+    return Make()
+
+
+@pytest.fixture
+def store(store_url):
+    opened = Store.open(store_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def memory():
+    opened = Store.open("memory:")
+    yield opened
+    opened.close()

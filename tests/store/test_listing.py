@@ -1,0 +1,106 @@
+"""Lists of sessions: every session once under every order, found by what was said."""
+
+import pytest
+
+from convotrace.errors import BadRequest
+from convotrace.model import Payload, TurnMark
+from convotrace.store.listing import ORDERS
+
+ALL = [sign + order for order in ORDERS for sign in ("", "-")]
+
+
+@pytest.fixture
+def many(memory, make):
+    """A store of 23 sessions, with many ties and some unknown costs."""
+    changes = []
+    for number in range(23):
+        for turn in range(number % 4 + 1):
+            trace = make.trace(f"s{number}", at=number % 5 + turn, cost_nano=number % 3 or None, errors=number % 2)
+            changes.append(make.change(f"s{number}", trace))
+    memory.write(changes)
+    return memory
+
+
+def pages(store, order, limit):
+    after, found = None, []
+    while True:
+        page = store.sessions(order=order, limit=limit, after=after)
+        found += page
+        if page.next is None:
+            return found
+        assert len(page) == limit
+        after = page.next
+
+
+@pytest.mark.parametrize("order", ALL)
+def test_pages_hold_every_session_once_in_one_order(many, order):
+    found = [session.id for session in pages(many, order, 4)]
+    assert sorted(found) == sorted(f"s{number}" for number in range(23))
+    assert found == [session.id for session in pages(many, order, 100)]
+
+
+def test_an_order_sorts_by_its_value_and_the_minus_turns_it(many):
+    turns = [session.turns for session in many.sessions(order="turns")]
+    assert turns == sorted(turns)
+    assert [session.turns for session in many.sessions(order="-turns")] == turns[::-1]
+    costs = [session.cost_nano for session in many.sessions(order="-cost")]
+    assert [cost for cost in costs if cost is None] == costs[costs.index(None) :]
+
+
+def test_a_session_written_between_two_pages_repeats_and_hides_nothing(many, make):
+    first = many.sessions(order="-started", limit=10)
+    many.write([make.change("new", make.trace("new", at=1000))])
+    rest = pages_after(many, first.next)
+    assert sorted(s.id for s in [*first, *rest]) == sorted(f"s{number}" for number in range(23))
+
+
+def pages_after(store, cursor):
+    found = []
+    while cursor:
+        page = store.sessions(order="-started", limit=10, after=cursor)
+        found += page
+        cursor = page.next
+    return found
+
+
+@pytest.mark.parametrize("order", ["", "color", "--last", "last ", "id"])
+def test_an_unknown_order_is_refused_with_those_that_exist(memory, order):
+    with pytest.raises(BadRequest, match="started"):
+        memory.sessions(order=order)
+
+
+@pytest.mark.parametrize("after", ["", "x", "!!!", "WzFd", "WyItbGFzdCIsIngiLDFd", "é", "bnVsbA"])
+def test_a_cursor_of_nowhere_is_refused(memory, after):
+    with pytest.raises(BadRequest):
+        memory.sessions(after=after)
+
+
+def test_a_cursor_of_another_order_is_refused(many):
+    cursor = many.sessions(limit=3).next
+    with pytest.raises(BadRequest, match="-last"):
+        many.sessions(order="turns", after=cursor)
+
+
+@pytest.mark.parametrize("limit", [0, -1, 10**9])
+def test_a_limit_out_of_bounds_is_refused(memory, limit):
+    with pytest.raises(BadRequest, match="limit"):
+        memory.sessions(limit=limit)
+
+
+@pytest.mark.parametrize(
+    ("q", "found"),
+    [("REFUND", ["a"]), ("50%", ["a"]), ("5%%", []), ("_", ["b"]), ("地铁", ["b"]), ("user-b", ["b"]), ("\ud800", []), ("\0", []), ("", ["a", "b"])],
+)
+def test_text_is_found_as_it_stands(memory, make, q, found):
+    memory.write([make.change("a", make.trace("a", input=Payload("A refund of 50% please"), output=Payload("yes")))])
+    memory.write([make.change("b", make.trace("b", input=Payload("take_it"), output=Payload("去地铁站")), user_id="user-b")])
+    assert sorted(session.id for session in memory.sessions(q=q)) == found
+
+
+def test_a_session_shows_its_last_turns_and_the_middle_of_their_times(memory, make):
+    traces = [make.trace(at=n, duration_ns=n, first_byte_ns=n * 2, errors=n % 2) for n in range(1, 21)]
+    memory.write([make.change(trace=trace) for trace in (*traces, make.trace(at=99, is_turn=False))])
+    (session,) = memory.sessions()
+    assert session.strip == tuple(TurnMark(t.duration_ns, t.errors, t.started_ns) for t in traces[-14:])
+    assert (session.p50_ns, session.first_byte_ns) == (10, 20)
+    assert session == memory.session("s").session
