@@ -63,7 +63,7 @@ def current() -> Node | None:
 def _among_held(node: Node, frame: FrameType | None) -> Node | None:
     found = _on_stack(frame)
     if found is not None and found.span.trace is trace_of(node):
-        return node if _below(node, found.span) and not _left_behind(node, frame) else found.span
+        return node if is_below(node, found.span) and not _left_behind(node, frame) else found.span
     while _left_behind(node, frame):
         node = node.parent or node.trace  # type: ignore[union-attr]
     return node
@@ -80,7 +80,8 @@ def _on_stack(frame: FrameType | None) -> Held | None:
     return None
 
 
-def _below(node: Node, span: OpenSpan) -> bool:
+def is_below(node: Node | None, span: OpenSpan) -> bool:
+    """Tell whether a node is a span or something inside it."""
     walker: Any = node
     while walker is not None:
         if walker is span:
@@ -132,12 +133,10 @@ def _owner(frame: FrameType | None) -> FrameType | None:
     """Return the frame whose `with` block enters: a generator behind `contextlib` stands for its caller."""
     while frame is not None:
         back = frame.f_back
-        if frame.f_code.co_filename == _CONTEXTLIB:
-            frame = back
-        elif frame.f_code.co_flags & _GENERATOR and back is not None and back.f_code.co_filename == _CONTEXTLIB:
-            frame = back
-        else:
+        behind = frame.f_code.co_flags & _GENERATOR and back is not None and back.f_code.co_filename == _CONTEXTLIB
+        if not behind and frame.f_code.co_filename != _CONTEXTLIB:
             break
+        frame = back
     return frame
 
 

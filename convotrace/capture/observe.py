@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncIterator, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from typing import Any, TypeVar, overload
 
 from convotrace.capture.spans import NO_SPAN, span
+from convotrace.recorder import plain
 
 F = TypeVar("F", bound=Callable[..., Any])
+_MAX_ITEMS = 100_000
 _FIELDS = {"tool": ("arguments", "result"), "retrieval": ("query", "documents")}
 
 
@@ -28,7 +30,8 @@ def observe(function: Any = None, /, *, name: str | None = None, kind: str = "in
     """
     if function is None:
         return lambda decorated: observe(decorated, name=name, kind=kind, content=content)  # type: ignore[call-overload]
-    recipe = _Recipe(function, name or function.__name__, kind, content)
+    own_name: str = getattr(function, "__name__", type(function).__name__)
+    recipe = _Recipe(function, name or own_name, kind, content)
     return functools.wraps(function)(_wrapper(function)(function, recipe))
 
 
@@ -53,12 +56,15 @@ class _Recipe:
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         made = span(self.name, self.kind)
-        if made is not NO_SPAN and self.content:
+        if self.wants(made):
             made.set(**{self.taken: self._arguments(args, kwargs)})
         return made
 
+    def wants(self, made: Any) -> bool:
+        return self.content and made is not NO_SPAN
+
     def close(self, made: Any, value: Any) -> Any:
-        if made is not NO_SPAN and self.content:
+        if self.wants(made):
             made.set(**{self.given: value})
         return value
 
@@ -89,54 +95,77 @@ def _coroutine(function: Callable[..., Any], recipe: _Recipe) -> Callable[..., A
 def _generator(function: Callable[..., Any], recipe: _Recipe) -> Callable[..., Any]:
     def wrapped(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         with recipe.open(args, kwargs) as made:
-            tee = _Tee(function(*args, **kwargs))
+            items = _Items(recipe.wants(made))
             try:
-                return (yield from tee)
+                return (yield from _Tee(function(*args, **kwargs), items))
             finally:
-                recipe.close(made, _joined(tee.items))
+                recipe.close(made, items.joined())
 
     return wrapped
 
 
 def _async_generator(function: Callable[..., Any], recipe: _Recipe) -> Callable[..., Any]:
-    async def wrapped(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+    async def wrapped(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         with recipe.open(args, kwargs) as made:
-            items: list[Any] = []
+            items = _Items(recipe.wants(made))
             stream = function(*args, **kwargs)
             try:
-                async for item in stream:
-                    items.append(item)
-                    yield item
+                step = stream.asend(None)
+                while True:
+                    item = items.kept(await step)
+                    # What `yield from` does for the others: the inner one hears what is sent and thrown in.
+                    try:
+                        step = stream.asend((yield item))
+                    except GeneratorExit:
+                        raise
+                    except BaseException as error:
+                        step = stream.athrow(error)
+            except StopAsyncIteration:
+                return
             finally:
-                recipe.close(made, _joined(items))
+                recipe.close(made, items.joined())
                 await stream.aclose()
 
     return wrapped
 
 
-class _Tee(Generator[Any, Any, Any]):
-    """A generator that keeps what another one yields; `send`, `throw` and `close` reach the other."""
+class _Items:
+    """What a generator yielded, as far as it is recorded."""
 
-    def __init__(self, stream: Generator[Any, Any, Any]) -> None:
-        self.items: list[Any] = []
+    def __init__(self, wanted: bool) -> None:
+        self._wanted = wanted
+        self._items: list[Any] = []
+
+    def kept(self, item: Any) -> Any:
+        """Note an item and return it; an endless generator must not fill the memory."""
+        if self._wanted and len(self._items) < _MAX_ITEMS:
+            self._items.append(plain(item))
+        elif self._wanted:
+            self._items.append("[cut: too many items]")
+            self._wanted = False
+        return item
+
+    def joined(self) -> Any:
+        """Return the items, as one text where all are texts."""
+        items = self._items
+        return "".join(items) if items and all(isinstance(item, str) for item in items) else items
+
+
+class _Tee(Generator[Any, Any, Any]):
+    """A generator that notes what another one yields; `send`, `throw` and `close` reach the other."""
+
+    def __init__(self, stream: Generator[Any, Any, Any], items: _Items) -> None:
         self._stream = stream
+        self._items = items
 
     def send(self, value: Any) -> Any:
-        return self._kept(self._stream.send(value))
+        return self._items.kept(self._stream.send(value))
 
     def throw(self, *error: Any) -> Any:
-        return self._kept(self._stream.throw(*error))
+        return self._items.kept(self._stream.throw(*error))
 
     def close(self) -> None:
         self._stream.close()
-
-    def _kept(self, item: Any) -> Any:
-        self.items.append(item)
-        return item
-
-
-def _joined(items: list[Any]) -> Any:
-    return "".join(items) if items and all(isinstance(item, str) for item in items) else items
 
 
 def _signature(function: Callable[..., Any]) -> inspect.Signature | None:

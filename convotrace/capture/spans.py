@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Literal
 
-from convotrace.capture.current import Held, Node, current, current_node, hold, now_of, release, trace_of
-from convotrace.model import SPAN_KINDS, Failure
-from convotrace.recorder import OpenSpan, OpenTrace, failure_of, plain
+from convotrace.capture.current import Held, Node, current, current_node, hold, is_below, now_of, release, trace_of
+from convotrace.model import SCORE_SOURCES, SPAN_KINDS, Failure
+from convotrace.recorder import OpenSpan, OpenTrace, failure_of, plain, text_of
 from convotrace.recorder.open import CANCELLED, OK, OpenEvent, OpenScore
 
 _CANCELLED_NAMES = frozenset({"CancelledError", "Cancelled", "GeneratorExit"})
-SCORE_FIELDS = ("comment", "source", "author", "evaluator", "version", "reason", "passed")
+SCORE_FIELDS = ("comment", "source", "author", "evaluator", "version", "reason")
 
 
 def is_cancellation(error: BaseException) -> bool:
@@ -24,13 +24,15 @@ def is_cancellation(error: BaseException) -> bool:
 class LiveSpan(OpenSpan):
     """A span being recorded; enter it with `with` or `async with`, it ends on leaving."""
 
-    __slots__ = ("_before", "held_by")
+    __slots__ = ("_before", "held_by", "stem")
 
     def __init__(self, parent: Node, name: str, kind: str, started: int = 0, origin: str = "own") -> None:
         above = None if type(parent) is OpenTrace else parent
         super().__init__(trace_of(parent), above, name, kind, started, origin)  # type: ignore[arg-type]
         self.held_by: Held | None = None
         self._before: Node | None = None
+        # Of a span that a log line began: what its end will be called.
+        self.stem: str | None = None
 
     def __enter__(self) -> LiveSpan:
         self._enter(sys._getframe(1))
@@ -61,8 +63,9 @@ class LiveSpan(OpenSpan):
     def _leave(self, error: BaseException | None) -> None:
         if self.held_by is not None:
             release(self.held_by)
-        # No token: a generator may be closed in another context than the one it was entered in.
-        if current_node.get() is self:
+        # No token: a generator may be closed in another context than the one it was entered in. What was left open
+        # inside (a span that a log line began) is left behind.
+        if is_below(current_node.get(), self):
             current_node.set(self._before)
         self._before = None
         self.finish(error)
@@ -94,7 +97,7 @@ class LiveSpan(OpenSpan):
     def set_usage(self, usage: Any = None, *, cost: float | None = None, **counts: int | None) -> LiveSpan:
         """Set token counts (input, output, cached_read, cached_write, reasoning, audio) and the cost in USD."""
         given = plain(usage)
-        self.fields["usage"] = {**(given if isinstance(given, Mapping) else {}), **counts}
+        self.fields["usage"] = {**(given if isinstance(given, Mapping) else {}), **_plain(counts)}
         return self if cost is None else self._set("cost", cost)
 
     def set(self, **attributes: Any) -> LiveSpan:
@@ -108,17 +111,19 @@ class LiveSpan(OpenSpan):
 
     def error(self, error: BaseException | str, type: str = "error") -> LiveSpan:
         """Mark the span as failed, by an exception or in words."""
-        self.fail(failure_of(error) if isinstance(error, BaseException) else Failure(type, str(error)))
+        self.fail(failure_of(error) if isinstance(error, BaseException) else Failure(text_of(type), text_of(error)))
         return self
 
     def event(self, name: str, level: str | None = None, **attributes: Any) -> LiveSpan:
         """Note a moment on the span."""
-        self.note(OpenEvent(name, now_of(self.trace), level, _plain(attributes)))
+        self.note(open_event(self.trace, name, level, attributes))
+        settle(self.trace)
         return self
 
     def score(self, name: str, value: Any, comment: str | None = None, **fields: Any) -> LiveSpan:
         """Judge the span; fields are source, author, evaluator, version, reason, passed."""
         self.judge(open_score(self.trace, name, value, {**fields, "comment": comment}))
+        settle(self.trace)
         return self
 
     def _set(self, field: str, value: Any) -> LiveSpan:
@@ -172,7 +177,7 @@ def span(name: str, kind: str = "internal", **attributes: Any) -> Any:
     parent = current_node.get()
     if parent is None:
         return NO_SPAN
-    made = LiveSpan(parent, str(name), kind if kind in SPAN_KINDS else "internal")
+    made = LiveSpan(parent, text_of(name), kind if kind in SPAN_KINDS else "internal")
     return made.set(**attributes) if attributes else made
 
 
@@ -191,11 +196,21 @@ def tool(name: str, arguments: Any = None, **fields: Any) -> Any:
     return span(name, "tool", **_given(fields, arguments=arguments))
 
 
+def open_event(trace: OpenTrace, name: str, level: str | None, attributes: Mapping[str, Any]) -> OpenEvent:
+    """Return an event noted now."""
+    return OpenEvent(text_of(name), now_of(trace), None if level is None else text_of(level), _plain(attributes))
+
+
 def open_score(trace: OpenTrace, name: str, value: Any, fields: Mapping[str, Any]) -> OpenScore:
-    """Return a score noted now; unknown fields are passed over."""
-    kept = {field: fields[field] for field in SCORE_FIELDS if fields.get(field) is not None}
-    usable = value if isinstance(value, (bool, int, float, str)) else str(plain(value))
-    return OpenScore(str(name), usable, now_of(trace), kept)
+    """Return a score noted now; unknown fields are passed over, and so is a source that is none."""
+    kept = {field: text_of(fields[field]) for field in SCORE_FIELDS if fields.get(field) is not None}
+    if kept.get("source", "") not in SCORE_SOURCES:
+        kept.pop("source", None)
+    passed = {} if fields.get("passed") is None else {"passed": bool(plain(fields["passed"]))}
+    usable = plain(value)
+    if not isinstance(usable, (bool, int, float, str)):
+        usable = text_of(usable)
+    return OpenScore(text_of(name), usable, now_of(trace), {**kept, **passed})
 
 
 def settle(trace: OpenTrace) -> None:

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from convotrace.capture.current import current, current_node, now_of, trace_of
-from convotrace.capture.spans import LiveSpan, open_score, settle
+from convotrace.capture.spans import LiveSpan, open_event, open_score, settle
 from convotrace.identity import as_id, bounded
 from convotrace.model import OUTCOMES, Json
-from convotrace.recorder import OpenSpan, OpenTrace, plain
-from convotrace.recorder.open import OpenEvent
+from convotrace.recorder import OpenSpan, OpenTrace, plain, text_of
 
 
 class TraceHandle:
@@ -28,12 +27,12 @@ class TraceHandle:
 
     def set_input(self, text: str | None) -> None:
         """Set what the user sent; it wins over what was recognised in the body."""
-        self._trace.input_text = None if text is None else str(text)
+        self._trace.input_text = None if text is None else text_of(text)
         settle(self._trace)
 
     def set_output(self, text: str | None) -> None:
         """Set what the user saw; it wins over what was recognised in the body."""
-        self._trace.output_text = None if text is None else str(text)
+        self._trace.output_text = None if text is None else text_of(text)
         settle(self._trace)
 
 
@@ -52,7 +51,7 @@ class SessionHandle:
 
     def tag(self, *tags: str) -> None:
         """Add tags to the session."""
-        self._trace.session.tags.extend(str(tag) for tag in tags)
+        self._trace.session.tags.extend(text_of(tag) for tag in tags)
         settle(self._trace)
 
     def metadata(self, **values: Any) -> None:
@@ -100,7 +99,7 @@ def event(name: str, on: str = "span", level: str | None = None, **attributes: A
     if node is None:
         return
     trace = trace_of(node)
-    made = OpenEvent(str(name), now_of(trace), level, _copied(attributes))
+    made = open_event(trace, name, level, attributes)
     if on == "session":
         trace.session.events.append(made)
     elif on == "trace" or not isinstance(node, OpenSpan):
@@ -156,7 +155,7 @@ def tag(*tags: str, on: str = "session") -> None:
     node = current()
     if node is None:
         return
-    texts = [str(tag) for tag in tags]
+    texts = [text_of(tag) for tag in tags]
     if on == "session":
         trace_of(node).session.tags.extend(texts)
     elif on == "span" and isinstance(node, OpenSpan):
@@ -216,7 +215,7 @@ def end_session(outcome: str | None = None, resolved: bool | None = None) -> Non
         outcome = None
     trace.session.ended = now_of(trace)
     trace.session.outcome = outcome or trace.session.outcome
-    trace.session.resolved = trace.session.resolved if resolved is None else bool(resolved)
+    trace.session.resolved = trace.session.resolved if resolved is None else bool(plain(resolved))
     settle(trace)
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 DEFAULT_STORE = "sqlite:///.convotrace/demo.db"
 MODEL_PACE = 0.012
-"""Seconds between two words of the model, so that a stream looks like one."""
+"""Seconds the model takes for a word, so that a stream looks like one."""
 WORKERS = 4
 _ROWS = ("sessions", "turns", "agent", "generation", "tool", "retrieval", "errors", "scores")
 
@@ -58,19 +58,14 @@ def demo(
     from convotrace.demo.service import Service
 
     recordings = _recordings(files)
-    service = Service(0.0 if fast else MODEL_PACE)
     try:
         ct = ConvoTrace(store=store)
+        plan = _Plan(
+            ct, Service(0.0 if fast else MODEL_PACE), recordings, host, port, 0.0 if fast else pace, once, as_json
+        )
+        passed = _run_and_close(plan)
     except ConvoTraceError as error:
         raise click.ClickException(str(error)) from None
-    try:
-        passed = _run(_Plan(ct, service, recordings, host, port, 0.0 if fast else pace, once, as_json))
-    except KeyboardInterrupt:
-        click.echo("\nStopped.", err=True)
-        passed = not once
-    finally:
-        ct.close()
-        service.assistant.close()
     sys.exit(0 if passed else 1)
 
 
@@ -101,9 +96,20 @@ def _recordings(files: tuple[Path, ...]) -> list[Recording]:
         raise click.UsageError(str(error)) from None
 
 
+def _run_and_close(plan: _Plan) -> bool:
+    try:
+        return _run(plan)
+    except KeyboardInterrupt:
+        click.echo("\nStopped.", err=True)
+        return not plan.once
+    finally:
+        plan.ct.close()
+        plan.service.assistant.close()
+
+
 def _run(plan: _Plan) -> bool:
     """Serve, post, compare; then stay up unless told otherwise. Tells whether all that was posted is stored."""
-    from convotrace.demo.server import PortsTaken, serve
+    from convotrace.demo.server import CannotListen, serve
     from convotrace.demo.wsgi_app import DemoApp
     from convotrace.wsgi import ConvoTraceMiddleware
 
@@ -111,27 +117,33 @@ def _run(plan: _Plan) -> bool:
     try:
         with serve(app, plan.host, plan.port) as port:
             return _visit(plan, f"http://{_reachable(plan.host)}:{port}")
-    except PortsTaken as error:
+    except CannotListen as error:
         raise click.ClickException(str(error)) from None
 
 
 def _visit(plan: _Plan, base_url: str) -> bool:
+    link = plan.ct.link(base_url)
+    _say(plan, f"Chat page  {base_url}/\nSessions   {link}")
+    summary, stored = _post(plan, base_url)
+    passed = _report(plan, summary, stored, link)
+    if not plan.once:
+        _say(plan, "The app stays up; Ctrl-C stops it.")
+        threading.Event().wait()
+    return passed
+
+
+def _post(plan: _Plan, base_url: str) -> tuple[Summary, Counter[str]]:
+    """Post all conversations; return what was posted, and what the store holds more than before."""
     from convotrace.demo.replay import with_progress
     from convotrace.demo.stored import totals
 
-    link = plan.ct.link(base_url)
-    _say(plan, f"Chat page  {base_url}/\nSessions   {link}")
     ids = [recording.id for recording in plan.recordings]
     before = totals(plan.ct.store, ids)
     summary = with_progress(plan.recordings, base_url, WORKERS, plan.pace)
     plan.ct.flush(30)
     stored = totals(plan.ct.store, ids)
     stored.subtract(before)
-    passed = _report(plan, summary, stored, link)
-    if not plan.once:
-        _say(plan, "The app stays up; Ctrl-C stops it.")
-        threading.Event().wait()
-    return passed
+    return summary, stored
 
 
 def _report(plan: _Plan, summary: Summary, stored: Counter[str], link: str) -> bool:

@@ -29,7 +29,7 @@ class Assistant:
     """Answers customers of the demo shop.
 
     Args:
-        pace: Seconds the model waits before each piece of text.
+        pace: A unit of time in seconds: what the model takes for a word, and tools for a part of their work.
     """
 
     def __init__(self, pace: float = 0.0) -> None:
@@ -38,7 +38,7 @@ class Assistant:
         self._model = Model(pace)
         self.memory = Memory()
         self.tally = Tally()
-        self._toolbox = Toolbox(self._shop, self._library, self.tally)
+        self._toolbox = Toolbox(self._shop, self._library, self.tally, pace)
 
     def close(self) -> None:
         """Close the databases of shop and articles."""

@@ -19,6 +19,8 @@ from convotrace.demo.rules import Call, Outcome, Say, Step, View, next_step
 NAME = "kettle-small-1"
 PROVIDER = "local"
 _INPUT_PRICE, _CACHED_PRICE, _OUTPUT_PRICE = 0.15e-6, 0.04e-6, 0.60e-6
+_THINKS = 12
+"""Paces before the first piece."""
 _PIECE = re.compile(r"[\u3000-\u9fff\uff00-\uffef]{1,3}|[^\s\u3000-\u9fff\uff00-\uffef]+\s*|\s+")
 
 
@@ -40,7 +42,7 @@ class Model:
     """The local model.
 
     Args:
-        pace: Seconds it waits before each piece, so that people see it write; 0 in tests.
+        pace: Seconds it takes for a piece, so that people see it write; before the first it thinks. 0 in tests.
     """
 
     def __init__(self, pace: float = 0.0) -> None:
@@ -50,9 +52,9 @@ class Model:
         """Stream the answer to messages: pieces of text or a tool call, then the usage."""
         step = decide(messages)
         pieces: list[Delta] = [step] if isinstance(step, Call) else list(pieces_of(step.text))
+        time.sleep(self._pace * _THINKS)
         for piece in pieces:
-            if self._pace:
-                time.sleep(self._pace)
+            time.sleep(self._pace)
             yield piece
         yield usage_of(messages, step)
 

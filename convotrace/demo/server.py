@@ -15,8 +15,8 @@ TRIES = 20
 """Ports tried after the one asked for, before giving up."""
 
 
-class PortsTaken(OSError):
-    """Neither the port nor the ones after it could be opened."""
+class CannotListen(OSError):
+    """Neither the port nor the ones after it could be opened, or the address is not of this machine."""
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -46,7 +46,7 @@ def serve(app: Callable[..., Any], host: str, port: int) -> Iterator[int]:
         The port that was opened.
 
     Raises:
-        PortsTaken: No port could be opened.
+        CannotListen: No port could be opened.
     """
     server = _open(app, host, port)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -64,5 +64,5 @@ def _open(app: Callable[..., Any], host: str, port: int) -> WSGIServer:
             return make_server(host, candidate, app, server_class=_Server, handler_class=_Quiet)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
-                raise
-    raise PortsTaken(f"Ports {port} to {port + TRIES - 1} are taken; name another one with --port.")
+                raise CannotListen(f"Cannot listen on {host}, port {candidate}: {error.strerror}.") from None
+    raise CannotListen(f"Ports {port} to {port + TRIES - 1} are taken; name another one with --port.")

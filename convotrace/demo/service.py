@@ -30,7 +30,7 @@ class Service:
     """The assistant, the player of recorded turns, and the files of the chat page.
 
     Args:
-        pace: Seconds the model waits before each piece of text.
+        pace: Seconds the model takes for a word; 0 answers at once.
     """
 
     def __init__(self, pace: float = 0.0) -> None:

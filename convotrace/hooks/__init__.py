@@ -1,4 +1,4 @@
-"""Where facts come from besides the verbs: structlog and logging. Each hook hands over to `capture` and nothing else."""
+"""Where facts come from besides the verbs: structlog and logging. Each hook hands over to `capture`, nothing else."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import FrameType
 from typing import Any
 from weakref import WeakSet
@@ -17,7 +17,8 @@ from convotrace.capture.current import current_node
 from convotrace.capture.log import log_line
 
 _STANDARD = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {"message", "asctime", "taskName"}
-_OUR_LOGGERS = "convotrace"
+_OURS = "convotrace"
+_DEEPEST = 7
 # Not a mark on the record: formatters that print every attribute would show it.
 _seen: WeakSet[logging.LogRecord] = WeakSet()
 
@@ -31,20 +32,26 @@ class CaptureHandler(logging.Handler):
 
 
 def note(record: logging.LogRecord, extra: Mapping[str, Any] | None = None) -> None:
-    """Note a record in the current trace, once.
+    """Note a record in the current trace, once; never raises.
 
     Args:
         record: The record.
         extra: Its extra fields, where they are not on it yet.
     """
-    if current_node.get() is None or record in _seen or record.name.startswith(_OUR_LOGGERS):
+    if current_node.get() is None:
         return
-    _seen.add(record)
     try:
-        error = record.exc_info[1] if record.exc_info else None
-        log_line(_message(record), record.levelname, {**_extra(record), **(extra or {})}, error)
+        _note_once(record, extra or {})
     except Exception:  # a line that cannot be read is the app's own business
         return
+
+
+def _note_once(record: logging.LogRecord, extra: Mapping[str, Any]) -> None:
+    if record in _seen or record.name == _OURS or record.name.startswith(_OURS + "."):
+        return
+    _seen.add(record)
+    error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
+    log_line(_message(record), record.levelname, {**_extra(record), **extra}, error, record.levelno)
 
 
 def install() -> None:
@@ -55,35 +62,39 @@ def install() -> None:
 
     def make(*args: Any, **kwargs: Any) -> logging.LogRecord:
         record = factory(*args, **kwargs)
-        if current_node.get() is not None and not _from_structlog(sys._getframe(1)):
-            # The `extra` fields are put on the record only after this: they are an argument of our caller.
-            note(record, _extra_of(sys._getframe(1)))
+        if current_node.get() is not None:
+            _made(record, sys._getframe(1))
         return record
 
     make._convotrace = True  # type: ignore[attr-defined]
     logging.setLogRecordFactory(make)
 
 
-def _extra_of(frame: FrameType) -> Mapping[str, Any] | None:
-    extra = frame.f_locals.get("extra") if frame.f_code.co_name == "makeRecord" else None
-    return extra if isinstance(extra, Mapping) else None
+def _made(record: logging.LogRecord, frame: FrameType) -> None:
+    """Note a record that a logger has just made; one built by hand (`makeLogRecord`) is not yet filled."""
+    frames = list(_callers(frame))
+    maker = next((frame for frame in frames if frame.f_code.co_name == "makeRecord"), None)
+    if maker is None or any(map(_is_from_capturing_structlog, frames)):
+        return
+    # The `extra` fields are put on the record only after this: they are an argument of its maker.
+    extra = maker.f_locals.get("extra")
+    note(record, extra if isinstance(extra, Mapping) else None)
 
 
-def _from_structlog(frame: FrameType | None) -> bool:
-    """Tell whether structlog made this record: its line was noted in its own chain."""
-    for _ in range(7):
+def _callers(frame: FrameType | None) -> Iterator[FrameType]:
+    for _ in range(_DEEPEST):
         if frame is None:
-            return False
-        if frame.f_globals.get("__name__", "").startswith("structlog."):
-            return _captures_itself()
+            return
+        yield frame
         frame = frame.f_back
-    return False
 
 
-def _captures_itself() -> bool:
-    from convotrace.hooks import structlog
-
-    return structlog.is_installed()
+def _is_from_capturing_structlog(frame: FrameType) -> bool:
+    """Tell whether structlog hands over a line here that our processor has noted in its chain."""
+    if frame.f_code.co_name != "_proxy_to_logger" or not frame.f_globals.get("__name__", "").startswith("structlog."):
+        return False
+    processors = getattr(frame.f_locals.get("self"), "_processors", ())
+    return any(getattr(processor, "captures_lines", False) for processor in processors)
 
 
 def _message(record: logging.LogRecord) -> str:

@@ -6,19 +6,20 @@ list of processors, in place, since loggers cached on first use keep that list.
 
 from __future__ import annotations
 
+import json as json_module
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
+from math import isfinite
 from typing import Any
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from convotrace.capture.current import current, current_node, trace_of
-from convotrace.capture.log import log_line
+from convotrace.capture.log import LEVELS, log_line
 from convotrace.hooks import turns
-from convotrace.recorder import OpenSpan
-
-_state = {"placed": False}
+from convotrace.model import Json
+from convotrace.recorder import OpenSpan, plain, text_of
 
 
 class CaptureProcessor:
@@ -28,9 +29,11 @@ class CaptureProcessor:
         ids: Add `session_id`, `trace_id` and `span_id` to the line, where they are known.
     """
 
+    captures_lines = True
+    """Tells the hook of logging that lines of a chain with this in it are noted already."""
+
     def __init__(self, ids: bool = True) -> None:
         self._ids = ids
-        _state["placed"] = True
 
     def __call__(self, logger: WrappedLogger, method_name: str, event_dict: EventDict) -> EventDict:
         """Return the event dict, unchanged but for the ids; never raises."""
@@ -52,14 +55,12 @@ def install(ids: bool = False) -> None:
         ids: Whether lines get the ids; without, the app's output stays as it was.
     """
     processors = structlog.get_config()["processors"]
-    if not isinstance(processors, list) or any(isinstance(p, CaptureProcessor) for p in processors):
+    if any(isinstance(processor, CaptureProcessor) for processor in processors):
         return
-    processors.insert(max(0, len(processors) - 1), CaptureProcessor(ids))
-
-
-def is_installed() -> bool:
-    """Tell whether structlog's lines are noted by the processor."""
-    return _state["placed"]
+    if isinstance(processors, list):
+        processors.insert(max(0, len(processors) - 1), CaptureProcessor(ids))
+    else:
+        structlog.configure(processors=[*processors[:-1], CaptureProcessor(ids), *processors[-1:]])
 
 
 def configure_structlog(json: bool | None = None, level: str = "INFO", turns_too: bool = True) -> None:
@@ -71,7 +72,7 @@ def configure_structlog(json: bool | None = None, level: str = "INFO", turns_too
         turns_too: Whether each finished turn is a line.
     """
     as_json = not sys.stdout.isatty() if json is None else json
-    renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+    renderer: Any = structlog.processors.JSONRenderer(_one_line) if as_json else structlog.dev.ConsoleRenderer()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -82,20 +83,37 @@ def configure_structlog(json: bool | None = None, level: str = "INFO", turns_too
             *([structlog.processors.format_exc_info] if as_json else []),
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level.lower()]),
         logger_factory=structlog.PrintLoggerFactory(),
         cache_logger_on_first_use=False,
     )
     turns.wanted["by_chain"] = turns_too
 
 
+def _one_line(event_dict: Any, **_: Any) -> str:
+    # Valid JSON whatever the values are, and in ASCII: any stdout can carry it.
+    return json_module.dumps(_finite(plain(event_dict)))
+
+
+def _finite(value: Json) -> Json:
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return repr(value) if isinstance(value, float) and not isfinite(value) else value
+
+
 def _capture(method_name: str, event_dict: MutableMapping[str, Any]) -> None:
     fields = dict(event_dict)
-    level = str(fields.get("level") or method_name)
-    log_line(str(fields.get("event", "")), level, fields, _error(fields.get("exc_info")))
+    level = text_of(fields.get("level") or method_name)
+    log_line(text_of(fields.get("event", "")), level, fields, _error(fields))
 
 
-def _error(exc_info: Any) -> BaseException | None:
+def _error(fields: Mapping[str, Any]) -> BaseException | None:
+    exc_info = fields.get("exc_info")
+    if exc_info is None and "exception" in fields:
+        # An earlier processor has made a text of it; the exception is still being handled.
+        return sys.exc_info()[1]
     if isinstance(exc_info, BaseException):
         return exc_info
     if isinstance(exc_info, tuple) and len(exc_info) == 3:

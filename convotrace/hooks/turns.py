@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from convotrace.identity import session_key
 from convotrace.model import Trace
 from convotrace.settings import Settings
 
@@ -32,7 +33,9 @@ def _logger() -> Any:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.JSONRenderer(),
     ]
-    return structlog.wrap_logger(structlog.PrintLogger(sys.stdout), processors=processors, cache_logger_on_first_use=False)
+    return structlog.wrap_logger(
+        structlog.PrintLogger(sys.stdout), processors=processors, cache_logger_on_first_use=False
+    )
 
 
 def _facts(settings: Settings, trace: Trace) -> dict[str, Any]:
@@ -55,8 +58,6 @@ def _facts(settings: Settings, trace: Trace) -> dict[str, Any]:
 
 
 def _page_url(settings: Settings, trace: Trace) -> str | None:
-    from convotrace.identity import session_key
-
     if settings.page_url is None:
         return None
     return f"{settings.page_url.rstrip('/')}{settings.mount}/s/{session_key(trace.session_id)}/t/{trace.id}"

@@ -37,6 +37,8 @@ def rendered(text: str) -> tuple[Markup, str | None]:
     Args:
         text: What the agent wrote.
     """
+    # Lone surrogates, which UTF-8 cannot carry, are shown as escapes.
+    text = text.encode("utf-8", "backslashreplace").decode()
     why = _too_much(text)
     if why is None:
         parser = _parser()
@@ -48,7 +50,7 @@ def rendered(text: str) -> tuple[Markup, str | None]:
 
 
 def _too_much(text: str) -> str | None:
-    if len(text) > LONGEST or len(text.encode("utf-8", "replace")) > LONGEST:
+    if len(text) > LONGEST or len(text.encode()) > LONGEST:
         return "Over 32 kB"
     if text.count("[") > _MOST_BRACKETS or sum(1 for _ in _DELIMITERS.finditer(text)) > _MOST_DELIMITERS:
         return "Too many Markdown marks"

@@ -20,7 +20,7 @@ from convotrace.page.visit import Visit
 _LIMITS = {"name": 100, "comment": 4000, "author": 200, "trace_id": 64, "span_id": 64}
 _LONGEST_TEXT = 4000
 _LONGEST_CATEGORY = 64
-_NUMBER = re.compile(r"[+-]?(\d{1,15}(\.\d{1,15})?|\.\d{1,15})")
+_NUMBER = re.compile(r"[+-]?([0-9]{1,15}(\.[0-9]{1,15})?|\.[0-9]{1,15})")
 _WORDS = {"true": True, "yes": True, "false": False, "no": False}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from math import floor, log10
 
 from convotrace.model import Span, Trace
@@ -179,7 +180,7 @@ def _end(node: _Node) -> int:
 def _with_path(bars: list[Row], path: list[str]) -> list[Row]:
     places = {row.span.id: index for index, row in enumerate(bars) if row.span is not None}
     lines: dict[int, list[Line]] = {}
-    for span_id, following in zip(path, [*path[1:], None], strict=True):
+    for span_id, following in zip_longest(path, path[1:]):
         at = places[span_id]
         end = bars[at].x + bars[at].width
         lines.setdefault(at, []).append(Line("path", bars[at].x, end, 21, 21))

@@ -25,6 +25,7 @@ from convotrace.recorder.messages import (
     score_type,
 )
 from convotrace.recorder.open import UNSET, OpenEvent, OpenScore, OpenSpan, OpenTrace
+from convotrace.recorder.totals import totals
 from convotrace.recorder.values import text_of
 from convotrace.redaction import Redactor
 from convotrace.settings import Settings
@@ -175,7 +176,7 @@ class Assembler:
             spans=spans,
             events=self._events(trace.events),
             scores=_scores(trace.scores, Target(who.id, trace_id)),
-            **_totals(spans),
+            **totals(spans),
         )
 
     def _payload(self, content: bool, text: str | None, body: Json) -> Payload:
@@ -263,37 +264,6 @@ def _scores(scores: Iterable[OpenScore], target: Target) -> tuple[Score, ...]:
     return tuple(
         Score(_hex(s.id, 32), s.name, score_type(s.value), s.value, s.at, target, **s.fields) for s in list(scores)
     )
-
-
-def _totals(spans: tuple[Span, ...]) -> dict[str, Any]:
-    """Return token and cost totals, each model call counted once: a parent may repeat its children's tokens."""
-    usage = [span.usage for span in _leaves([span for span in spans if span.usage is not None], spans) if span.usage]
-    paid = _leaves([span for span in spans if span.cost_nano is not None], spans)
-    return {
-        "input_tokens": _sum(u.input for u in usage),
-        "output_tokens": _sum(u.output for u in usage),
-        "cached_tokens": _sum(u.cached_read for u in usage),
-        "cache_write_tokens": _sum(u.cached_write for u in usage),
-        "reasoning_tokens": _sum(u.reasoning for u in usage),
-        "cost_nano": _sum(span.cost_nano for span in paid),
-    }
-
-
-def _leaves(counted: list[Span], spans: tuple[Span, ...]) -> list[Span]:
-    """Return those of the counted spans that are above no other of them."""
-    parents = {span.id: span.parent_id for span in spans}
-    above: set[str] = set()
-    for span in counted:
-        parent = span.parent_id
-        while parent is not None and parent not in above:
-            above.add(parent)
-            parent = parents.get(parent)
-    return [span for span in counted if span.id not in above]
-
-
-def _sum(values: Iterable[int | None]) -> int | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
 
 
 def _failure(trace: OpenTrace) -> Failure | None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import random
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from peewee import PeeweeException, SqliteDatabase
 
@@ -20,6 +21,9 @@ from convotrace.store.native import new_lock, pause
 
 LOCK_PATIENCE = 2.0
 """Seconds to try for the write lock; the writer comes back later."""
+
+OPEN_PATIENCE = 5.0
+"""Seconds to try to open a file that others open, or make, at the same moment."""
 
 _FORK_PATIENCE = 2.0
 _IDLE_READERS = 4
@@ -34,6 +38,8 @@ _PRAGMAS = [
     # A checkpoint inside a commit would hold the write lock for all of it.
     ("wal_autocheckpoint", 0),
 ]
+_T = TypeVar("_T")
+
 # Trouble that the driver does not call operational.
 _TROUBLE = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 
@@ -77,7 +83,7 @@ class Connections:
             StoreError: The store cannot be written now.
         """
         with self._alone() as connection, named_trouble(self._path):
-            begin_immediate(connection)
+            patiently(lambda: connection.execute("BEGIN IMMEDIATE"), LOCK_PATIENCE)
             with _ending(connection):
                 yield connection
             self._checkpoint(connection)
@@ -159,23 +165,24 @@ def raw(db: SqliteDatabase) -> sqlite3.Connection:
     return connection
 
 
-def begin_immediate(connection: sqlite3.Connection, patience: float = LOCK_PATIENCE) -> None:
-    """Take the write lock, trying again at uneven moments: SQLite's own waiting starves one of several writers."""
+def patiently(action: Callable[[], _T], patience: float) -> _T:
+    """Return what an action returns, trying it again at uneven moments while somebody else holds the lock.
+
+    SQLite's own waiting backs off in long steps and starves one of several writers.
+    """
     deadline, gap = time.monotonic() + patience, 0.001
     while True:
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            return
-        except sqlite3.OperationalError as error:
-            if not is_busy(error) or time.monotonic() > deadline:
+            return action()
+        except (sqlite3.OperationalError, PeeweeException) as error:
+            if not _is_busy(error) or time.monotonic() > deadline:
                 raise
         pause(gap * random.uniform(0.5, 1.5))
         gap = min(gap * 2, 0.008)
 
 
-def is_busy(error: sqlite3.Error) -> bool:
-    """Tell whether somebody else holds the lock."""
-    return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+def _is_busy(error: Exception) -> bool:
+    return _code(_inner(error)) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 @contextmanager
@@ -192,7 +199,8 @@ def named_trouble(path: Path | None) -> Iterator[None]:
 
 def _inner(error: Exception) -> Exception:
     """Return the driver's own exception inside one of Peewee's."""
-    return error.args[0] if isinstance(error, PeeweeException) and error.args else error
+    inner = error.__cause__ or error.__context__
+    return inner if isinstance(error, PeeweeException) and isinstance(inner, sqlite3.Error) else error
 
 
 def _sentence(path: Path | None, error: Exception) -> str:
@@ -218,7 +226,7 @@ def _connect(path: Path | None) -> SqliteDatabase:
         pragmas=_PRAGMAS, timeout=0.02, thread_safe=False, check_same_thread=False,
     )  # fmt: skip
     with named_trouble(path):
-        db.connect()
+        patiently(db.connect, OPEN_PATIENCE)
     return db
 
 

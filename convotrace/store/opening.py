@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from convotrace.errors import StoreError
-from convotrace.store.connections import Connections, begin_immediate, is_busy, named_trouble, raw
-from convotrace.store.native import pause
+from convotrace.store.connections import OPEN_PATIENCE, Connections, named_trouble, patiently, raw
 from convotrace.store.schema import SCHEMA_VERSION, Tables, make_tables
 from convotrace.store.statements import Statements
 
 # "CTRC": tells a file of ours from the app's own database, whose tables must not be touched.
 APPLICATION_ID = 0x43545243
-_PATIENCE = 5.0
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -68,7 +61,7 @@ def secret(opened: Opened, name: str) -> bytes:
 
 def _refuse_strangers(connection: sqlite3.Connection, path: Path | None) -> None:
     """Refuse a file that is not ours to change, before anything in it is changed."""
-    application, version, tables = _patiently(connection, _what_it_is)
+    application, version, tables = patiently(lambda: _what_it_is(connection), OPEN_PATIENCE)
     if application == APPLICATION_ID:
         if version > SCHEMA_VERSION:
             raise StoreError(
@@ -89,11 +82,8 @@ def _what_it_is(connection: sqlite3.Connection) -> tuple[int, int, int]:
 
 def _make_tables(connections: Connections, tables: Tables) -> None:
     connection = raw(connections.writer)
-    if _what_it_is(connection)[0] != APPLICATION_ID:
-        # Both must stand before the first table; incremental, so that retention can give room back.
-        connection.execute("PRAGMA auto_vacuum=incremental")
-    _patiently(connection, _use_wal)
-    begin_immediate(connection, _PATIENCE)
+    patiently(lambda: _set_modes(connection), OPEN_PATIENCE)
+    patiently(lambda: connection.execute("BEGIN IMMEDIATE"), OPEN_PATIENCE)
     try:
         # Another process may have been first.
         if _what_it_is(connection)[0] != APPLICATION_ID:
@@ -106,17 +96,8 @@ def _make_tables(connections: Connections, tables: Tables) -> None:
         raise
 
 
-def _use_wal(connection: sqlite3.Connection) -> None:
+def _set_modes(connection: sqlite3.Connection) -> None:
+    if _what_it_is(connection)[0] != APPLICATION_ID:
+        # It must stand before the first table; incremental, so that retention can give room back.
+        connection.execute("PRAGMA auto_vacuum=incremental")
     connection.execute("PRAGMA journal_mode=wal").fetchall()
-
-
-def _patiently(connection: sqlite3.Connection, action: Callable[[sqlite3.Connection], _T]) -> _T:
-    """Run an action again while another process holds the lock, within reason."""
-    deadline = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            return action(connection)
-        except sqlite3.OperationalError as error:
-            if not is_busy(error) or time.monotonic() > deadline:
-                raise
-        pause(0.01)

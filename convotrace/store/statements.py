@@ -54,7 +54,7 @@ class Statements:
         meta, worker, trace = tables.meta, tables.worker, tables.trace
         self.insert_meta = _text(meta.insert({meta.key: "", meta.value: ""}).on_conflict_ignore())
         self.meta_by_key = _text(meta.select(meta.value).where(meta.key == ""))
-        self.put_worker = _upsert(worker, WorkerRow, "id")
+        self.put_worker = _upsert(worker, WorkerRow, "id", keep="started")
         self.workers = _text(_selection(worker, WorkerRow).order_by(worker.started))
         self.old_workers = _text(worker.delete().where(worker.seen < 0))
         self.running = _text(trace.select(trace.trace_id, trace.worker).where(trace.status == _RUNNING))
@@ -138,7 +138,8 @@ def _of_session(table: Table, row: Any) -> Any:
     return _selection(table, row).where(table.sid == 0)
 
 
-def _upsert(table: Table, row: Any, *key: str) -> str:
+def _upsert(table: Table, row: Any, *key: str, keep: str | None = None) -> str:
     target = [getattr(table, name) for name in key]
-    update = {getattr(table, name): getattr(EXCLUDED, name) for name in row._fields if name not in key}
+    new = [name for name in row._fields if name not in (*key, keep)]
+    update = {getattr(table, name): getattr(EXCLUDED, name) for name in new}
     return _text(_insertion(table, row).on_conflict(conflict_target=target, update=update))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -18,12 +17,11 @@ GONE_AFTER_NS = 15 * 10**9
 """A process that was not seen for so long is gone; the writer shows itself every few seconds."""
 
 _FORGOTTEN_AFTER_NS = 7 * 86400 * 10**9
-_STARTED_NS = time.time_ns()
 
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """One process and its counters."""
+    """One process and its counters; it began when it first showed itself."""
 
     id: int
     host: str
@@ -41,7 +39,7 @@ class Worker:
 
 def put(opened: Opened, worker: int, counters: Mapping[str, Json], now_ns: int) -> None:
     """Write one process's row; the rows of those not seen for a week go."""
-    row = WorkerRow(worker, platform.node(), os.getpid(), _STARTED_NS, now_ns, encode(dict(counters)).decode())
+    row = WorkerRow(worker, platform.node(), os.getpid(), now_ns, now_ns, encode(dict(counters)).decode())
     with opened.connections.writing() as connection:
         connection.execute(opened.sql.put_worker, row)
         connection.execute(opened.sql.old_workers, (now_ns - _FORGOTTEN_AFTER_NS,))

@@ -114,6 +114,13 @@ def test_a_store_that_cannot_be_named_is_one_sentence() -> None:
     assert result.output.startswith("Error: ") and "sqlite:///" in result.output
 
 
+def test_a_store_that_cannot_be_opened_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "demo.db").write_text("this is no database" * 100)
+    result = run(tmp_path)
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: ") and "Traceback" not in result.output
+
+
 def test_ports_that_are_all_taken_are_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("convotrace.demo.server.TRIES", 1)
     with socket.create_server(("127.0.0.1", 0)) as holder:

@@ -148,6 +148,16 @@ def test_a_search_keeps_its_query_and_documents_with_scores(assistant: Assistant
     assert search.documents[0].id == "iron-care" and search.documents[0].score
 
 
+def test_the_app_s_own_log_lines_stand_at_their_span(assistant: Assistant) -> None:
+    refused, searched = traced(assistant, "Where is order K-9999?", "How do I clean a kettle?").traces
+    [tool] = [span for span in refused.spans if span.kind == "tool"]
+    [search] = [span for span in searched.spans if span.kind == "retrieval"]
+    assert [(event.name, event.level) for event in tool.events] == [
+        ("look_up_order refused: No order K-9999.", "warning")
+    ]
+    assert [(event.name, event.attributes["count"]) for event in search.events] == [("articles found", 1)]
+
+
 def test_a_hand_off_is_an_event_a_tag_and_an_outcome_that_a_goodbye_does_not_undo(assistant: Assistant) -> None:
     stored = traced(assistant, "refund order K-1070", "thanks, bye")
     assert [event.name for event in stored.events] == ["handoff"]

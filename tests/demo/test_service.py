@@ -14,7 +14,7 @@ from wsgiref.validate import validator
 
 import pytest
 
-from convotrace.demo.server import PortsTaken, serve
+from convotrace.demo.server import CannotListen, serve
 from convotrace.demo.service import Service, asset, page
 from convotrace.demo.wsgi_app import DemoApp
 
@@ -155,5 +155,10 @@ def test_when_all_ports_are_taken_it_says_how_to_name_another(app: DemoApp, monk
     monkeypatch.setattr("convotrace.demo.server.TRIES", 1)
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]
-        with pytest.raises(PortsTaken, match="--port"), serve(app, "127.0.0.1", port):
+        with pytest.raises(CannotListen, match="--port"), serve(app, "127.0.0.1", port):
             pass
+
+
+def test_an_address_of_another_machine_is_said_to_be_none_of_ours(app: DemoApp) -> None:
+    with pytest.raises(CannotListen, match=r"Cannot listen on 192\.0\.2\.1"), serve(app, "192.0.2.1", 8000):
+        pass

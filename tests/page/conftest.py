@@ -166,8 +166,9 @@ def _session(session_id: str, text: str) -> Session:
     marks = (TurnMark(SECOND, 1, START), TurnMark(3 * SECOND, 0, START + 400 * SECOND))
     return Session(
         session_id, session_key(session_id), text, text, text, text, text, text, (text,), (text,),
-        {text: text, "n": {"deep": [text]}}, START, START + 402 * SECOND, START, text, text, True, 2, 3, 5, 2, 2, 4000, 300, 1000,
-        cost_nano=90_200_000, p50_ns=SECOND, first_byte_ns=4 * 10**8, first_input=text, last_output=text,
+        {text: text, "n": {"deep": [text]}}, START, START + 402 * SECOND, START, text, text, True, 2, 3, 5, 2, 2,
+        input_tokens=4000, output_tokens=300, cached_tokens=1000, cost_nano=90_200_000, p50_ns=SECOND,
+        first_byte_ns=4 * 10**8, first_input=text, last_output=text,
         feedback={"up": 1, "down": 1}, scores={text: 0.2, "other": 4.0}, links=(Link(text, text),),
         signals=(Signal(text, text),), warnings=(Warning("one_id_many_clients", text),), strip=marks,
     )  # fmt: skip
@@ -188,7 +189,8 @@ def _turn(session_id: str, text: str, seconds: int, trace_id: str) -> Trace:
 def _spans(session_id: str, text: str, start: int, trace_id: str) -> list[Span]:
     parts = [
         {"type": "text", "content": text}, {"type": "reasoning", "content": text}, {"type": text, "x": text},
-        {"type": "tool_call", "name": text, "arguments": {text: text}}, {"type": "tool_call_response", "response": text},
+        {"type": "tool_call", "name": text, "arguments": {text: text}},
+        {"type": "tool_call_response", "response": text},
     ]  # fmt: skip
     messages = [{"role": role, "parts": parts} for role in ("system", "user", text, "user")]
     failure = Failure(text, text, text)

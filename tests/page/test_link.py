@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urljoin
+from urllib.parse import urlencode, urljoin
 
 import pytest
 
@@ -76,12 +76,12 @@ def test_a_token_in_the_query_opens_only_pages_to_get(ask, new_house, path, meth
 
 @pytest.mark.parametrize(
     "to",
-    ["//evil.example", "https://evil.example", "/\\evil.example", "\\\\evil.example", "s/../../x", "%2F%2Fevil", "javascript:x",
-     "sessions.json", "s/a\r\nset-cookie: x=y", "healthz", "s/a/b/c"],
+    [
+        "//evil.example", "https://evil.example", "/\\evil.example", "\\\\evil.example", "s/../../x", "%2F%2Fevil",
+        "javascript:x", "sessions.json", "s/a\r\nset-cookie: x=y", "healthz", "s/a/b/c",
+    ],
 )  # fmt: skip
 def test_the_swap_never_leads_out_of_our_own_pages(ask, new_house, to):
-    from urllib.parse import urlencode
-
     response = ask(new_house([]), "/", query=urlencode({"token": TOKEN, "to": to}), bearer=False)
     assert _header(response, "location") == ["./"]
 

@@ -1,5 +1,6 @@
 """Small records with one line each, and stores that are closed after the test."""
 
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -25,11 +26,12 @@ class Make:
         }  # fmt: skip
         if at is not None:
             fields["started_ns"] = START + at * SECOND
-        return Trace(session_id=session, **fields)
+        spans = tuple(replace(span, trace_id=fields["id"]) for span in fields.pop("spans", ()))
+        return Trace(session_id=session, spans=spans, **fields)
 
-    def span(self, trace_id="0" * 32, **fields):
+    def span(self, **fields):
         number = next(self._numbers)
-        return Span(**{"id": f"{number:016x}", "trace_id": trace_id, "name": "step", "started_ns": START, **fields})
+        return Span(**{"id": f"{number:016x}", "trace_id": "", "name": "step", "started_ns": START, **fields})
 
     def change(self, session="s", trace=None, written_as=None, **facts):
         facts = {"id_source": "header", **facts}

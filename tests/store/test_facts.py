@@ -10,7 +10,9 @@ def session(store, id="s"):
 
 
 def test_tags_services_and_links_grow_and_metadata_is_overwritten_by_key(memory, make):
-    memory.write([make.change(tags=("b", "a", "b"), service="web", metadata={"plan": 1, "x": 1}, links=(Link("o", "same_id"),))])
+    memory.write(
+        [make.change(tags=("b", "a", "b"), service="web", metadata={"plan": 1, "x": 1}, links=(Link("o", "same_id"),))]
+    )
     memory.write([make.change(tags=("c", "a"), service="worker", metadata={"plan": 2}, links=(Link("o", "same_id"),))])
     found = session(memory)
     assert found.tags == ("b", "a", "c")
@@ -60,7 +62,10 @@ def test_a_turn_without_an_id_is_warned_about_with_the_cure(memory, make):
     assert "X-Session-ID" in warning.message
 
 
-@pytest.mark.parametrize(("source", "clients", "warned"), [("header", 3, True), ("header", 2, False), ("callable", 3, False), ("code", 3, False)])
+@pytest.mark.parametrize(
+    ("source", "clients", "warned"),
+    [("header", 3, True), ("header", 2, False), ("callable", 3, False), ("code", 3, False)],
+)
 def test_one_id_of_many_clients_is_warned_about_unless_it_was_meant(memory, make, source, clients, warned):
     for number in range(clients):
         trace = make.trace(request=Request("POST", "/chat", client=f"client {number}"))
@@ -73,7 +78,11 @@ def test_feedback_and_means_count_the_newest_score_of_each_author(memory, make):
         return Score(str(number), name, "boolean", value, number, Target("s"), source=source, author=author)
 
     scores = (score(1, True), score(2, False), score(3, "up", author="bob"), score(4, 1, author="cat"))
-    graded = (score(5, 0.5, "evaluator", "x", "tone"), score(6, 0.75, "evaluator", "y", "tone"), score(7, "fine", "annotator"))
+    graded = (
+        score(5, 0.5, "evaluator", "x", "tone"),
+        score(6, 0.75, "evaluator", "y", "tone"),
+        score(7, "fine", "annotator"),
+    )
     memory.write([make.outside(scores=scores + graded)])
     found = session(memory)
     assert found.feedback == {"up": 2, "down": 1}

@@ -89,11 +89,23 @@ def test_a_limit_out_of_bounds_is_refused(memory, limit):
 
 @pytest.mark.parametrize(
     ("q", "found"),
-    [("REFUND", ["a"]), ("50%", ["a"]), ("5%%", []), ("_", ["b"]), ("地铁", ["b"]), ("user-b", ["b"]), ("\ud800", []), ("\0", []), ("", ["a", "b"])],
+    [
+        ("REFUND", ["a"]),
+        ("50%", ["a"]),
+        ("5%%", []),
+        ("_", ["b"]),
+        ("地铁", ["b"]),
+        ("user-b", ["b"]),
+        ("\ud800", []),
+        ("\0", []),
+        ("", ["a", "b"]),
+    ],
 )
 def test_text_is_found_as_it_stands(memory, make, q, found):
     memory.write([make.change("a", make.trace("a", input=Payload("A refund of 50% please"), output=Payload("yes")))])
-    memory.write([make.change("b", make.trace("b", input=Payload("take_it"), output=Payload("去地铁站")), user_id="user-b")])
+    memory.write(
+        [make.change("b", make.trace("b", input=Payload("take_it"), output=Payload("去地铁站")), user_id="user-b")]
+    )
     assert sorted(session.id for session in memory.sessions(q=q)) == found
 
 

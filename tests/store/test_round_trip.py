@@ -47,7 +47,9 @@ failures = st.none() | st.builds(Failure, texts, texts, some)
 tags = st.lists(texts, max_size=3).map(tuple)
 events = st.lists(st.builds(Event, texts, st.integers(0, 2**62), some, mappings), max_size=3)
 in_time = events.map(lambda found: tuple(sorted(found, key=lambda event: event.at_ns)))
-documents = st.lists(st.builds(Document, some, st.none() | long_texts, st.none() | st.floats(0, 1), some, some, mappings), max_size=3)
+documents = st.lists(
+    st.builds(Document, some, st.none() | long_texts, st.none() | st.floats(0, 1), some, some, mappings), max_size=3
+)
 span_ids = st.integers(1, 2**64 - 1).map("{:016x}".format) | st.text(min_size=1, max_size=20)
 spans = st.builds(
     Span, id=span_ids, trace_id=st.just(TRACE_ID), name=texts, kind=st.sampled_from(["tool", "generation"]),
@@ -62,14 +64,16 @@ spans = st.builds(
 traces = st.builds(
     Trace, id=st.just(TRACE_ID), session_id=st.just(""), name=texts, is_turn=st.booleans(), replaces=some, route=some,
     status=st.sampled_from(["ok", "error", "cancelled"]), status_code=numbers, started_ns=st.integers(0, 2**62),
-    duration_ns=st.none() | st.integers(0, 2**60), first_byte_ns=numbers, input=st.builds(Payload, some, values | messages),
-    output=st.builds(Payload, some, values), input_tokens=numbers, output_tokens=numbers, cached_tokens=numbers,
+    duration_ns=st.none() | st.integers(0, 2**60), first_byte_ns=numbers,
+    input=st.builds(Payload, some, values | messages), output=st.builds(Payload, some, values),
+    input_tokens=numbers, output_tokens=numbers, cached_tokens=numbers,
     cache_write_tokens=numbers, reasoning_tokens=numbers, cost_nano=numbers, errors=st.integers(0, 9), error=failures,
     service=some, user_id=some, id_source=st.sampled_from(["header", "none"]), tags=tags, metadata=mappings,
     protocol=st.sampled_from(["http", "websocket"]), close_code=numbers,
     request=st.none() | st.builds(Request, texts, texts, mappings, st.dictionaries(texts, texts, max_size=2), some),
     request_bytes=numbers, response_bytes=numbers, chunks=numbers, largest_gap_ns=numbers, retries=numbers,
-    cut=st.builds(Cut, numbers, numbers), signals=st.lists(st.builds(Signal, texts, texts, some), max_size=2).map(tuple),
+    cut=st.builds(Cut, numbers, numbers),
+    signals=st.lists(st.builds(Signal, texts, texts, some), max_size=2).map(tuple),
     attachments=st.lists(st.builds(Attachment, texts, texts, texts, st.integers(0, 9)), max_size=2).map(tuple),
     spans=st.lists(spans, max_size=3, unique_by=lambda span: span.id)
     .map(lambda found: tuple(sorted(found, key=lambda span: span.started_ns))),
@@ -91,7 +95,9 @@ def stored(store, trace, session_id=None):
 
 
 @given(trace=traces)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 def test_any_trace_comes_back_equal(shared, trace):
     session_id, found = stored(shared, trace)
     expected = replace(trace, session_id=session_id, turn=1 if trace.is_turn else None)
@@ -109,7 +115,7 @@ def test_any_session_id_opens_its_session_by_id_and_by_key(shared, session_id):
 
 def test_scores_come_back_inside_what_they_judge(memory, make):
     trace = make.trace()
-    span = make.span(trace.id)
+    span = replace(make.span(), trace_id=trace.id)
 
     def score(number, target):
         return Score(f"id {number}", "quality", "numeric", 0.5, number, target, passed=True, reason="so")

@@ -29,10 +29,10 @@ steps = st.lists(st.tuples(st.integers(0, 3), st.sampled_from("abc"), states), m
 
 def trace_in(make, number, home, state):
     fields = {name: state[name] for name in ("is_turn", "duration_ns", "errors", *KNOWN)}
-    trace_id = f"{number + 1:032x}"
-    spans = tuple(replace(make.span(trace_id), id=f"{n + 1:016x}", events=(Event("e", n),)) for n in range(state["spans"]))
+    spans = tuple(replace(make.span(), id=f"{n + 1:016x}", events=(Event("e", n),)) for n in range(state["spans"]))
     return make.trace(
-        home, at=number * 7, id=trace_id, spans=spans, input=Payload(state["input"], {"text": state["input"]}),
+        home, at=number * 7, id=f"{number + 1:032x}", spans=spans,
+        input=Payload(state["input"], {"text": state["input"]}),
         output=Payload(state["output"]), events=tuple(Event("t", n) for n in range(state["events"])), **fields,
     )  # fmt: skip
 
@@ -71,7 +71,9 @@ def fresh():
 
 
 @given(steps=steps, together=st.booleans())
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_any_order_of_rewrites_and_moves_leaves_exact_totals(fresh, make, steps, together):
     store, homes, changes = fresh(), {}, []
     for number, home, state in steps:
@@ -112,7 +114,9 @@ def test_two_traces_of_one_moment_and_of_one_trace_id_are_both_kept(memory, make
 
 
 def test_unknown_tokens_stay_unknown_and_nought_stays_nought(memory, make):
-    memory.write([make.change("a"), make.change("a"), make.change("b", make.trace("b", input_tokens=0)), make.change("b")])
+    memory.write(
+        [make.change("a"), make.change("a"), make.change("b", make.trace("b", input_tokens=0)), make.change("b")]
+    )
     assert memory.session("a").session.input_tokens is None
     assert memory.session("b").session.input_tokens == 0
 

@@ -1,0 +1,241 @@
+"""Every option: its default, what it takes, and what is said when it is wrong."""
+
+import dataclasses
+
+import pytest
+
+from convotrace.errors import ConvoTraceError, SettingsError
+from convotrace.settings import DEFAULT_STORE, Settings, option_names
+
+NAMES = ("session_id", "conversation_id", "thread_id", "chat_id")
+DEFAULTS = {
+    "enabled": True,
+    "store": "sqlite:///.convotrace/sessions.db",
+    "mount": "/_sessions",
+    "dev": False,
+    "environment": None,
+    "release": None,
+    "service": None,
+    "sample": 1.0,
+    "exclude": (
+        "OPTIONS", "HEAD", "/favicon.ico", "/robots.txt", "*/static/*", "*/assets/*", "/health*", "/metrics",
+        "/docs", "/docs/*", "/redoc", "/openapi.json",
+    ),
+    "idle_timeout": 1800.0,
+    "session_id": None,
+    "user_id": None,
+    "session_headers": ("X-Session-ID", "X-Conversation-ID", "X-Thread-ID"),
+    "session_fields": NAMES,
+    "session_query": NAMES,
+    "session_cookies": ("session_id", "conversation_id", "thread_id", "sessionid"),
+    "history": True,
+    "split_users": True,
+    "issue_cookie": False,
+    "capture_bodies": True,
+    "max_body_bytes": 256 * 1024,
+    "input_text": None,
+    "output_text": None,
+    "content": True,
+    "redact": "secrets",
+    "capture_logs": "auto",
+    "log_level": "INFO",
+    "log_ids": False,
+    "log_turns": False,
+    "auth": None,
+    "token": None,
+    "rights": ("read", "annotate", "export"),
+    "hook_timeout": 0.05,
+    "feedback_path": None,
+    "page_url": None,
+    "retention_days": 30,
+    "retention_bytes": 1 << 30,
+    "retention_rows": None,
+    "opentelemetry": "auto",
+    "instrument": (),
+    "propagate": (),
+    "otlp_receiver": False,
+    "otlp_token": None,
+    "prices": None,
+    "alerts": (),
+    "evaluators": (),
+    "webhooks": (),
+}  # fmt: skip
+
+NOT_YET = {
+    "sample": 0.5,
+    "otlp_receiver": True,
+    "otlp_token": "t0p-s3cret",
+    "propagate": ["api.example.com"],
+    "instrument": "installed",
+    "retention_days": 7,
+    "retention_bytes": 1000,
+    "retention_rows": 5,
+    "feedback_path": "/feedback",
+    "prices": {"m": 1},
+    "alerts": ["rule"],
+    "evaluators": [len],
+    "webhooks": ["https://example.com/t0p-s3cret"],
+    "opentelemetry": "global",
+    "store": "postgresql://me:t0p-s3cret@db/x",
+}
+
+WRONG = [
+    ("enabled", "yes"), ("enabled", None), ("dev", 2), ("history", "no"),
+    ("mount", "sessions"), ("mount", "/"), ("mount", ""), ("mount", "//x"), ("mount", "/a?b"), ("mount", None),
+    ("store", ""), ("store", "sqlite:///"), ("store", "sessions.db"), ("store", "mysql://me:t0p-s3cret@db/x"),
+    ("store", None), ("idle_timeout", 0), ("idle_timeout", "30"), ("idle_timeout", True),
+    ("max_body_bytes", -1), ("max_body_bytes", float("inf")), ("hook_timeout", float("nan")), ("hook_timeout", None),
+    ("session_id", "x"), ("user_id", 3), ("input_text", "f"), ("auth", "token"), ("auth", True),
+    ("session_headers", "X-Session-ID"), ("session_fields", [1]), ("session_query", None), ("exclude", b"/x"),
+    ("token", 12), ("page_url", ["x"]), ("environment", 1),
+    ("rights", ["write"]), ("rights", "read"), ("redact", "all"), ("capture_logs", "yes"),
+    ("log_level", "LOUD"), ("log_level", 20), ("opentelemetry", "on"),
+]  # fmt: skip
+
+ENVIRONMENT = [
+    ("STORE", "memory:", "store", "memory:"),
+    ("ENABLED", "0", "enabled", False),
+    ("DEV", "1", "dev", True),
+    ("LOG_TURNS", "yes", "log_turns", True),
+    ("CONTENT", "Off", "content", False),
+    ("MOUNT", "/talks/", "mount", "/talks"),
+    ("IDLE_TIMEOUT", "60", "idle_timeout", 60.0),
+    ("MAX_BODY_BYTES", "1024", "max_body_bytes", 1024),
+    ("SESSION_HEADERS", "X-Chat, X-Talk ,", "session_headers", ("X-Chat", "X-Talk")),
+    ("RIGHTS", "read", "rights", ("read",)),
+    ("CAPTURE_LOGS", "auto", "capture_logs", "auto"),
+    ("CAPTURE_LOGS", "0", "capture_logs", False),
+    ("LOG_LEVEL", "debug", "log_level", "DEBUG"),
+    ("TOKEN", "12345", "token", "12345"),
+    ("RELEASE", "1.2", "release", "1.2"),
+]
+
+WRONG_ENVIRONMENT = [
+    ("ENABLED", "maybe"),
+    ("IDLE_TIMEOUT", "soon"),
+    ("MAX_BODY_BYTES", "256k"),
+    ("HOOK_TIMEOUT", "-1"),
+    ("STORE", "sessions.db"),
+    ("MOUNT", "here"),
+    ("RIGHTS", "read,write"),
+    ("AUTH", "callable"),
+    ("SAMPLE", "0.5"),
+    ("SAMPLE", "half"),
+    ("RETENTION_DAYS", "7"),
+    ("RETENTION_ROWS", "many"),
+    ("INSTRUMENT", "installed"),
+    ("LOG_LEVEL", "LOUD"),
+]
+
+
+def made(**options):
+    """Return settings that no variable of this machine touches."""
+    return Settings.of(options, environ={})
+
+
+def test_every_option_has_the_default_it_was_promised_with():
+    settings = made(store=DEFAULT_STORE)
+    assert {name: getattr(settings, name) for name in option_names()} == DEFAULTS
+
+
+@pytest.mark.parametrize("name", sorted(DEFAULTS))
+def test_naming_an_option_with_its_default_changes_nothing(name):
+    value = DEFAULTS[name]
+    given = list(value) if isinstance(value, tuple) else value
+    assert getattr(made(**{name: given}), name) == value
+
+
+@pytest.mark.parametrize(("wrong", "meant"), [("session_header", "session_headers"), ("mont", "mount")])
+def test_an_unknown_keyword_names_the_nearest_option(wrong, meant):
+    with pytest.raises(SettingsError, match=f"{wrong} is not an option .* did you mean {meant}"):
+        made(**{wrong: "x"})
+
+
+@pytest.mark.parametrize("name", ["qqq", "warnings", "store_named"])
+def test_what_is_no_option_is_refused_even_if_it_is_a_field(name):
+    with pytest.raises(SettingsError, match=f"{name} is not an option"):
+        made(**{name: ()})
+
+
+def test_a_settings_error_is_caught_as_what_python_raises_for_wrong_arguments():
+    for kind in (TypeError, ValueError, ConvoTraceError):
+        with pytest.raises(kind):
+            made(nothing=1)
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
+def test_a_wrong_value_is_one_sentence_with_the_option_in_it(name, value):
+    with pytest.raises(SettingsError) as raised:
+        made(**{name: value})
+    said = str(raised.value)
+    assert said.startswith(name) and said.endswith(".") and "\n" not in said
+    assert "t0p-s3cret" not in said
+
+
+@pytest.mark.parametrize("name", sorted(NOT_YET))
+def test_an_option_of_a_later_release_is_refused_without_showing_its_value(name):
+    with pytest.raises(SettingsError, match="not yet supported") as raised:
+        made(**{name: NOT_YET[name]})
+    assert "t0p-s3cret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(("variable", "text", "name", "value"), ENVIRONMENT)
+def test_the_environment_sets_an_option(variable, text, name, value):
+    settings = Settings.of({}, environ={f"CONVOTRACE_{variable}": text})
+    assert (getattr(settings, name), settings.warnings) == (value, ())
+
+
+@pytest.mark.parametrize(("variable", "text"), WRONG_ENVIRONMENT)
+def test_a_wrong_variable_is_a_warning_and_the_default(variable, text):
+    settings = Settings.of({}, environ={f"CONVOTRACE_{variable}": text})
+    (warning,) = settings.warnings
+    assert warning.startswith(f"CONVOTRACE_{variable}: ") and "default" in warning
+    assert getattr(settings, variable.lower()) == DEFAULTS[variable.lower()] or variable == "ENABLED"
+
+
+def test_a_password_in_a_wrong_variable_is_not_in_the_warning():
+    settings = Settings.of({}, environ={"CONVOTRACE_STORE": "mysql://me:t0p-s3cret@db/x"})
+    assert len(settings.warnings) == 1 and "t0p-s3cret" not in settings.warnings[0]
+
+
+def test_a_keyword_wins_over_the_environment():
+    assert Settings.of({"mount": "/a"}, environ={"CONVOTRACE_MOUNT": "/b"}).mount == "/a"
+
+
+@pytest.mark.parametrize("value", [1, True])
+def test_a_number_that_equals_a_choice_becomes_the_choice(value):
+    assert made(capture_logs=value).capture_logs is True
+    assert made(capture_logs=0).capture_logs is False
+
+
+def test_under_pytest_nothing_is_recorded_unless_the_store_was_named():
+    assert not made().enabled
+    assert not made(enabled=True).enabled
+    assert made(store="memory:").enabled
+    assert Settings.of({}, environ={"CONVOTRACE_STORE": "memory:"}).enabled
+    assert not Settings.of({}, environ={"CONVOTRACE_STORE": "nowhere"}).enabled
+    assert not made(store="memory:", enabled=False).enabled
+
+
+def test_outside_pytest_recording_is_on(monkeypatch):
+    monkeypatch.delenv("PYTEST_VERSION")
+    assert made().enabled
+
+
+def test_development_is_declared_by_the_framework_and_never_taken_back():
+    settings = made()
+    assert settings.with_dev(True).dev and not settings.with_dev(False).dev
+    assert made(dev=True).with_dev(False).dev
+
+
+@pytest.mark.parametrize(
+    ("options", "environment"),
+    [({}, None), ({"dev": True}, "development"), ({"dev": True, "environment": "staging"}, "staging")],
+)
+def test_the_environment_is_development_only_where_that_is_declared(options, environment):
+    assert made(**options).effective_environment == environment
+
+
+def test_settings_cannot_be_changed_behind_the_back_of_their_rooms():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        made().mount = "/x"

@@ -1,0 +1,166 @@
+"""What is long stands once per session, however often a conversation sends it again."""
+
+import sqlite3
+from dataclasses import replace
+
+import pytest
+
+from convotrace.model import Document, Payload, ToolDefinition
+from convotrace.store import Store
+from convotrace.store.contents import FULL_LIST_EVERY, INLINE_BELOW, Packer
+from convotrace.store.unpacking import MISSING, Contents
+
+LONG = "word " * 100
+
+
+def message(number, role="user"):
+    return {"role": role, "parts": [{"type": "text", "text": f"{number} {LONG}"}]}
+
+
+def contents(store):
+    """Return (number of contents, their bytes) as another program would see them."""
+    db = sqlite3.connect(store.url.removeprefix("sqlite:///"))
+    try:
+        return db.execute("SELECT count(*), coalesce(sum(length(body)), 0) FROM content").fetchone()
+    finally:
+        db.close()
+
+
+def agent_turns(make, turns):
+    """Return the changes of an agent that sends its whole history with each call."""
+    history, changes = [message("system", "system")], []
+    for turn in range(turns):
+        history.append(message(turn))
+        answer = message(turn, "assistant")
+        span = make.span(kind="generation", input=list(history), output=[answer])
+        body = {"model": "m", "messages": list(history)}
+        changes.append(make.change(trace=make.trace(spans=(span,), input=Payload("q", body))))
+        history.append(answer)
+    return changes
+
+
+def test_a_history_sent_again_grows_with_its_turns(tmp_path, make):
+    sizes = []
+    for turns in (20, 40, 80):
+        store = Store.open(f"sqlite:///{tmp_path}/{turns}.db")
+        for change in agent_turns(make, turns):
+            store.write([change])
+        sizes.append(contents(store))
+        store.close()
+    (rows, size), (rows_2, size_2), (rows_4, size_4) = sizes
+    # A message or two and a list a turn; twice the turns are twice the rows and bytes, and never their square.
+    assert rows_4 - rows_2 == 2 * (rows_2 - rows) <= 3 * 40
+    assert size_4 - size_2 < 2.2 * (size_2 - size)
+
+
+def test_lists_longer_than_a_chain_read_back_equal(store, make):
+    changes = agent_turns(make, FULL_LIST_EVERY * 3)
+    for change in changes:
+        store.write([change])
+    found = store.session("s").traces
+    assert [t.spans[0].input for t in found] == [c.trace.spans[0].input for c in changes]
+    assert [t.input for t in found] == [c.trace.input for c in changes]
+
+
+def test_no_reader_follows_more_links_than_a_chain_has(make):
+    packer, names, rows = Packer(b"secret"), [], []
+    for change in agent_turns(make, FULL_LIST_EVERY * 3):
+        names.append(packer.pack(1, change.trace.spans[0].input))
+        rows += packer.take_rows()
+        packer.commit({1: 1})
+    held = Contents(rows)
+    lists = max(len(held._chain(name[1:])) for name in names if name[:1] == b"\x02")
+    assert 20 < lists <= FULL_LIST_EVERY
+
+
+def test_a_second_process_stores_no_body_again_and_reads_the_same(store, make):
+    changes = agent_turns(make, 12)
+    other = Store.open(store.url)
+    for number, change in enumerate(changes):
+        (store, other)[number % 2].write([change])
+    messages = {str(m) for change in changes for span in change.trace.spans for m in (*span.input, *span.output)}
+    lists = 2 * len(changes)
+    assert contents(store)[0] <= len(messages) + lists
+    assert [t.spans[0].input for t in other.session("s").traces] == [c.trace.spans[0].input for c in changes]
+    other.close()
+
+
+@pytest.mark.parametrize("field", ["input", "output", "arguments", "result", "query"])
+@pytest.mark.parametrize(
+    "value",
+    [LONG, {"text": LONG, "n": 1}, [LONG, LONG], [{"a": LONG}] * 6, {"rows": [{"a": LONG}, {"b": 2}], "k": None}],
+)
+def test_a_long_value_of_a_span_stands_once(store, make, field, value):
+    spans = tuple(make.span(**{field: value}) for _ in range(5))
+    store.write([make.change(trace=make.trace(spans=spans))])
+    rows, size = contents(store)
+    assert rows <= 3
+    assert size < len(LONG)  # compressed, too
+    assert [getattr(span, field) for span in store.session("s").traces[0].spans] == [value] * 5
+
+
+def test_tools_and_texts_of_documents_stand_once(store, make):
+    tools = tuple(ToolDefinition(f"tool {n}", LONG, {"type": "object"}) for n in range(5))
+    documents = [Document(id="d", text=LONG, score=n / 10, metadata={"n": n}) for n in range(6)]
+    spans = tuple(make.span(tools=tools, documents=(document,)) for document in documents)
+    store.write([make.change(trace=make.trace(spans=spans))])
+    assert contents(store)[0] == 2
+    found = store.session("s").traces[0].spans
+    assert [span.documents[0] for span in found] == documents
+    assert all(span.tools == tools for span in found)
+
+
+def test_a_short_value_makes_no_content(store, make):
+    store.write([make.change(trace=make.trace(spans=(make.span(result="x" * (INLINE_BELOW - 10)),)))])
+    assert contents(store)[0] == 0
+
+
+def test_two_sessions_share_no_content(store, make):
+    trace = make.trace(spans=(make.span(result=LONG),))
+    store.write([make.change("a", trace), make.change("b", replace(trace, session_id="b", id="f" * 32))])
+    assert contents(store)[0] == 2
+
+
+def test_what_a_failed_batch_meant_to_store_is_stored_by_the_next(store, make):
+    good = make.trace(spans=(make.span(result=LONG),))
+    bad = make.trace(status_code=2**80)
+    with pytest.raises(OverflowError):
+        store.write([make.change(trace=good), make.change(trace=bad)])
+    assert store.session("s") is None
+    store.write([make.change(trace=good)])
+    assert store.session("s").traces[0].spans[0].result == LONG
+
+
+def test_contents_are_written_again_for_a_session_that_was_deleted_elsewhere(store, make):
+    store.write([make.change("old", make.trace("old", spans=(make.span(result=LONG),)))])
+    other = Store.open(store.url)
+    first = store.session("old").traces[0]
+    other.write([make.change("new", replace(first, session_id="new", turn=None), written_as="old")])
+    assert other.session("old") is None
+    store.write([make.change("old", make.trace("old", spans=(make.span(result=LONG),)))])
+    assert store.session("old").traces[0].spans[0].result == LONG
+    other.close()
+
+
+def test_a_trace_that_leaves_takes_its_contents_along(store, make):
+    stays = make.trace("login", spans=(make.span(result=LONG + "stays"), make.span(documents=(Document(text=LONG),))))
+    leaves = make.trace("chat", spans=(make.span(result=LONG + "leaves"),), input=Payload("q", {"text": LONG + "also"}))
+    store.write([make.change("login", stays), make.change("login", replace(leaves, session_id="login"))])
+    before = contents(store)[0]
+    store.write([make.change("chat", leaves, written_as="login")])
+    assert contents(store)[0] == before
+    assert store.session("login").traces == (replace(stays, turn=1),)
+    assert store.session("chat").traces == (replace(leaves, turn=1),)
+    # The first writer forgot what it knew of that session, so what it swept is stored again.
+    again = make.trace("login", spans=(make.span(result=LONG + "leaves"),))
+    store.write([make.change("login", again)])
+    assert store.session("login").traces[1].spans[0].result == LONG + "leaves"
+
+
+def test_a_content_that_is_gone_shows_as_missing(store, make):
+    store.write([make.change(trace=make.trace(spans=(make.span(input=[message(n) for n in range(9)], result=LONG),)))])
+    db = sqlite3.connect(store.url.removeprefix("sqlite:///"), isolation_level=None)
+    db.execute("DELETE FROM content")
+    db.close()
+    (span,) = store.session("s").traces[0].spans
+    assert span.result == MISSING

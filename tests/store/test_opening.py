@@ -1,0 +1,237 @@
+"""Opening a store: private from the first byte, and one clear sentence where it cannot be."""
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from convotrace.errors import StoreError
+from convotrace.store import Store
+from convotrace.store.schema import SCHEMA_VERSION
+
+
+def mode(path):
+    return stat.S_IMODE(os.stat(path).st_mode)
+
+
+def test_a_folder_of_our_making_is_private_and_ignored_by_git(tmp_path, make):
+    store = Store.open(f"sqlite:///{tmp_path}/a/b/sessions.db")
+    store.write([make.change()])
+    folder = tmp_path / "a" / "b"
+    assert mode(folder) == 0o700
+    assert (folder / ".gitignore").read_text() == "*\n"
+    assert {mode(folder / name) for name in ("sessions.db", "sessions.db-wal", "sessions.db-shm")} == {0o600}
+    store.close()
+
+
+def test_a_folder_that_was_there_keeps_its_mode_and_gets_no_gitignore(tmp_path):
+    tmp_path.chmod(0o755)
+    Store.open(f"sqlite:///{tmp_path}/sessions.db").close()
+    assert mode(tmp_path) == 0o755
+    assert [path.name for path in tmp_path.iterdir()] == ["sessions.db"]
+
+
+def test_the_default_is_the_environment_and_then_a_file_beside_the_app(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CONVOTRACE_STORE", raising=False)
+    Store.open().close()
+    assert (tmp_path / ".convotrace" / "sessions.db").exists()
+    monkeypatch.setenv("CONVOTRACE_STORE", "sqlite:///named.db")
+    Store.open().close()
+    assert (tmp_path / "named.db").exists()
+
+
+def test_a_relative_store_stays_where_it_was_opened(tmp_path, monkeypatch, make):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    store = Store.open("sqlite:///here.db")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    store.write([make.change()])
+    assert store.session("s") is not None
+    assert list(Path().iterdir()) == []
+    store.close()
+
+
+def folder_in_place(path):
+    path.mkdir()
+
+
+def text_in_place(path):
+    path.write_text("this is no database " * 500)
+
+
+def damaged(path):
+    Store.open(f"sqlite:///{path}").close()
+    data = bytearray(path.read_bytes())
+    data[100:3000] = b"\xff" * 2900
+    path.write_bytes(data)
+
+
+def of_another_app(path):
+    db = sqlite3.connect(path)
+    db.execute("CREATE TABLE session(id)")
+    db.close()
+
+
+def of_a_newer_release(path):
+    Store.open(f"sqlite:///{path}").close()
+    db = sqlite3.connect(path)
+    db.execute(f"PRAGMA user_version={SCHEMA_VERSION + 1}")
+    db.close()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "word"),
+    [
+        (folder_in_place, "folder"),
+        (text_in_place, "SQLite"),
+        (damaged, "damaged"),
+        (of_another_app, "of its own"),
+        (of_a_newer_release, "newer"),
+    ],
+)
+def test_a_place_that_is_no_store_is_refused_in_one_sentence_and_left_alone(tmp_path, spoil, word):
+    path = tmp_path / "x.db"
+    spoil(path)
+    before = path.read_bytes() if path.is_file() else None
+    with pytest.raises(StoreError, match=word) as raised:
+        Store.open(f"sqlite:///{path}")
+    assert "\n" not in str(raised.value) and str(path) in str(raised.value)
+    assert before == (path.read_bytes() if path.is_file() else None)
+
+
+def test_a_file_in_the_folder_s_place_is_refused(tmp_path):
+    (tmp_path / "a").write_text("")
+    with pytest.raises(StoreError, match="cannot be made"):
+        Store.open(f"sqlite:///{tmp_path}/a/x.db")
+
+
+@pytest.mark.parametrize("url", ["x.db", "sqlite://x.db", "sqlite:///", "mysql://x"])
+def test_a_url_of_another_kind_is_refused_with_those_that_work(url):
+    with pytest.raises(StoreError, match="memory:"):
+        Store.open(url)
+
+
+def test_without_create_a_missing_store_is_refused_and_not_made(tmp_path):
+    with pytest.raises(StoreError, match="no store"):
+        Store.open(f"sqlite:///{tmp_path}/a/x.db", create=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_can_be_opened_again_and_holds_what_it_held(store_url, make):
+    first = Store.open(store_url)
+    first.write([make.change()])
+    found, token, secret = first.session("s"), first.token(), first.secret("x")
+    first.close()
+    second = Store.open(store_url, create=False)
+    assert (second.session("s"), second.token(), second.secret("x")) == (found, token, secret)
+    second.close()
+
+
+def test_a_closed_store_says_so(store, make):
+    store.close()
+    for use in (lambda: store.write([make.change()]), lambda: store.sessions(), lambda: store.token()):
+        with pytest.raises(StoreError, match="closed"):
+            use()
+
+
+def test_secrets_differ_by_name_and_by_store(store, memory):
+    assert len({store.secret("a"), store.secret("b"), memory.secret("a")}) == 3
+    assert len(store.secret("a")) == 32
+    assert store.token() != memory.token()
+
+
+def test_two_stores_in_one_process_never_mix(tmp_path, make):
+    stores = [Store.open(f"sqlite:///{tmp_path}/{n}.db") for n in range(2)] + [Store.open("memory:") for _ in range(2)]
+
+    def fill(number):
+        for _ in range(30):
+            stores[number].write([make.change(f"s{number}", make.trace(f"s{number}"))])
+
+    threads = [threading.Thread(target=fill, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for number, store in enumerate(stores):
+        assert [(s.id, s.turns) for s in store.sessions()] == [(f"s{number}", 30)]
+        store.close()
+
+
+def test_readers_never_see_half_a_trace(store, make):
+    changes = [make.change(trace=make.trace(spans=(make.span(), make.span()))) for _ in range(60)]
+
+    def write():
+        for change in changes:
+            store.write([change])
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    seen = []
+    while writer.is_alive():
+        found = store.session("s")
+        if found:
+            seen.append((found.session.turns, len(found.traces), sum(len(t.spans) for t in found.traces)))
+    writer.join()
+    assert all(turns == traces and spans == 2 * traces for turns, traces, spans in seen)
+
+
+def test_a_file_that_was_removed_is_begun_anew(store, make):
+    store.write([make.change()])
+    path = Path(store.url.removeprefix("sqlite:///"))
+    for name in path.parent.iterdir():
+        name.unlink()
+    store.write([make.change("later", make.trace("later"))])
+    assert [session.id for session in store.sessions()] == ["later"]
+    assert mode(path) == 0o600
+    assert store.integrity() == "ok"
+
+
+def test_a_lock_held_by_another_process_is_waited_for_and_then_named(store, make, monkeypatch):
+    monkeypatch.setattr("convotrace.store.connections.LOCK_PATIENCE", 0.05)
+    path = store.url.removeprefix("sqlite:///")
+    program = (
+        "import sqlite3, sys; db = sqlite3.connect(sys.argv[1], isolation_level=None);"
+        "db.execute('BEGIN IMMEDIATE'); print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(StoreError, match="locked"):
+            store.write([make.change()])
+        assert len(store.sessions()) == 0  # reading goes on
+        other.communicate()
+    store.write([make.change()])
+    assert len(store.sessions()) == 1
+
+
+def test_many_openers_of_a_new_file_agree(store_url):
+    found = []
+
+    def open_one():
+        store = Store.open(store_url)
+        found.append((store.token(), store.secret("x"), store.integrity()))
+        store.close()
+
+    threads = [threading.Thread(target=open_one) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 6
+    assert len(set(found)) == 1
+
+
+def test_a_store_knows_its_size(store, memory, make):
+    before = (store.size(), memory.size())
+    changes = [make.change(trace=make.trace(spans=(make.span(result=os.urandom(3000).hex()),))) for _ in range(50)]
+    store.write(changes)
+    memory.write(changes)
+    assert store.size() > before[0] + 100_000
+    assert memory.size() > before[1] + 100_000

@@ -1,0 +1,73 @@
+"""The tables: their keys, and that nothing about a session or a user escapes being forgotten."""
+
+import pytest
+from peewee import SqliteDatabase
+
+from convotrace.store import rows
+from convotrace.store.keys import (
+    SessionKeys,
+    pack_trace_id,
+    span_id,
+    span_key,
+    trace_key,
+    unpack_trace_id,
+)
+from convotrace.store.schema import make_tables
+
+PAIRS = {
+    "session": rows.SessionRow, "trace": rows.TraceRow, "span": rows.SpanRow, "event": rows.EventRow,
+    "score": rows.ScoreRow, "content": rows.ContentRow, "worker": rows.WorkerRow,
+}  # fmt: skip
+
+
+@pytest.fixture
+def tables():
+    return make_tables(SqliteDatabase(None))
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_each_row_has_the_columns_of_its_table(tables, name):
+    columns = set(getattr(tables, name)._meta.fields) - {"n"}
+    assert columns == set(PAIRS[name]._fields)
+
+
+def test_every_table_about_a_session_or_user_is_among_those_to_forget(tables):
+    about = {t for t in tables.all() if {"sid", "session_id", "user_id"} & set(t._meta.fields)}
+    assert about - set(tables.of_session()) == {tables.incident}
+
+
+def test_two_databases_have_tables_of_their_own(tables):
+    assert make_tables(SqliteDatabase(None)).trace is not tables.trace
+
+
+def test_keys_of_a_session_need_the_secret_of_its_store():
+    assert SessionKeys(b"a").of("s") == SessionKeys(b"a").of("s") != SessionKeys(b"b").of("s")
+    assert -(2**63) <= SessionKeys(b"a").of("s") < 2**63
+
+
+def test_keys_of_traces_follow_their_start():
+    starts = [10**18 + n * 1024 for n in range(50)]
+    keys = [trace_key(start, f"{n:032x}") for n, start in enumerate(starts)]
+    assert keys == sorted(set(keys))
+
+
+@pytest.mark.parametrize(
+    "id", ["4bf92f3577b34da6a3ce929d0e0e4736", "t1", "", "x" * 15, "x" * 14, "é" * 8, "\ud800", "F" * 32]
+)
+def test_a_trace_id_of_any_form_is_packed_without_loss(id):
+    assert unpack_trace_id(pack_trace_id(id)) == id
+
+
+def test_a_span_key_holds_a_whole_w3c_id():
+    for id in ("00f067aa0ba902b7", "ffffffffffffffff", "8000000000000000"):
+        assert span_id(span_key(id)) == id
+        assert -(2**63) <= span_key(id) < 2**63
+
+
+def test_two_ids_of_one_hash_are_two_sessions(memory, make, monkeypatch):
+    real = SessionKeys.candidate
+    monkeypatch.setattr(SessionKeys, "candidate", lambda self, id, salt: real(self, id, salt) if salt else 7)
+    memory.write([make.change("a", make.trace("a")), make.change("b", make.trace("b"))])
+    memory.write([make.change("b", make.trace("b"))])
+    assert {s.id: s.turns for s in memory.sessions()} == {"a": 1, "b": 2}
+    assert memory.session("b").session.turns == 2
