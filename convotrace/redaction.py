@@ -19,7 +19,7 @@ _FIELDS = (
 _HEADERS = (*_FIELDS, "xauthtoken")
 _COOKIES = frozenset({"cookie", "setcookie"})
 # JSON, lines of it, or a stream of events that carry it.
-_JSON_TEXT = re.compile(r"[\s\ufeff]*(?:[{\[]|(?:data|event|id|retry)?:)")
+_JSON_TEXT = re.compile(r'[\s\ufeff"\\]*[{\[]|[\s\ufeff]*(?:data|event|id|retry)?:')
 # A name, its colon and the quote that opens its text, as deep inside quoted JSON as up to 15 backslashes tell.
 _NAME = re.compile(r'(?<!\\)(\\{0,15})"((?:[^"\\]|\\{1,15}u[0-9a-fA-F]{4}){1,200})\1"\s*:\s*\1"')
 _ESCAPE = re.compile(r"\\{1,15}u([0-9a-fA-F]{4})")

@@ -177,11 +177,17 @@ def _from_text(name: str, text: str) -> Any:
 def _checked(name: str, value: Any) -> Any:
     if name not in option_names():
         raise SettingsError(_unknown(name))
-    if name in _NOT_YET and (tuple(value) if isinstance(value, list) else value) != _NOT_YET[name]:
-        # What came is not shown: it may be a token.
-        raise SettingsError(f"{name} is not yet supported; leave {name} out until a release says so.")
+    if name in _NOT_YET:
+        return _not_yet(name, value)
     check = _CHECKS.get(name)
     return check(name, value) if check else value
+
+
+def _not_yet(name: str, value: Any) -> Any:
+    if (tuple(value) if isinstance(value, list) else value) != _NOT_YET[name]:
+        # What came is not shown: it may be a token.
+        raise SettingsError(f"{name} is not yet supported; leave {name} out until a release says so.")
+    return _NOT_YET[name]
 
 
 def _unknown(name: str) -> str:
