@@ -195,7 +195,7 @@ class ConvoTrace:
                     due=self._due,
                     done=_written,
                     busy=lambda: bool(self._open),
-                    counters=lambda: {"requests": self.requests.values(), "hooks": self.guard.failures.values()},
+                    counters=self.counters,
                 )
 
     def start(self) -> None:
@@ -308,6 +308,14 @@ class ConvoTrace:
 
         return answer(request, House(self))
 
+    def counters(self) -> dict[str, Json]:
+        """Return what this process counted beside its writer."""
+        return {
+            "requests": self.requests.values(),
+            "hooks": self.guard.failures.values(),
+            "redacted": self._assembler.redactor.count if self._assembler else 0,
+        }
+
     def health(self) -> dict[str, Json]:
         """Return the state of this process's queue and writer, and of the store."""
         from convotrace.observer.health import health
@@ -342,7 +350,7 @@ class ConvoTrace:
         threading.Thread(target=self._announce, args=(f"{scheme}://{host}",), daemon=True).start()
 
     def _announce(self, base: str) -> None:
-        if self.guard.call("announce", lambda: self.open_store().once("announced")):
+        if self.guard.call("announce", lambda: self.open_store().first_time("announced")):
             link = self.guard.call("announce", self.link, self._settings.page_url or base)
             to_stderr(f"convotrace: {link}")
 

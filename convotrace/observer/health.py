@@ -1,43 +1,68 @@
-"""The state of one process's recording and of its store, as `health.json` shows it."""
+"""The state of recording, as `health.json` shows it: this process, and what all processes on the store counted."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from convotrace.errors import StoreError
 from convotrace.model import Json
 
 if TYPE_CHECKING:
     from convotrace.observer.core import ConvoTrace
+    from convotrace.store import Store
+
+_SUMMED = ("requests", "queued", "written", "dropped", "redacted", "hooks")
 
 
 def health(observer: ConvoTrace) -> dict[str, Json]:
-    """Return health of this process and, summed, of every process that writes to the same store."""
+    """Return settings in force, counters summed over every process that is there, and the state of the store."""
     settings = observer.settings
-    stats = observer.writer.stats()
-    redactor = observer._assembler.redactor.count if observer._assembler else 0
+    own = {**observer.writer.stats(), **observer.counters()}
+    workers = _workers(observer)
+    here = observer.open_store().worker if workers else None
+    others = [worker.counters for worker in workers if worker.present and worker.id != here]
+    summed = {name: _sum(counters.get(name) for counters in (own, *others)) for name in _SUMMED}
     return {
-        "ok": not stats["dropped"] and stats["last_error"] is None,
+        "ok": not summed["dropped"] and own["last_error"] is None,
+        **summed,
+        "last_error": own["last_error"],
+        "write_ms": own["write_ms"],
+        "store": own["store"],
+        "warnings": list(settings.warnings),
         "mount": settings.mount,
         "service": settings.service,
         "environment": settings.effective_environment,
         "release": settings.release,
-        "requests": observer.requests.values(),
-        **stats,
-        "redacted": redactor,
-        "hooks": observer.guard.failures.values(),
-        "warnings": list(settings.warnings),
-        "workers": _workers(observer),
         "content": settings.content,
         "access": _access(observer),
+        "workers": [_shown(worker) for worker in workers if worker.present],
     }
 
 
-def _workers(observer: ConvoTrace) -> Json:
+def _workers(observer: ConvoTrace) -> list[Any]:
     try:
-        return observer.open_store().workers()
+        store: Store = observer.open_store()
+        return list(store.workers())
     except StoreError:
         return []
+
+
+def _shown(worker: Any) -> dict[str, Json]:
+    # The number of a worker has more digits than a browser's numbers keep.
+    return {"id": f"{worker.id:016x}", "host": worker.host, "pid": worker.pid, "seen_at": worker.seen_at}
+
+
+def _sum(values: Iterable[Json]) -> Json:
+    """Add numbers, and mappings of numbers name by name."""
+    total: Json = 0
+    for value in values:
+        if isinstance(value, Mapping):
+            known = total if isinstance(total, dict) else {}
+            total = {name: _sum([known.get(name, 0), value.get(name, 0)]) for name in (*known, *value)}
+        elif isinstance(value, (int, float)):
+            total = total + value if isinstance(total, (int, float)) else total
+    return total
 
 
 def _access(observer: ConvoTrace) -> str:

@@ -51,6 +51,7 @@ class SessionRow(NamedTuple):
     first_tk: int | None
     last_output: str | None
     last_tk: int | None
+    judged: int
 
 
 class TraceRow(NamedTuple):

@@ -123,6 +123,8 @@ def _conversations(base: Table) -> dict[str, Table]:
         first_tk = BigIntegerField(null=True)
         last_output = TextField(null=True)
         last_tk = BigIntegerField(null=True)
+        # Whether a score was ever given: most lists need not look for any.
+        judged = SmallIntegerField()
 
     class Trace(base):  # type: ignore[misc]
         # Declared, because a text index refers to it and VACUUM may renumber an implicit row id.

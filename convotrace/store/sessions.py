@@ -44,7 +44,7 @@ def new_session(sid: int, facts: SessionFacts, born: int, at_ns: int) -> Row:
     """Return the row of a session that nobody wrote before."""
     row: Row = dict.fromkeys(SessionRow._fields)
     row.update(sid=sid, id=storable(facts.id), key=session_key(facts.id), born=born, version=0, id_source="none")
-    row.update(started=at_ns, last=at_ns, outcome="open", turns=0, traces=0, spans=0, errors=0, events=0)
+    row.update(started=at_ns, last=at_ns, outcome="open", turns=0, traces=0, spans=0, errors=0, events=0, judged=0)
     return row
 
 

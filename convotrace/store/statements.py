@@ -39,6 +39,8 @@ class Statements:
         self._move(tables)
         self._count(tables)
         self._quote(tables.trace)
+        self.lists: dict[tuple[str, bool, bool], str] = {}
+        """Statements of lists, by order, whether searched and whether continued; made when first asked for."""
 
     def _insert(self, tables: Tables) -> None:
         """Rows as they come: (the row)."""

@@ -112,6 +112,11 @@ class Store:
         """Return the token that opens the page, made once a store."""
         return meta(self._ready(), "token", secrets.token_urlsafe(24))
 
+    def first_time(self, what: str) -> bool:
+        """Tell whether nobody asked this of the store before, in this process or another."""
+        mine = secrets.token_hex(8)
+        return meta(self._ready(), what, mine) == mine
+
     def put_worker(self, worker: int, counters: Mapping[str, Json], now_ns: int | None = None) -> None:
         """Note that a process lives, and what it counted."""
         now_ns = time.time_ns() if now_ns is None else now_ns

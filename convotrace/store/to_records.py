@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from convotrace.model import (
     Attachment,
@@ -29,8 +30,8 @@ from convotrace.store.rows import EventRow, ScoreRow, SessionRow, SpanRow, Trace
 from convotrace.store.unpacking import Contents
 
 
-def session_record(row: SessionRow) -> Session:
-    """Return a session as its row tells it, without what is computed from its turns and scores."""
+def session_record(row: SessionRow, **computed: Any) -> Session:
+    """Return a session as its row tells it, with what was computed from its turns and scores."""
     return Session(
         id=original(row.id) or "", key=row.key, id_source=row.id_source, id_name=original(row.id_name),
         user_id=original(row.user_id), name=original(row.name), environment=original(row.environment),
@@ -42,7 +43,7 @@ def session_record(row: SessionRow) -> Session:
         input_tokens=row.input_tokens, output_tokens=row.output_tokens, cached_tokens=row.cached_tokens,
         cache_write_tokens=row.cache_write_tokens, reasoning_tokens=row.reasoning_tokens, cost_nano=row.cost_nano,
         first_input=original(row.first_input), last_output=original(row.last_output),
-        links=tuple(Link(*link) for link in decode_column(row.links) or ()),
+        links=tuple(Link(*link) for link in decode_column(row.links) or ()), **computed,
     )  # fmt: skip
 
 

@@ -29,6 +29,9 @@ class Worker:
     started_ns: int
     seen_ns: int
     alive: bool
+    """Seen lately: what it left unfinished is still going on."""
+    present: bool = True
+    """Its process exists, though it may have had nothing to do for a while."""
     counters: Mapping[str, Json] = field(default_factory=dict)
 
     @property
@@ -50,7 +53,16 @@ def read(opened: Opened, now_ns: int) -> list[Worker]:
     with opened.connections.reading() as connection:
         rows = [WorkerRow(*columns) for columns in connection.execute(opened.sql.workers)]
     return [
-        Worker(row.id, row.host, row.pid, row.started, row.seen, _lives(row, now_ns), decode(row.counters.encode()))
+        Worker(
+            id=row.id,
+            host=row.host,
+            pid=row.pid,
+            started_ns=row.started,
+            seen_ns=row.seen,
+            alive=_lives(row, now_ns),
+            present=_lives(row, now_ns) or (row.host == platform.node() and _has_process(row.pid)),
+            counters=decode(row.counters.encode()),
+        )
         for row in rows
     ]
 

@@ -116,6 +116,7 @@ class _Batch:
                 continue
             old = self._take_back(change, row["sid"])
             rows = built or self._recorder.build(change, self._free_key(change, row["sid"]))
+            row["judged"] |= bool(rows.scores)
             if add_trace(row, rows.trace, old):
                 self._uncertain.add(row["sid"])
             self._written.add((change.trace.id, change.trace.started_ns))
@@ -176,7 +177,7 @@ class _Batch:
         if old.sid == sid:
             return old
         self._left.add(old.sid)
-        self._move_scores(old.sid, sid, pack_trace_id(change.trace.id))
+        self._sessions[sid]["judged"] |= self._move_scores(old.sid, sid, pack_trace_id(change.trace.id))
         return None
 
     def _find(self, change: Change) -> OldState | None:
@@ -194,11 +195,13 @@ class _Batch:
         # One W3C trace may hold several requests: only one that began at the same moment is this one.
         return next((state for state in states if state.started == trace.started_ns), None)
 
-    def _move_scores(self, old: int, new: int, trace_id: bytes) -> None:
-        """Take the scores that came from outside along with their trace."""
-        for (score_id,) in self._connection.execute(self._sql.scores_on_trace, (old, trace_id)).fetchall():
+    def _move_scores(self, old: int, new: int, trace_id: bytes) -> bool:
+        """Take the scores that came from outside along with their trace; return whether there were any."""
+        moved = self._connection.execute(self._sql.scores_on_trace, (old, trace_id)).fetchall()
+        for (score_id,) in moved:
             self._connection.execute(self._sql.delete_score, (new, score_id))
             self._connection.execute(self._sql.move_score, (new, old, score_id))
+        return bool(moved)
 
     def _free_key(self, change: Change, sid: int) -> int:
         assert change.trace is not None
@@ -212,6 +215,7 @@ class _Batch:
         sid = row["sid"]
         row["events"] += self._execute_many(self._sql.insert_event, outside_events(sid, change.session.events))
         scores = [score_row(sid, None, seq, score) for seq, score in enumerate(change.session.scores)]
+        row["judged"] |= bool(scores)
         self._execute_many(self._sql.put_score, scores)
 
     def _insert(self, rows: Sequence[TraceRows]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import weakref
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from convotrace.model import Conversation, Session
@@ -11,11 +12,18 @@ from convotrace.observer.core import everyone
 
 
 class Recorded:
-    """The sessions that the apps under test made during one test."""
+    """The sessions that the apps under test made during one test.
+
+    Args:
+        others: Objects that recorded before the test and have nothing to do with it.
+    """
+
+    def __init__(self, others: Iterable[ConvoTrace] = ()) -> None:
+        self._others = weakref.WeakSet(others)
 
     def sessions(self) -> list[Session]:
         """Return every session, newest first."""
-        found = [session for observer in _recording() for session in observer.store.sessions(limit=1000)]
+        found = [session for observer in self._recording() for session in observer.store.sessions(limit=1000)]
         return sorted(found, key=lambda session: session.last_ns, reverse=True)
 
     def session(self, id: str | None = None) -> Conversation:
@@ -30,25 +38,26 @@ class Recorded:
         ids = [session.id for session in self.sessions()]
         if id is None and len(ids) != 1:
             raise LookupError(f"{len(ids)} sessions were recorded: {ids}; name one of them.")
-        for observer in _recording():
+        for observer in self._recording():
             found = observer.store.session(ids[0] if id is None else id)
             if found is not None:
                 return found
         raise LookupError(f"No session {id!r} was recorded; there are {ids}.")
 
+    def _recording(self) -> list[ConvoTrace]:
+        return [observer for observer in everyone() if observer.enabled and observer not in self._others]
+
 
 @contextmanager
 def recording() -> Iterator[Recorded]:
     """Have every ConvoTrace object of this process record into memory for a while."""
+    others = [observer for observer in everyone() if observer.enabled]
     diverted = [observer for observer in everyone() if not observer.enabled]
     for observer in diverted:
         observer.divert("memory:")
     try:
-        yield Recorded()
+        yield Recorded(others)
     finally:
         for observer in diverted:
             observer.divert(None)
 
-
-def _recording() -> list[ConvoTrace]:
-    return [observer for observer in everyone() if observer.enabled]

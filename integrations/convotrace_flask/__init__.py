@@ -72,7 +72,8 @@ def _inner(app: flask.Flask) -> Callable[[Environ, StartResponse], Iterable[byte
     def call(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         alive = weak()
         assert alive is not None  # it is being called
-        return type(alive).wsgi_app(alive, environ, start_response)
+        body: Iterable[bytes] = type(alive).wsgi_app(alive, environ, start_response)
+        return body
 
     return call
 

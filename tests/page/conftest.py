@@ -46,10 +46,12 @@ class Shelf:
 
     def __init__(self, conversations: list[Conversation]) -> None:
         self.conversations = conversations
+        self.limits: list[int] = []
 
     def sessions(
         self, q: str | None = None, order: str = "-last", limit: int = 50, after: str | None = None
     ) -> SessionPage:
+        self.limits.append(limit)
         if order.lstrip("-") not in ("last", "turns", "errors", "cost"):
             raise BadRequest(f"order came as {order!r}; use last.")
         found = [c.session for c in self.conversations if not q or q in (c.session.first_input or "")]

@@ -60,9 +60,11 @@ def pages(ask, new_house, seed):
     return lambda text: _skeletons(ask, new_house, seed(text), text)
 
 
-def test_a_script_in_any_text_changes_no_element_and_no_attribute_of_any_page(pages):
-    for hostile, harmless in zip(pages(PROBE), pages(HARMLESS), strict=True):
-        assert hostile.elements == harmless.elements
+@pytest.mark.parametrize("times", [1, 9], ids=["short", "long"])
+def test_a_script_in_any_text_changes_no_element_and_no_attribute_of_any_page(pages, times):
+    hostile, harmless = ("\n\n".join([text] * times) for text in (PROBE, HARMLESS))
+    for one, other in zip(pages(hostile), pages(harmless), strict=True):
+        assert one.elements == other.elements
 
 
 def test_every_hostile_text_is_still_there_to_be_read(pages):
@@ -93,10 +95,11 @@ def test_the_filter_text_is_shown_back_as_text(ask, new_house, conversation):
 
 
 @pytest.mark.parametrize(
-    "text", ["\x00\x01\x1b[31m", "lone \ud800 surrogate", "‮evil‬", "a" * 300_000, "\u202e" * 50, "{% raw %}{{ x }}"]
+    "text", ["\x00\x01\x1b[31m", "lone \ud800 surrogate", "‮evil‬", "a" * 40_000, "\u202e" * 50, "{% raw %}{{ x }}"]
 )
 def test_no_text_breaks_a_page(pages, text):
-    assert len(pages(text)) > 5
+    for page in pages(text):
+        assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f]", page.text)
 
 
 def test_unseen_characters_are_escapes_in_raw_views(ask, new_house, seed):

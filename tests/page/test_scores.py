@@ -41,6 +41,14 @@ def test_the_type_follows_the_value_and_the_score_is_there_on_the_next_read(post
     assert score in post.read()
 
 
+def test_a_score_is_called_stored_only_after_the_queue_was_waited_for(post):
+    order = []
+    post.house.put = lambda change: not order.append("put")
+    post.house.drain = lambda: order.append("drain")
+    assert post({"name": "n", "value": 1}).status == 201
+    assert order == ["drain", "put", "drain"]
+
+
 def test_a_score_keeps_who_said_it_about_what(post, trace_ids, conversation):
     fields = {
         "name": "tone",

@@ -1,0 +1,69 @@
+"""The `convotrace` fixture as an app's own tests use it."""
+
+import asyncio
+import json
+
+import pytest
+
+import convotrace as ct
+from convotrace.asgi import ConvoTraceMiddleware
+
+
+async def app(scope, receive, send):
+    """Echo the message of a chat request."""
+    asked = json.loads((await receive())["body"])
+    with ct.tool("echo"):
+        reply = json.dumps({"reply": asked["message"]}).encode()
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+    await send({"type": "http.response.body", "body": reply})
+
+
+def post(wrapped, **body):
+    """Send one message through the middleware."""
+
+    async def receive():
+        return {"type": "http.request", "body": json.dumps(body).encode()}
+
+    async def send(message):
+        return None
+
+    headers = [(b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": "/chat", "query_string": b"", "headers": headers}
+    asyncio.run(wrapped(scope, receive, send))
+
+
+# Made when the module is imported, as apps are: under pytest it records nothing by itself.
+wrapped = ConvoTraceMiddleware(app)
+
+
+def test_an_app_made_at_import_is_read_by_the_fixture(convotrace):
+    post(wrapped, session_id="s1", message="hello")
+    post(wrapped, session_id="s1", message="again")
+    (session,) = convotrace.sessions()
+    assert (session.id, session.turns) == ("s1", 2)
+    assert [trace.output.text for trace in convotrace.session("s1").traces] == ["hello", "again"]
+
+
+def test_each_test_begins_with_nothing(convotrace):
+    assert convotrace.sessions() == []
+    post(wrapped, session_id="s2", message="only")
+    assert convotrace.session().traces[0].input.text == "only"
+
+
+def test_an_app_made_during_the_test_is_read_as_well(convotrace):
+    own = ConvoTraceMiddleware(app)
+    post(own, session_id="s3", message="x")
+    assert [session.id for session in convotrace.sessions()] == ["s3"]
+    own.convotrace.close()
+
+
+def test_a_session_that_is_not_there_is_named_with_those_that_are(convotrace):
+    post(wrapped, session_id="s4", message="x")
+    with pytest.raises(LookupError, match=r"No session 'other' was recorded; there are \['s4'\]"):
+        convotrace.session("other")
+
+
+def test_without_the_fixture_nothing_is_recorded():
+    post(wrapped, session_id="s5", message="x")
+    assert not wrapped.convotrace.enabled
+    assert wrapped.convotrace._writer is None
