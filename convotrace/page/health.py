@@ -17,6 +17,7 @@ _TITLES = {
     "written": "Written",
     "dropped": "Dropped",
     "store": "Store",
+    "hooks": "Own failures",
     "write_ms": "Write time of a batch, ms",
 }
 _DOORS = {

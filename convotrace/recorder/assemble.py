@@ -32,6 +32,11 @@ from convotrace.settings import Settings
 
 TextHook = Callable[[Incoming, Exchange], Any]
 _CONTENT_FIELDS = ("input", "output", "arguments", "result", "query", "documents", "tools")
+_ROLES = {"input": "user", "output": "assistant"}
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "model": as_text, "provider": as_text, "call_id": as_text, "finish_reason": as_text, "first_token_ns": as_whole,
+    "parameters": as_mapping, "tools": as_tools, "documents": as_documents, "usage": as_usage, "tags": tuple,
+}  # fmt: skip
 # A login cookie rides on every request of a site: it names the session of a turn, but makes none by itself.
 _AMBIENT = frozenset({"cookie", "own_cookie"})
 
@@ -198,12 +203,7 @@ class Assembler:
         )
 
     def _span(self, span: OpenSpan, trace_id: str, session_id: str, content: bool) -> Span:
-        fields = dict(span.fields)
-        if not content:
-            fields = {name: value for name, value in fields.items() if name not in _CONTENT_FIELDS}
         span_id = _hex(span.id, 16)
-        is_model = span.kind == "generation"
-        clean = self.redactor.clean
         return Span(
             id=span_id,
             trace_id=trace_id,
@@ -215,28 +215,26 @@ class Assembler:
             error=span.failure,
             started_ns=span.started,
             duration_ns=max(0, span.ended - span.started) if span.ended is not None and span.timed else None,
-            model=as_text(fields.get("model")),
-            provider=as_text(fields.get("provider")),
-            parameters=clean(as_mapping(fields.get("parameters"))),
-            tools=as_tools(fields.get("tools")),
-            input=clean(as_messages(fields.get("input"), "user") if is_model else fields.get("input")),
-            output=clean(as_messages(fields.get("output"), "assistant") if is_model else fields.get("output")),
-            arguments=clean(fields.get("arguments")),
-            result=clean(fields.get("result")),
-            query=clean(fields.get("query")),
-            documents=as_documents(clean(fields.get("documents"))),
-            usage=as_usage(fields.get("usage")),
-            call_id=as_text(fields.get("call_id")),
-            tags=tuple(fields.get("tags") or ()),
-            metadata=clean(dict(fields.get("metadata") or {})),
-            cost_nano=as_nano(fields.get("cost")),
-            finish_reason=as_text(fields.get("finish_reason")),
-            first_token_ns=as_whole(fields.get("first_token_ns")),
-            attributes=clean(dict(fields.get("attributes") or {})),
-            events=self._events(span.events or ()),
-            scores=_scores(span.scores or (), Target(session_id, trace_id, span_id)),
+            cost_nano=as_nano(span.fields.get("cost")),
+            events=self._events(span.events) if span.events else (),
+            scores=_scores(span.scores, Target(session_id, trace_id, span_id)) if span.scores else (),
             origin=span.origin,
+            **self._fields(span, content),
         )
+
+    def _fields(self, span: OpenSpan, content: bool) -> dict[str, Any]:
+        """Return the fields that were set, each clean and in the form of the record; most spans have few."""
+        found: dict[str, Any] = {}
+        # A running trace still grows: what its verbs add to, they add to at the top of a mapping.
+        for name, value in list(span.fields.items()):
+            if value is None or name == "cost" or (not content and name in _CONTENT_FIELDS):
+                continue
+            clean = self.redactor.clean(dict(value) if isinstance(value, dict) else value)
+            if span.kind == "generation" and name in _ROLES:
+                found[name] = as_messages(clean, _ROLES[name])
+            else:
+                found[name] = _READERS[name](clean) if name in _READERS else clean
+        return found
 
     def _events(self, events: Iterable[OpenEvent]) -> tuple[Event, ...]:
         return tuple(Event(e.name, e.at, e.level, self.redactor.clean(dict(e.attributes))) for e in list(events))

@@ -36,8 +36,8 @@ def _message(value: Json, role: str) -> dict[str, Json]:
     if not isinstance(value, Mapping):
         return {"role": role, "parts": [_text(value) if isinstance(value, str) else {"type": "data", "content": value}]}
     if isinstance(value.get("parts"), list):
-        return {"role": role, **value}
-    known = ("role", "content", "tool_calls", "tool_call_id")
+        return {**value, "role": value.get("role") or role}
+    known = ("role", "content", "parts", "tool_calls", "tool_call_id")
     if not any(name in value for name in known):
         return {"role": role, "parts": [{"type": "data", "content": value}]}
     parts = [*_content(value), *_calls(value.get("tool_calls"))]
@@ -46,7 +46,7 @@ def _message(value: Json, role: str) -> dict[str, Json]:
 
 
 def _content(message: Mapping[str, Json]) -> Iterator[Json]:
-    content = message.get("content")
+    content = message.get("content", message.get("parts"))
     if message.get("tool_call_id") is not None:
         yield {"type": "tool_call_response", "id": message["tool_call_id"], "response": content}
     elif isinstance(content, str):

@@ -52,15 +52,16 @@ def _sessions_of_key(opened: Opened, key: str) -> list[SessionRow]:
 
 
 def _conversation(opened: Opened, row: SessionRow, now_ns: int) -> Conversation | None:
-    living = living_workers(opened, now_ns)
     with opened.connections.reading() as connection:
         # Read again: only inside one transaction do totals and turns agree.
         found = connection.execute(opened.sql.session_by_sid, (row.sid,)).fetchone()
         if found is None:
             return None
         row = SessionRow(*found)
-        parts = _read(opened.sql, connection, row, living)
+        parts = _read(opened.sql, connection, row)
         session = full_session(opened.sql, connection, row)
+    if any(trace.status == "running" for trace in parts.trace_rows):
+        parts.living = living_workers(opened, now_ns)
     traces = parts.traces()
     session = replace(
         session,
@@ -71,13 +72,12 @@ def _conversation(opened: Opened, row: SessionRow, now_ns: int) -> Conversation 
     return Conversation(session, traces, tuple(own), parts.left_scores())
 
 
-def _read(sql: Statements, connection: sqlite3.Connection, row: SessionRow, living: frozenset[int]) -> _Parts:
+def _read(sql: Statements, connection: sqlite3.Connection, row: SessionRow) -> _Parts:
     def rows(statement: str) -> Iterable[tuple[object, ...]]:
         return connection.execute(statement, (row.sid,))
 
     return _Parts(
         original(row.id) or "",
-        living,
         Contents(map(ContentRow._make, rows(sql.contents_of))),
         [TraceRow._make(columns) for columns in rows(sql.traces_of)],
         [SpanRow._make(columns) for columns in rows(sql.spans_of)],
@@ -91,12 +91,13 @@ class _Parts:
     """The rows of a session, to be put together."""
 
     session_id: str
-    living: frozenset[int]
     contents: Contents
     trace_rows: list[TraceRow]
     span_rows: list[SpanRow]
     events: list[EventRow]
     scores: list[ScoreRow]
+    living: frozenset[int] = frozenset()
+    """The processes that live; what runs in another one was interrupted."""
 
     def __post_init__(self) -> None:
         self._events: dict[tuple[int, int], list[Event]] = defaultdict(list)

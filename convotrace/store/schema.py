@@ -50,7 +50,7 @@ class Tables:
 
     def of_session(self) -> list[Table]:
         """Return every table whose rows belong to one session: what forgetting it must cover."""
-        return [table for table in self.all() if "sid" in table._meta.fields and table is not self.incident]
+        return [table for table in self.all() if "sid" in table._meta.fields]
 
 
 def make_tables(db: peewee.Database) -> Tables:
@@ -65,7 +65,7 @@ def make_tables(db: peewee.Database) -> Tables:
 
 
 def _facts(base: Table) -> dict[str, Table]:
-    class Meta_(base):  # type: ignore[misc]
+    class Fact(base):  # type: ignore[misc]
         key = TextField(primary_key=True)
         value = TextField()
 
@@ -80,7 +80,7 @@ def _facts(base: Table) -> dict[str, Table]:
         seen = BigIntegerField()
         counters = TextField()
 
-    return {"meta": Meta_, "worker": Worker}
+    return {"meta": Fact, "worker": Worker}
 
 
 def _conversations(base: Table) -> dict[str, Table]:
@@ -177,7 +177,7 @@ def _conversations(base: Table) -> dict[str, Table]:
 
 
 def _work(base: Table) -> dict[str, Table]:
-    # A rowid table with a unique key takes half as long again fewer time to fill than WITHOUT ROWID.
+    # A rowid table with a unique key fills half as fast again as one WITHOUT ROWID.
     class Span(base):  # type: ignore[misc]
         sid = BigIntegerField()
         tk = BigIntegerField()

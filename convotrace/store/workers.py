@@ -6,8 +6,9 @@ import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
-from convotrace.model import Json, as_datetime
+from convotrace.model import Json
 from convotrace.store.codec import decode, encode
 from convotrace.store.keys import unpack_trace_id
 from convotrace.store.opening import Opened
@@ -35,14 +36,14 @@ class Worker:
     counters: Mapping[str, Json] = field(default_factory=dict)
 
     @property
-    def seen_at(self) -> str | None:
-        seen = as_datetime(self.seen_ns)
-        return None if seen is None else seen.isoformat()
+    def seen_at(self) -> str:
+        """When it last showed itself, as ISO-8601 in UTC."""
+        return datetime.fromtimestamp(self.seen_ns / 1e9, UTC).isoformat()
 
 
 def put(opened: Opened, worker: int, counters: Mapping[str, Json], now_ns: int) -> None:
     """Write one process's row; the rows of those not seen for a week go."""
-    row = WorkerRow(worker, platform.node(), os.getpid(), now_ns, now_ns, encode(dict(counters)).decode())
+    row = WorkerRow(worker, _host(), os.getpid(), now_ns, now_ns, encode(dict(counters)).decode())
     with opened.connections.writing() as connection:
         connection.execute(opened.sql.put_worker, row)
         connection.execute(opened.sql.old_workers, (now_ns - _FORGOTTEN_AFTER_NS,))
@@ -52,19 +53,7 @@ def read(opened: Opened, now_ns: int) -> list[Worker]:
     """Return every process that is known, by its start."""
     with opened.connections.reading() as connection:
         rows = [WorkerRow(*columns) for columns in connection.execute(opened.sql.workers)]
-    return [
-        Worker(
-            id=row.id,
-            host=row.host,
-            pid=row.pid,
-            started_ns=row.started,
-            seen_ns=row.seen,
-            alive=_lives(row, now_ns),
-            present=_lives(row, now_ns) or (row.host == platform.node() and _has_process(row.pid)),
-            counters=decode(row.counters.encode()),
-        )
-        for row in rows
-    ]
+    return [_worker(row, now_ns) for row in rows]
 
 
 def interrupted(opened: Opened, now_ns: int) -> tuple[str, ...]:
@@ -80,13 +69,27 @@ def living_workers(opened: Opened, now_ns: int) -> frozenset[int]:
     return frozenset(worker.id for worker in read(opened, now_ns) if worker.alive)
 
 
-def _lives(row: WorkerRow, now_ns: int) -> bool:
-    if now_ns - row.seen > GONE_AFTER_NS:
-        return False
-    return row.host != platform.node() or _has_process(row.pid)
+def _worker(row: WorkerRow, now_ns: int) -> Worker:
+    here = row.host == _host()
+    present, lately = here and _has_process(row.pid), now_ns - row.seen <= GONE_AFTER_NS
+    alive = lately and (present or not here)
+    return Worker(
+        id=row.id, host=row.host.partition(" ")[0], pid=row.pid, started_ns=row.started, seen_ns=row.seen,
+        alive=alive, present=present or alive, counters=decode(row.counters.encode()),
+    )  # fmt: skip
+
+
+def _host() -> str:
+    """Return what tells one space of process ids from another: containers may share the name of their host."""
+    try:
+        return f"{platform.node()} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return platform.node()
 
 
 def _has_process(pid: int) -> bool:
+    if os.name == "nt":
+        return True  # there, asking in this way would end the process
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -12,6 +12,7 @@ from convotrace.model import Change
 from convotrace.store.codec import original
 from convotrace.store.contents import Packer
 from convotrace.store.keys import SessionKeys, pack_trace_id, trace_key
+from convotrace.store.native import new_lock
 from convotrace.store.opening import Opened
 from convotrace.store.recount import count_again, delete_session, sweep
 from convotrace.store.rows import SessionRow
@@ -31,6 +32,7 @@ class Recorder:
     def __init__(self, opened: Opened, sid_secret: bytes, content_secret: bytes, worker: int) -> None:
         self._opened = opened
         self._worker = worker
+        self._lock = new_lock()
         self.keys = SessionKeys(sid_secret)
         self.packer = Packer(content_secret)
 
@@ -41,11 +43,12 @@ class Recorder:
             changes: In the order in which they happened.
             retry: Each may have been written already: look before adding it up.
         """
-        for attempt in range(_ATTEMPTS):
-            try:
-                return self._attempt(changes, careful=retry or attempt > 0)
-            except Again:
-                continue
+        with self._lock:
+            for attempt in range(_ATTEMPTS):
+                try:
+                    return self._attempt(changes, careful=retry or attempt > 0)
+                except Again:
+                    continue
         raise RuntimeError("the keys of the store collide without end")
 
     def _attempt(self, changes: Sequence[Change], careful: bool) -> None:

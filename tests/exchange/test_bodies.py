@@ -2,6 +2,7 @@
 
 import json
 import time
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given
@@ -152,6 +153,4 @@ def test_any_json_comes_back_as_it_was_sent(value):
 
 @given(st.dictionaries(st.text(min_size=1), st.text(), max_size=5))
 def test_any_form_comes_back_as_it_was_sent(fields):
-    from urllib.parse import urlencode
-
     assert decode(urlencode(fields).encode(), FORM) == fields

@@ -1,6 +1,7 @@
 """What is long stands once per session, however often a conversation sends it again."""
 
 import sqlite3
+import threading
 from dataclasses import replace
 
 import pytest
@@ -113,6 +114,22 @@ def test_tools_and_texts_of_documents_stand_once(store, make):
 def test_a_short_value_makes_no_content(store, make):
     store.write([make.change(trace=make.trace(spans=(make.span(result="x" * (INLINE_BELOW - 10)),)))])
     assert contents(store)[0] == 0
+
+
+def test_threads_that_write_at_once_lose_no_content(store, make):
+    def write(number):
+        for turn in range(25):
+            span = make.span(result=f"{LONG} {number} {turn}", input=[message(n) for n in range(turn)])
+            store.write([make.change(trace=make.trace(id=f"{number * 100 + turn + 10**9:032x}", spans=(span,)))])
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    spans = [trace.spans[0] for trace in store.session("s").traces]
+    assert sorted(span.result for span in spans) == sorted(f"{LONG} {n} {t}" for n in range(4) for t in range(25))
+    assert all(span.input == [message(n) for n in range(len(span.input))] for span in spans)
 
 
 def test_two_sessions_share_no_content(store, make):

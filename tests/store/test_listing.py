@@ -69,7 +69,10 @@ def test_an_unknown_order_is_refused_with_those_that_exist(memory, order):
         memory.sessions(order=order)
 
 
-@pytest.mark.parametrize("after", ["", "x", "!!!", "WzFd", "WyItbGFzdCIsIngiLDFd", "é", "bnVsbA", "WyItbGFzdCIsMTg0NDY3NDQwNzM3MDk1NTE2MTUsMV0"])
+@pytest.mark.parametrize(
+    "after",
+    ["", "x", "!!!", "WzFd", "WyItbGFzdCIsIngiLDFd", "é", "bnVsbA", "WyItbGFzdCIsMTg0NDY3NDQwNzM3MDk1NTE2MTUsMV0"],
+)
 def test_a_cursor_of_nowhere_is_refused(memory, after):
     with pytest.raises(BadRequest):
         memory.sessions(after=after)

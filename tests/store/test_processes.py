@@ -186,10 +186,12 @@ def test_workers_show_what_each_process_counted(store_url):
     store = Store.open(store_url)
     store.put_worker(store.worker, {"requests": 4})
     workers = store.workers()
-    assert [(w.pid, w.alive, dict(w.counters)) for w in workers] == [
-        (pid, False, {"requests": 3}),
-        (os.getpid(), True, {"requests": 4}),
+    assert [(w.pid, w.alive, w.present, dict(w.counters)) for w in workers] == [
+        (pid, False, False, {"requests": 3}),
+        (os.getpid(), True, True, {"requests": 4}),
     ]
+    store.put_worker(store.worker, {}, time.time_ns() - 2 * GONE_AFTER_NS)
+    assert [(w.alive, w.present) for w in store.workers() if w.pid == os.getpid()] == [(False, True)]
     store.close()
 
 

@@ -1,0 +1,165 @@
+"""The page in a real browser: nothing is blocked or fetched from elsewhere, and it works with and without scripts."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from socketserver import ThreadingMixIn
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+import pytest
+
+from convotrace.page import PageRequest, answer
+
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP app.example 127.0.0.1",
+]  # fmt: skip
+TOKEN = "open-sesame-0123456789"
+MOUNT = "/_sessions"
+
+pytestmark = pytest.mark.browser
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _Silent(WSGIRequestHandler):
+    def log_message(self, *args: Any) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Any]:
+    if os.environ.get("CI") != "true":
+        pytest.importorskip("playwright", reason="Playwright is not installed")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        launched = play.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def site(new_house, seed) -> Iterator[str]:
+    """Serve a house under its mount; give the address of the mount on a host that is not this machine's own name."""
+    house = new_house([seed(f"Hello <b>{number}</b>") for number in range(3)])
+    with make_server("127.0.0.1", 0, lambda environ, start: _app(house, environ, start), _Server, _Silent) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://app.example:{server.server_port}{MOUNT}"
+        server.shutdown()
+
+
+def _app(house, environ, start):
+    path = environ["PATH_INFO"]
+    if not path.startswith(MOUNT):
+        start("404 Not Found", [])
+        return [b""]
+    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
+    headers["content-type"] = environ.get("CONTENT_TYPE", "")
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    request = PageRequest(environ["REQUEST_METHOD"], path[len(MOUNT) :], environ["QUERY_STRING"], headers, body)
+    response = answer(request, house)
+    start(f"{response.status} -", response.headers)
+    return [response.body]
+
+
+def _open(browser: Any, site: str, path: str = "/", **options: Any) -> Any:
+    page = browser.new_context(**options).new_page()
+    page.set_default_timeout(5_000)
+    page.complaints = []
+    page.on("console", lambda message: page.complaints.append(message.text) if _is_complaint(message) else None)
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.on("request", lambda request: request.url.startswith(site) or page.complaints.append(request.url))
+    assert page.goto(f"{site}{path}?token={TOKEN}").status == 200
+    return page
+
+
+def _is_complaint(message: Any) -> bool:
+    # Over plain http a browser says that it ignores the opener policy; behind TLS it does not.
+    return message.type in ("error", "warning") and "Cross-Origin-Opener-Policy" not in message.text
+
+
+def _addresses(page: Any) -> list[str]:
+    session = page.get_attribute("a.first", "href")
+    return ["", session, f"{session}/t/{'a' * 32}", f"{session}/t/{'b' * 32}", "health", "?q=nothing"]
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (900, "dark"), (360, "light"), (320, "dark")])
+def test_no_page_is_blocked_fetches_from_elsewhere_or_scrolls_sideways(browser, site, width, theme):
+    page = _open(browser, site, viewport={"width": width, "height": 800}, color_scheme=theme)
+    for address in _addresses(page):
+        assert page.goto(f"{site}/{address}").status == 200
+        assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0, (
+            address
+        )
+        assert page.evaluate("document.documentElement.classList.contains('js')")
+    assert page.complaints == []
+
+
+def test_a_page_with_an_inline_style_would_be_reported(browser, site):
+    page = _open(browser, site)
+    page.evaluate("document.body.setAttribute('style', 'color: red')")
+    assert "style-src" in page.complaints[0]
+
+
+def test_times_are_in_the_viewers_zone_with_the_full_time_in_the_title(browser, site):
+    page = _open(browser, site, timezone_id="Asia/Tokyo")
+    page.click("a.first >> nth=0")
+    shown = page.locator(".th time").first
+    assert (shown.inner_text(), shown.get_attribute("title")) == ("22:49:02", "2026-11-22T13:49:02.123456Z")
+    assert page.inner_text("[data-zone]") == "Asia/Tokyo"
+
+
+def test_the_keyboard_reaches_turns_errors_filter_and_help_but_not_while_typing(browser, site):
+    page = _open(browser, site)
+    page.keyboard.press("j")
+    assert page.evaluate("document.activeElement.className") == "first"
+    page.keyboard.press("/")
+    page.keyboard.type("j?e")
+    assert page.input_value("[name=q]") == "j?e"
+    page.goto(f"{site}/{_first_session(page)}")
+    page.keyboard.press("j")
+    assert page.url.endswith("#t" + "a" * 32)
+    page.keyboard.press("e")
+    assert page.url.endswith("#t" + "b" * 32)
+    page.keyboard.press("?")
+    assert page.locator("dialog[open]").count() == 1
+
+
+def _first_session(page: Any) -> str:
+    page.goto(page.url.partition("?")[0])
+    return str(page.get_attribute("a.first", "href"))
+
+
+def test_keys_and_theme_are_remembered(browser, site):
+    page = _open(browser, site, color_scheme="light")
+    page.click("[data-act=theme]")
+    page.keyboard.press("?")
+    page.uncheck("#keys-on")
+    page.reload()
+    assert set(page.evaluate("[...document.documentElement.classList]")) == {"js", "dark", "nokeys"}
+    page.keyboard.press("j")
+    assert page.evaluate("document.activeElement.tagName") == "BODY"
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
+def test_a_score_can_be_given_over_plain_http_with_and_without_scripts(browser, site, scripts):
+    page = _open(browser, site, java_script_enabled=scripts)
+    page.click("a.first >> nth=0")
+    page.click("#add summary")
+    page.fill("#score-name", "helpful")
+    page.fill("[name=value]", "yes")
+    page.click("text=Add score")
+    assert page.url.endswith("#scores")
+    assert page.locator(".sc", has_text="helpful").inner_text().split("\n")[:2] == ["helpful", "yes"]
+
+
+def test_a_link_to_a_deep_page_leaves_no_token_in_the_address(browser, site):
+    page = _open(browser, site, "/health")
+    assert page.url == f"{site}/health"
+    (cookie,) = page.context.cookies()
+    assert (cookie["name"], cookie["path"], cookie["httpOnly"]) == ("convotrace_page", MOUNT, True)

@@ -1,0 +1,445 @@
+"""What an open trace becomes: states, times, errors, totals, content, and nothing that is not known."""
+
+import json
+
+import pytest
+
+from convotrace.model import Cut, Failure, Payload, Usage
+from convotrace.recorder import OpenSpan, OpenTrace, failure_of
+from convotrace.recorder.open import MAX_SPANS, OpenEvent, OpenScore
+
+BOOM = Failure("ValueError", "boom")
+CANARY = "c4n4ry"
+
+
+def ended(trace, **state):
+    for name, value in state.items():
+        setattr(trace, name, value)
+    return trace
+
+
+def open_trace(bench, **state):
+    return ended(OpenTrace(bench.request(headers=[("x-session-id", "s")]), 1_000), **state)
+
+
+# States
+
+
+def running(trace):
+    pass
+
+
+def answered(trace):
+    trace.respond(200, "", False)
+    trace.finish_response(1_400)
+
+
+def broken(trace):
+    trace.respond(503, "", False)
+    trace.finish_response(1_400)
+
+
+def crashed(trace):
+    trace.fail(BOOM, 500)
+    trace.end(1_300)
+
+
+def crashed_late(trace):
+    trace.respond(200, "", False)
+    trace.fail(BOOM, 500)
+    trace.end(1_300)
+
+
+def left(trace):
+    trace.respond(200, "", False)
+    trace.disconnect()
+    trace.end(1_300)
+
+
+def left_afterwards(trace):
+    answered(trace)
+    trace.disconnect()
+    trace.end(1_900)
+
+
+def cancelled(trace):
+    trace.cancel()
+    trace.end(1_300)
+
+
+def left_and_cancelled(trace):
+    trace.disconnect()
+    trace.cancel()
+    trace.end(1_300)
+
+
+def refused(trace):
+    trace.respond(404, "", False)
+    trace.finish_response(1_400)
+    trace.end(1_500)
+
+
+STATES = [
+    # how it went, status, status code, duration, errors
+    (running, "running", None, None, 0),
+    (answered, "ok", 200, 400, 0),
+    (broken, "error", 503, 400, 1),
+    (crashed, "error", 500, 300, 1),
+    (crashed_late, "error", 200, 300, 1),
+    (left, "disconnected", 200, 300, 0),
+    (left_afterwards, "ok", 200, 400, 0),
+    (cancelled, "cancelled", None, 300, 0),
+    (left_and_cancelled, "disconnected", None, 300, 0),
+    (refused, "ok", 404, 400, 0),
+]
+
+
+@pytest.mark.parametrize(("went", "status", "code", "duration", "errors"), STATES, ids=lambda case: getattr(case, "__name__", ""))
+def test_a_trace_tells_how_it_went(bench, went, status, code, duration, errors):
+    trace = open_trace(bench)
+    went(trace)
+    found = bench.record(trace)
+    assert (found.status, found.status_code, found.duration_ns, found.errors) == (status, code, duration, errors)
+    assert (found.error is not None) == (status == "error")
+
+
+def test_the_first_end_counts():
+    trace = OpenTrace(None, 0)
+    assert trace.end(5) and not trace.end(9)
+    assert trace.ended == 5
+    span = OpenSpan(trace, None, "x", "tool", 0)
+    assert span.end(3) and not span.end(4, "error")
+    assert (span.ended, span.status) == (3, "ok")
+
+
+def test_the_first_failure_is_kept_and_outlives_a_normal_end():
+    trace = OpenTrace(None, 0)
+    trace.fail(BOOM, 500)
+    trace.fail(Failure("KeyError", "later"), 502)
+    trace.end(1)
+    assert (trace.failure, trace.status, trace.status_code) == (BOOM, "error", 500)
+
+
+def test_a_clock_that_went_back_makes_no_negative_duration(bench):
+    trace = open_trace(bench)
+    span = OpenSpan(trace, None, "x", "tool", 2_000)
+    span.end(1_000)
+    trace.add(span)
+    trace.end(500)
+    found = bench.record(trace)
+    assert (found.duration_ns, found.spans[0].duration_ns) == (0, 0)
+
+
+def test_what_is_still_open_has_no_end(bench):
+    trace = bench.exchange({"message": "hi"})
+    trace.add(OpenSpan(trace, None, "late", "tool", 1_100))
+    (span,) = bench.record(trace).spans
+    assert (span.status, span.duration_ns) == ("running", None)
+
+
+def test_an_error_without_an_exception_is_told_by_the_log_or_by_its_code(bench):
+    trace = bench.exchange({"message": "hi"}, {"detail": "x"}, status=500)
+    assert bench.record(trace).error == Failure("HTTP 500", "HTTP 500")
+    trace.logged = BOOM
+    assert bench.record(trace).error == BOOM
+    fine = bench.exchange({"message": "hi"})
+    fine.logged = BOOM
+    assert bench.record(fine).error is None
+
+
+@pytest.mark.parametrize(("failing", "crashed", "errors"), [(0, False, 0), (0, True, 1), (2, True, 2), (1, False, 1)])
+def test_a_trace_in_error_counts_only_where_none_of_its_spans_does(bench, failing, crashed, errors):
+    trace = bench.exchange({"message": "hi"})
+    for number in range(3):
+        span = bench.work(trace)
+        if number < failing:
+            span.fail(BOOM)
+    if crashed:
+        trace.fail(BOOM, 500)
+    assert bench.record(trace).errors == errors
+
+
+# Times and sizes
+
+
+def test_first_byte_chunks_and_gaps_are_measured(bench):
+    trace = open_trace(bench)
+    trace.read(b'{"message":', 100)
+    trace.read(b'"hi"}', 100)
+    trace.respond(200, "text/event-stream", True)
+    for at, chunk in ((1_100, b""), (1_200, b'data: {"delta":"a"}\n\n'), (1_250, b"\n"), (1_900, b"\n"), (1_950, b"x")):
+        trace.sent(chunk, at, 100)
+    trace.finish_response(2_000)
+    found = bench.record(trace)
+    assert (found.first_byte_ns, found.chunks, found.largest_gap_ns) == (200, 4, 650)
+    assert (found.request_bytes, found.response_bytes) == (16, 24)
+
+
+def test_one_chunk_has_no_gap(bench):
+    assert bench.record(bench.exchange({"message": "hi"}, {"reply": "ho"})).largest_gap_ns is None
+
+
+LIMITS = [(100, None, None), (16, None, None), (15, 16, None), (4, 16, 14)]
+
+
+@pytest.mark.parametrize(("limit", "cut_input", "cut_output"), LIMITS)
+def test_a_body_over_the_limit_is_cut_and_says_how_long_it_was(bench, limit, cut_input, cut_output):
+    trace = bench.exchange(b'{"message":"hi"}', b'{"reply":"ho"}', limit=limit, headers=[("x-session-id", "s")])
+    found = bench.record(trace)
+    assert found.cut == Cut(cut_input, cut_output)
+    assert (found.request_bytes, found.response_bytes) == (16, 14)
+    assert sum(map(len, trace.request_chunks)) == min(limit, 16)
+
+
+def test_a_body_that_is_not_kept_is_still_measured(bench):
+    trace = open_trace(bench)
+    trace.respond(200, "image/png", False)
+    trace.sent(b"x" * 1000, 1_100, 10)
+    found = bench.record(trace)
+    assert (found.response_bytes, found.cut, trace.response_chunks) == (1000, Cut(), [])
+
+
+def test_spans_over_the_limit_are_counted_and_not_kept(bench):
+    trace = bench.exchange({"message": "hi"})
+    span = OpenSpan(trace, None, "x", "tool", 0)
+    trace.spans.extend([span] * MAX_SPANS)
+    trace.add(span)
+    trace.add(span)
+    assert len(trace.spans) == MAX_SPANS and trace.spans_over == 2
+
+
+# Totals
+
+
+def test_what_nobody_told_is_none_and_never_0(bench):
+    trace = bench.exchange({"message": "hi"})
+    bench.work(trace, kind="generation")
+    found = bench.record(trace)
+    (span,) = found.spans
+    unknown = (
+        found.input_tokens, found.output_tokens, found.cached_tokens, found.cache_write_tokens,
+        found.reasoning_tokens, found.cost_nano, found.first_byte_ns, found.largest_gap_ns, found.user_id, found.error,
+        found.output.text, found.turn, found.retries, found.close_code,
+        span.usage, span.cost_nano, span.first_token_ns, span.model, span.call_id, span.input, span.arguments,
+    )  # fmt: skip
+    assert set(unknown) == {None}
+
+
+def test_a_trace_by_hand_knows_nothing_of_bytes(bench):
+    trace = OpenTrace(None, 0)
+    trace.input_text = "hi"
+    found = bench.record(trace)
+    assert (found.request, found.request_bytes, found.response_bytes, found.chunks) == (None, None, None, None)
+
+
+USAGES = [
+    ({"input": 5, "output": 2}, Usage(5, 2)),
+    ({"prompt_tokens": 5, "completion_tokens": 0}, Usage(5, 0)),
+    ({"input_tokens": 5.0}, Usage(5)),
+    ({"input": 9, "cached_read": 4, "cached_write": 3, "reasoning": 2, "audio": 1}, Usage(9, None, 4, 3, 2, 1)),
+    (
+        {"prompt_tokens": 9, "prompt_tokens_details": {"cached_tokens": 4, "audio_tokens": 0},
+         "completion_tokens_details": {"reasoning_tokens": 2}},
+        Usage(9, None, 4, None, 2, 0),
+    ),
+    ({"input": None}, None), ({}, None), (None, None), ("12", None), ([1], None), ({"input": True}, None),
+    ({"input": -1}, None), ({"input": float("nan")}, None), ({"input": float("inf")}, None), ({"input": "7"}, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "usage"), USAGES)
+def test_token_counts_are_read_under_the_names_providers_use(bench, given, usage):
+    trace = bench.exchange({"message": "hi"})
+    bench.work(trace, kind="generation", usage=given)
+    assert bench.record(trace).spans[0].usage == usage
+
+
+def test_tokens_are_counted_once_where_a_parent_repeats_its_childrens(bench):
+    trace = bench.exchange({"message": "hi"})
+    agent = bench.work(trace, "agent", "agent", usage={"input": 30, "output": 3}, cost=0.5)
+    chain = bench.work(trace, "chain", "chain", agent)
+    bench.work(trace, "one", "generation", chain, usage={"input": 10, "output": 1}, cost=0.1)
+    bench.work(trace, "two", "generation", agent, usage={"input": 20})
+    bench.work(trace, "alone", "generation", usage={"input": 5, "cached_read": 4})
+    found = bench.record(trace)
+    assert (found.input_tokens, found.output_tokens, found.cached_tokens) == (35, 1, 4)
+    assert found.cost_nano == 100_000_000
+
+
+def test_a_parent_that_alone_knows_the_cost_keeps_it(bench):
+    trace = bench.exchange({"message": "hi"})
+    agent = bench.work(trace, "agent", "agent", cost=0.25)
+    bench.work(trace, "one", "generation", agent, usage={"input": 10})
+    found = bench.record(trace)
+    assert (found.input_tokens, found.cost_nano) == (10, 250_000_000)
+
+
+COSTS = [(0.01, 10_000_000), (0, 0), ("0.01", 10_000_000), ("free", None), (True, None), (None, None), ({}, None),
+         (float("nan"), None), (float("inf"), None), (1e300, None), (-0.5, -500_000_000)]  # fmt: skip
+
+
+@pytest.mark.parametrize(("cost", "nano"), COSTS)
+def test_a_cost_is_a_finite_number_of_dollars_or_unknown(bench, cost, nano):
+    trace = bench.exchange({"message": "hi"})
+    bench.work(trace, kind="generation", cost=cost)
+    found = bench.record(trace)
+    assert (found.spans[0].cost_nano, found.cost_nano) == (nano, nano)
+
+
+def test_fields_that_are_no_text_become_text(bench):
+    trace = bench.exchange({"message": "hi"})
+    odd = {"model": {"name": "m"}, "provider": 3, "call_id": 7, "finish_reason": ["stop"], "parameters": "hot"}
+    bench.work(trace, kind="generation", first_token_ns="soon", **odd)
+    (span,) = bench.record(trace).spans
+    assert (span.model, span.provider, span.call_id, span.finish_reason) == ("{'name': 'm'}", "3", "7", "['stop']")
+    assert (span.parameters, span.first_token_ns) == ({"value": "hot"}, None)
+
+
+# Content
+
+
+def full_trace(bench):
+    """Return a trace with a canary in everything that is content."""
+    trace = bench.exchange({"message": CANARY, "session_id": "s"}, {"reply": CANARY}, query=f"text={CANARY}")
+    bench.work(trace, "g", "generation", input=CANARY, output=CANARY, tools=[CANARY])
+    bench.work(trace, "t", "tool", arguments={"a": CANARY}, result=[CANARY])
+    bench.work(trace, "r", "retrieval", query=CANARY, documents=[CANARY])
+    return trace
+
+
+def test_everything_said_is_kept_by_default(bench):
+    assert repr(bench.record(full_trace(bench))).count(CANARY) >= 12
+
+
+@pytest.mark.parametrize("how", ["setting", "verb"])
+def test_without_content_no_text_body_argument_result_document_or_query_is_left(bench, how):
+    trace = full_trace(bench)
+    trace.content = how != "verb"
+    verdict, change = bench.assemble(trace, content=how != "setting")
+    assert CANARY not in repr(change)
+    assert verdict.value == "turns" and [span.kind for span in change.trace.spans] == ["generation", "tool", "retrieval"]
+    assert change.session.id == "s"
+
+
+def test_without_bodies_the_texts_stay(bench):
+    found = bench.record(bench.exchange({"message": "hi"}, {"reply": "ho"}), capture_bodies=False)
+    assert (found.input, found.output) == (Payload("hi"), Payload("ho"))
+
+
+def test_secrets_are_in_no_part_of_a_record(bench):
+    headers = [("cookie", f"a={CANARY}"), ("authorization", CANARY), ("x-session-id", "s")]
+    secret = {"api_key": CANARY, "text": json.dumps({"password": CANARY})}
+    trace = bench.exchange({"message": "hi", **secret}, {"reply": "ho", **secret}, headers=headers, query=f"secret={CANARY}")
+    for kind in ("generation", "tool"):
+        fields = ("input", "output", "arguments", "result", "query", "parameters", "attributes", "metadata")
+        span = bench.work(trace, "x", kind, documents=[secret], **{field: dict(secret) for field in fields})
+        span.note(OpenEvent("e", 1, None, secret))
+    trace.metadata.update(secret)
+    trace.session.metadata.update(secret)
+    trace.events.append(OpenEvent("e", 1, None, secret))
+    trace.session.events.append(OpenEvent("e", 1, None, secret))
+    assert CANARY not in repr(bench.assemble(trace)[1])
+
+
+def test_a_clients_address_is_kept_only_as_a_keyed_hash(bench):
+    one = bench.record(bench.exchange({"message": "hi"}, peer="10.1.2.3"))
+    other = bench.record(bench.exchange({"message": "hi"}, peer="10.1.2.4"))
+    assert "10.1.2.3" not in repr(one)
+    assert len(one.request.client) == 16 and one.request.client != other.request.client
+
+
+# Where things land
+
+
+def test_scores_and_events_carry_their_target(bench):
+    trace = bench.exchange({"message": "hi", "session_id": "s"})
+    span = bench.work(trace)
+    span.judge(OpenScore("a", True, 5, {}))
+    trace.scores.append(OpenScore("b", 0.5, 6, {"comment": "so so", "source": "annotator"}))
+    trace.session.scores.append(OpenScore("c", "good", 7, {}))
+    trace.session.outcome, trace.session.resolved, trace.session.ended = "escalated", True, 9
+    change = bench.assemble(trace)[1]
+    (of_span,), (of_trace,), (of_session,) = change.trace.spans[0].scores, change.trace.scores, change.session.scores
+    ids = ("s", change.trace.id, change.trace.spans[0].id)
+    targets = [(s.target.session_id, s.target.trace_id, s.target.span_id) for s in (of_span, of_trace, of_session)]
+    assert targets == [ids, (*ids[:2], None), ("s", None, None)]
+    assert [s.type for s in (of_span, of_trace, of_session)] == ["boolean", "numeric", "categorical"]
+    assert (of_trace.comment, of_trace.source, of_span.source) == ("so so", "annotator", "code")
+    assert (change.session.outcome, change.session.resolved, change.session.ended_ns) == ("escalated", True, 9)
+
+
+@pytest.mark.parametrize(
+    ("value", "type_"),
+    [(True, "boolean"), (0, "numeric"), (1.5, "numeric"), ("good", "categorical"), ("a\nb", "text"), ("x" * 65, "text")],
+)
+def test_the_value_of_a_score_tells_its_type(bench, value, type_):
+    trace = bench.exchange({"message": "hi"})
+    trace.scores.append(OpenScore("s", value, 1, {}))
+    assert bench.record(trace).scores[0].type == type_
+
+
+def test_ids_are_those_of_w3c_and_parents_are_told(bench):
+    trace = bench.exchange({"message": "hi"})
+    parent = bench.work(trace, "parent")
+    bench.work(trace, "child", parent=parent)
+    found = bench.record(trace)
+    assert len(found.id) == 32 and all(len(span.id) == 16 for span in found.spans)
+    assert int(found.id, 16) and found.id == found.id.lower()
+    assert found.spans[1].parent_id == found.spans[0].id and found.spans[0].parent_id is None
+
+
+@pytest.mark.parametrize(
+    ("route", "name", "shown"), [(None, None, "POST /chat"), ("/{x}", None, "POST /{x}"), ("/{x}", "named", "named")]
+)
+def test_a_trace_is_named_by_its_route(bench, route, name, shown):
+    trace = ended(bench.exchange({"message": "hi"}), route=route, name=name)
+    assert bench.record(trace).name == shown
+
+
+def test_what_the_settings_say_of_the_app_is_on_session_and_trace(bench):
+    options = {"environment": "staging", "release": "1.2", "service": "shop"}
+    change = bench.assemble(bench.exchange({"message": "hi"}), **options)[1]
+    facts = change.session
+    assert (facts.environment, facts.release, facts.service, change.trace.service) == ("staging", "1.2", "shop", "shop")
+
+
+def test_a_trace_can_be_assembled_again_while_it_grows(bench):
+    trace = open_trace(bench)
+    trace.read(b'{"message": "hi"}', 100)
+    early = bench.record(trace)
+    bench.work(trace, kind="tool")
+    answered(trace)
+    late = bench.record(trace)
+    assert (early.id, early.status, len(early.spans)) == (late.id, "running", 0)
+    assert (late.status, len(late.spans), late.input.text) == ("ok", 1, "hi")
+
+
+# Exceptions
+
+
+class Unprintable(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+
+def test_an_exception_is_told_with_its_causes_and_places():
+    try:
+        try:
+            raise KeyError("inner")
+        except KeyError as error:
+            raise ValueError("outer") from error
+    except ValueError as error:
+        failure = failure_of(error)
+    assert (failure.type, failure.message) == ("ValueError", "outer")
+    assert failure.stack.count("test_an_exception_is_told") == 2 and "KeyError, then" in failure.stack
+
+
+def test_an_exception_that_cannot_be_printed_is_told_all_the_same():
+    failure = failure_of(Unprintable())
+    assert failure.type.endswith("test_records.Unprintable") and "failed" in failure.message
+
+
+def test_a_circle_of_causes_ends():
+    one, other = ValueError("one"), ValueError("other")
+    one.__cause__, other.__cause__ = other, one
+    assert failure_of(one).message == "one"
