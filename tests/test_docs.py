@@ -37,4 +37,4 @@ def test_every_python_block_parses(block):
 def test_a_default_in_the_table_is_the_default(name, shown):
     default = getattr(Settings, name)
     if isinstance(default, (bool, str)) or default is None:
-        assert shown.strip() == str(default)
+        assert shown.strip().strip('"') == str(default)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from convotrace.export import dump
 from convotrace.model import Json, Span
 from convotrace.page.format import cut_end
 from convotrace.page.values import pretty
@@ -27,6 +28,7 @@ class Part:
     text: str = ""
     name: str = ""
     value: Markup = _NOTHING
+    length: int = 0
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Message:
     @property
     def length(self) -> int:
         """Return how many characters it has."""
-        return sum(len(part.text) + len(part.value) for part in self.parts)
+        return sum(part.length for part in self.parts)
 
 
 @dataclass(frozen=True)
@@ -103,12 +105,12 @@ def _parts(value: Mapping[str, Json]) -> Iterator[Part]:
 
 def _part(item: Json) -> Part:
     if isinstance(item, str):
-        return Part("text", item)
+        return _text("text", item)
     if not isinstance(item, Mapping):
-        return Part("value", value=pretty(item))
+        return _value("value", item)
     kind, content = item.get("type"), item.get("content", item.get("text"))
     if kind in ("text", "reasoning") and isinstance(content, str):
-        return Part("text" if kind == "text" else "thought", content)
+        return _text("text" if kind == "text" else "thought", content)
     return _tool_part(kind, item)
 
 
@@ -117,8 +119,17 @@ def _tool_part(kind: Json, item: Mapping[str, Json]) -> Part:
     call = function if isinstance(function, Mapping) else item
     name = str(call.get("name") or "")
     if kind in _CALLS or (function is not None and name):
-        return Part("call", name=name, value=pretty(call.get("arguments", call.get("server_tool_call"))))
+        return _value("call", call.get("arguments", call.get("server_tool_call")), name)
     if kind in _RESPONSES:
         answer = next((item[key] for key in ("response", "result", "server_tool_call_response") if key in item), None)
-        return Part("response", name=name, value=pretty(answer))
-    return Part("value", value=pretty(dict(item)))
+        return _value("response", answer, name)
+    return _value("value", dict(item))
+
+
+def _text(kind: str, text: str) -> Part:
+    return Part(kind, text, length=len(text))
+
+
+def _value(kind: str, value: Json, name: str = "") -> Part:
+    length = len(value) if isinstance(value, str) else len(dump(value))
+    return Part(kind, name=name, value=pretty(value), length=length)

@@ -119,5 +119,11 @@ def test_every_form_of_message_is_kept(message, types):
     assert [part.type for part in call.output[0].parts] == types
 
 
+def test_a_message_has_the_length_of_what_was_said_not_of_its_markup():
+    parts = [{"type": "text", "content": "four"}, {"type": "tool_call", "name": "f", "arguments": {"a": 1}}]
+    (message,) = of_call(Span("1", "t", "chat", "generation", output=[{"parts": parts}])).output
+    assert message.length == len("four") + len('{"a":1}')
+
+
 def test_no_output_has_no_thoughts():
     assert reasoning(None) == reasoning("text") == reasoning([]) == []
