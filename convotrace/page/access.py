@@ -20,6 +20,7 @@ from convotrace.page.http import PageRequest
 from convotrace.settings import RIGHTS
 
 COOKIE = "convotrace_page"
+"""How the names of our cookies begin; the rest tells one store from another."""
 _LOCAL_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
 _PROXY_HEADERS = frozenset({"forwarded", "via", "x-real-ip"})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -152,7 +153,7 @@ def _in_query(request: PageRequest) -> list[str]:
 def _in_cookies(request: PageRequest) -> list[str]:
     # Cookies of one name may come from several paths or ports: any of them may be ours.
     pairs = (part.strip().partition("=") for part in (request.header("cookie") or "").split(";"))
-    return [value.strip('"') for name, _, value in pairs if name == COOKIE][:8]
+    return [value.strip('"') for name, _, value in pairs if name == COOKIE or name.startswith(COOKIE + "_")][:32]
 
 
 def _bearer(request: PageRequest) -> str:

@@ -52,4 +52,6 @@ def _query(request: PageRequest, drop: tuple[str, ...]) -> str:
 
 def _cookie(token: str, scheme: str) -> str:
     secure = "; Secure" if scheme == "https" else ""
-    return f"{COOKIE}={cookie_value(token)}; HttpOnly; SameSite=Lax{secure}"
+    proof = cookie_value(token)
+    # Browsers keep cookies by host, not by port: two apps on one host need two names.
+    return f"{COOKIE}_{proof[:8]}={proof}; HttpOnly; SameSite=Lax{secure}"

@@ -89,6 +89,13 @@ class Delivery(Generic[T]):
         except Exception as error:  # the counters of others may raise anything; the next round tries again
             self.note(error)
 
+    def close(self) -> None:
+        """Show the last counters and close the store."""
+        if self.store is not None:
+            if self.trouble is None:
+                self.show(force=True)
+            self.store.close()
+
     def until_shown(self) -> float | None:
         """Return in how many seconds the last counters must be shown, None when they are."""
         return max(self._shown + _SHOWN_EVERY - time.monotonic(), 0) if self._changed else None

@@ -140,11 +140,11 @@ class Writer(Generic[T]):
         drained = self.drain(timeout)
         self._closed = self._urgent = True
         self._signal.set()
-        stopped = not self._running or self._stopped.wait(deadline - time.monotonic() + self._interval)
-        if stopped:
-            self._give_up()
-            if self._delivery.store is not None:
-                self._delivery.store.close()
+        if self._running:
+            stopped = self._stopped.wait(deadline - time.monotonic() + self._interval)
+        else:
+            stopped = True
+            self._end()
         _writers.discard(self)
         return drained and stopped
 
@@ -175,11 +175,19 @@ class Writer(Generic[T]):
             while not self._closed:
                 self._rest()
                 self._round()
-            self._finish()
-            self._delivery.show(force=True)
         finally:
+            self._end()
             self._running = False
             self._stopped.set()
+
+    def _end(self) -> None:
+        """Write what may still be written, count the rest as lost, and close the store."""
+        try:
+            self._finish()
+            self._give_up()
+            self._delivery.close()
+        except BaseException as error:  # whatever it is, who waits for this end must be told that it came
+            self._delivery.note(error)
 
     def _rest(self) -> None:
         """Sleep until there is something to do, then a moment longer for others to join it."""

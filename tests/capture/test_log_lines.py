@@ -136,7 +136,9 @@ def test_every_kind_of_span_can_be_a_line(trace, written, kind):
     assert [(span.kind, span.name) for span in written().trace.spans] == [(kind, "x"), (kind, "y")]
 
 
-@pytest.mark.parametrize("message", [".start", ".end", "start", "end", "a.end", "tool.a.end", "restart", "a.start.", ""])
+@pytest.mark.parametrize(
+    "message", [".start", ".end", "start", "end", "a.end", "tool.a.end", "restart", "a.start.", ""]
+)
 def test_what_only_looks_like_a_pair_is_an_event(trace, written, message):
     said(message)
     assert [event.name for event in written().trace.events] == [message] and not written().trace.spans
@@ -203,8 +205,8 @@ def test_only_a_line_of_an_error_tells_the_trace_and_the_first_one_counts(trace)
 
 LEVELS = [
     ("debug", None, 20, False), ("info", None, 20, True), ("INFO", None, 30, False), ("warn", None, 30, True),
-    ("exception", None, 40, True), ("critical", None, 40, True), ("notice", None, 20, True), ("notice", None, 30, False),
-    ("notice", 35, 30, True), ("trace", 5, 20, False), ("critical", None, 1000, False),
+    ("exception", None, 40, True), ("critical", None, 40, True), ("notice", None, 20, True),
+    ("notice", None, 30, False),    ("notice", 35, 30, True), ("trace", 5, 20, False), ("critical", None, 1000, False),
 ]  # fmt: skip
 
 
@@ -226,7 +228,9 @@ def test_pairs_nest(trace, written):
     with ct.span("after"):
         pass
     spans = {span.name: span for span in written().trace.spans}
-    parents = {name: next((n for n, s in spans.items() if s.id == span.parent_id), None) for name, span in spans.items()}
+    parents = {
+        name: next((n for n, s in spans.items() if s.id == span.parent_id), None) for name, span in spans.items()
+    }
     assert parents == {"plan": None, "search": "plan", "own": "search", "generation.answer": "plan", "after": None}
     assert {span.status for span in spans.values()} == {"ok"} and current() is trace
 
@@ -306,9 +310,15 @@ def test_outside_a_request_a_line_is_nothing():
     assert current() is None
 
 
-messages = st.sampled_from(["a", "tool.a.start", "tool.a.end", "a.start", "a.end", "b.start", "b.end", ".start", "x.y.end"])
-field_names = st.sampled_from(["span_kind", "name", "call_id", "error", "duration_ms", "usage", "documents", "event", "x"])
-field_values = st.one_of(st.none(), st.booleans(), st.floats(), st.sampled_from(["tool", "a", ""]), st.just({"message": 1}))
+messages = st.sampled_from(
+    ["a", "tool.a.start", "tool.a.end", "a.start", "a.end", "b.start", "b.end", ".start", "x.y.end"]
+)
+field_names = st.sampled_from(
+    ["span_kind", "name", "call_id", "error", "duration_ms", "usage", "documents", "event", "x"]
+)
+field_values = st.one_of(
+    st.none(), st.booleans(), st.floats(), st.sampled_from(["tool", "a", ""]), st.just({"message": 1})
+)
 
 
 @given(st.lists(st.tuples(messages, st.dictionaries(field_names, field_values, max_size=3)), max_size=12))

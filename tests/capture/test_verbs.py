@@ -31,7 +31,11 @@ LANDS = {
         lambda s, t, p: s.events,
         ("handoff", "warning", {"team": "b"}),
     ),
-    "event of the handle": (lambda: ct.current_session().event("e", a=1), lambda s, t, p: s.events, ("e", None, {"a": 1})),
+    "event of the handle": (
+        lambda: ct.current_session().event("e", a=1),
+        lambda s, t, p: s.events,
+        ("e", None, {"a": 1}),
+    ),
     "event of the span": (lambda: ct.current_span().event("e", a=1), lambda s, t, p: p.events, ("e", None, {"a": 1})),
 }
 
@@ -150,7 +154,9 @@ def test_current_things_are_those_of_the_request(trace):
 
 def test_each_kind_of_span_keeps_its_fields(trace, written):
     with ct.generation("g", model="m", provider="p", parameters={"t": 0}, mood="calm") as g:
-        g.set_input("hi").set_output({"role": "assistant", "content": "ho"}).set_usage({"input": 3}, output=2, cost=0.01)
+        g.set_input("hi").set_output({"role": "assistant", "content": "ho"}).set_usage(
+            {"input": 3}, output=2, cost=0.01
+        )
         g.set(finish_reason="stop", tools=[{"name": "find"}])
     with ct.tool("t", arguments={"q": 1}, call_id="c1") as t:
         t.set_result(None)
@@ -190,7 +196,9 @@ def test_an_exception_fails_its_spans_and_goes_on_as_it_was(trace, written):
         raise error
     assert raised.value is error
     found = written().trace
-    assert [(span.status, span.error.type, span.error.message) for span in found.spans] == [("error", "ValueError", "boom")] * 2
+    assert [(span.status, span.error.type, span.error.message) for span in found.spans] == [
+        ("error", "ValueError", "boom")
+    ] * 2
     assert current() is trace
 
 
@@ -234,7 +242,9 @@ def everything(odd):
     ct.end_session(odd, odd)
 
 
-@pytest.mark.parametrize("make", [Raises, object, float, list, bytes, lambda: float("nan"), lambda: "\ud800", lambda: 10**5000])
+@pytest.mark.parametrize(
+    "make", [Raises, object, float, list, bytes, lambda: float("nan"), lambda: "\ud800", lambda: 10**5000]
+)
 def test_no_value_makes_a_verb_or_its_writing_raise(trace, written, make):
     everything(make())
     assert len(written().trace.spans) == 1

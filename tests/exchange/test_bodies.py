@@ -99,7 +99,10 @@ PARTS = [
     (part(b'name="a\\"b"', b"quoted") + b"--XX--", {'a"b': "quoted"}),
     (b"preamble\r\n" + part(b'name="a"', b"1") + b"--XX--\r\nepilogue", {"a": "1"}),
     (part(b'name="a"', b"line\r\n\r\n--X\r\nline") + b"--XX--", {"a": "line\r\n\r\n--X\r\nline"}),
-    (part(b'name="a"', b"1") + b'--XX\r\nContent-Disposition: form-data; name="b"\r\n\r\ncut he', {"a": "1", "b": "cut he"}),
+    (
+        part(b'name="a"', b"1") + b'--XX\r\nContent-Disposition: form-data; name="b"\r\n\r\ncut he',
+        {"a": "1", "b": "cut he"},
+    ),
     (part(b'name="a"', b"1") + b"--XX\r\nContent-Disp", {"a": "1"}),
     (part(b'name=""', b"") + b"--XX--", {"": ""}),
     (b"no parts at all", {}),
@@ -112,7 +115,9 @@ def test_a_multipart_form_gives_its_fields_and_of_files_only_what_they_are(body,
     assert decode(body, MULTIPART) == fields
 
 
-@pytest.mark.parametrize("content_type", ["multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; x"])
+@pytest.mark.parametrize(
+    "content_type", ["multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; x"]
+)
 def test_a_multipart_form_without_a_boundary_has_no_fields(content_type):
     assert decode(part(b'name="a"', b"1"), content_type) == {}
 

@@ -1,6 +1,7 @@
 """What was said in an exchange: message and reply by the field names that chat back ends share."""
 
 import json
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -33,12 +34,12 @@ def test_a_reply_has_one_of_the_common_names(name):
     assert read({"message": "hi"}, {name: "ho", "id": 3}).reply == Found(True, "ho")
 
 
-@pytest.mark.parametrize(("earlier", "later"), list(zip(MESSAGE_FIELDS, MESSAGE_FIELDS[1:], strict=False)))
+@pytest.mark.parametrize(("earlier", "later"), list(pairwise(MESSAGE_FIELDS)))
 def test_of_two_message_fields_the_earlier_one_counts(earlier, later):
     assert read({later: "no", earlier: "yes"}).message.text == "yes"
 
 
-@pytest.mark.parametrize(("earlier", "later"), list(zip(REPLY_FIELDS, REPLY_FIELDS[1:], strict=False)))
+@pytest.mark.parametrize(("earlier", "later"), list(pairwise(REPLY_FIELDS)))
 def test_of_two_reply_fields_the_earlier_one_counts(earlier, later):
     assert read({"message": "hi"}, {later: "no", earlier: "yes"}).reply.text == "yes"
 
@@ -138,10 +139,36 @@ def test_bodies_are_kept_decoded():
 
 
 types = st.sampled_from(
-    [JSON, FORM, MULTIPART, HTML, "", "text/plain", "text/event-stream", "application/x-ndjson", "text/plain; charset=utf-7"]
+    [
+        JSON,
+        FORM,
+        MULTIPART,
+        HTML,
+        "",
+        "text/plain",
+        "text/event-stream",
+        "application/x-ndjson",
+        "text/plain; charset=utf-7",
+    ]
 )
 fragments = st.sampled_from(
-    [b"data: ", b"\n", b"\r\n", b"{", b"}", b'"message"', b":", b'"', b"--XX", b"=", b"&", b"\xff", b"\0", b"null", b"\\u"]
+    [
+        b"data: ",
+        b"\n",
+        b"\r\n",
+        b"{",
+        b"}",
+        b'"message"',
+        b":",
+        b'"',
+        b"--XX",
+        b"=",
+        b"&",
+        b"\xff",
+        b"\0",
+        b"null",
+        b"\\u",
+    ]
 )
 bodies = st.one_of(st.none(), st.binary(max_size=200), st.lists(fragments, max_size=20).map(b"".join))
 

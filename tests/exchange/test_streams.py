@@ -1,6 +1,7 @@
 """Event streams and JSON lines: which text they carried."""
 
 import json
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -59,7 +60,7 @@ def test_a_stream_of_objects_carries_a_reply_in_any_of_the_common_fields(name):
     assert stream_text(parts, plain=False) == (True, "Hello")
 
 
-@pytest.mark.parametrize(("earlier", "later"), list(zip(FIELDS, FIELDS[1:], strict=False)))
+@pytest.mark.parametrize(("earlier", "later"), list(pairwise(FIELDS)))
 def test_of_two_fields_the_earlier_one_counts(earlier, later):
     assert stream_text([json.dumps({later: "no", earlier: "yes"})], plain=False) == (True, "yes")
 

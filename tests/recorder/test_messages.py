@@ -22,8 +22,8 @@ MESSAGES = [
     ([{"content": "hi", "name": "Ann"}], [{"role": "user", "parts": [text("hi")], "name": "Ann"}]),
     ([{"role": "assistant", "content": None}], [{"role": "assistant", "parts": []}]),
     (
-        [{"role": "user", "content": [{"type": "text", "text": "see"}, {"type": "image_url", "image_url": {"url": "x"}}]}],
-        [{"role": "user", "parts": [text("see"), {"type": "image_url", "image_url": {"url": "x"}}]}],
+        [{"role": "user", "content": [{"type": "text", "text": "see"}, {"type": "image", "url": "x"}]}],
+        [{"role": "user", "parts": [text("see"), {"type": "image", "url": "x"}]}],
     ),
     (
         [{"role": "assistant", "content": None, "tool_calls": [
@@ -53,7 +53,17 @@ DOCUMENTS = [
     ("a", (Document(text="a"),)),
     ({"id": 7, "text": "a"}, (Document(id="7", text="a"),)),
     (
-        [{"document_id": "d", "content": "a", "score": 1, "title": "t", "url": "u", "metadata": {"p": 1}, "lang": "en"}],
+        [
+            {
+                "document_id": "d",
+                "content": "a",
+                "score": 1,
+                "title": "t",
+                "url": "u",
+                "metadata": {"p": 1},
+                "lang": "en",
+            }
+        ],
         (Document("d", "a", 1.0, "t", "u", {"p": 1, "lang": "en"}),),
     ),
     ([{"page_content": "a", "metadata": None, "score": "high"}], (Document(text="a"),)),
@@ -85,8 +95,8 @@ def test_tools_are_read_in_the_forms_of_the_clients(given_, tools):
 
 
 keys = st.sampled_from(
-    ["role", "content", "parts", "tool_calls", "tool_call_id", "function", "type", "text", "id", "score", "metadata", "name",
-     "schema", "input", "output", "prompt_tokens_details", "x"]
+    ["role", "content", "parts", "tool_calls", "tool_call_id", "function", "type", "text", "id", "score", "metadata",
+     "name", "schema", "input", "output", "prompt_tokens_details", "x"]
 )  # fmt: skip
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),

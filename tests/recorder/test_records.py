@@ -94,7 +94,9 @@ STATES = [
 ]
 
 
-@pytest.mark.parametrize(("went", "status", "code", "duration", "errors"), STATES, ids=lambda case: getattr(case, "__name__", ""))
+@pytest.mark.parametrize(
+    ("went", "status", "code", "duration", "errors"), STATES, ids=lambda case: getattr(case, "__name__", "")
+)
 def test_a_trace_tells_how_it_went(bench, went, status, code, duration, errors):
     trace = open_trace(bench)
     went(trace)
@@ -317,7 +319,11 @@ def test_without_content_no_text_body_argument_result_document_or_query_is_left(
     trace.content = how != "verb"
     verdict, change = bench.assemble(trace, content=how != "setting")
     assert CANARY not in repr(change)
-    assert verdict.value == "turns" and [span.kind for span in change.trace.spans] == ["generation", "tool", "retrieval"]
+    assert verdict.value == "turns" and [span.kind for span in change.trace.spans] == [
+        "generation",
+        "tool",
+        "retrieval",
+    ]
     assert change.session.id == "s"
 
 
@@ -329,7 +335,9 @@ def test_without_bodies_the_texts_stay(bench):
 def test_secrets_are_in_no_part_of_a_record(bench):
     headers = [("cookie", f"a={CANARY}"), ("authorization", CANARY), ("x-session-id", "s")]
     secret = {"api_key": CANARY, "text": json.dumps({"password": CANARY})}
-    trace = bench.exchange({"message": "hi", **secret}, {"reply": "ho", **secret}, headers=headers, query=f"secret={CANARY}")
+    trace = bench.exchange(
+        {"message": "hi", **secret}, {"reply": "ho", **secret}, headers=headers, query=f"secret={CANARY}"
+    )
     for kind in ("generation", "tool"):
         fields = ("input", "output", "arguments", "result", "query", "parameters", "attributes", "metadata")
         span = bench.work(trace, "x", kind, documents=[secret], **{field: dict(secret) for field in fields})
@@ -370,7 +378,14 @@ def test_scores_and_events_carry_their_target(bench):
 
 @pytest.mark.parametrize(
     ("value", "type_"),
-    [(True, "boolean"), (0, "numeric"), (1.5, "numeric"), ("good", "categorical"), ("a\nb", "text"), ("x" * 65, "text")],
+    [
+        (True, "boolean"),
+        (0, "numeric"),
+        (1.5, "numeric"),
+        ("good", "categorical"),
+        ("a\nb", "text"),
+        ("x" * 65, "text"),
+    ],
 )
 def test_the_value_of_a_score_tells_its_type(bench, value, type_):
     trace = bench.exchange({"message": "hi"})

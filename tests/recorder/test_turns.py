@@ -45,7 +45,10 @@ REQUESTS = {
     "a poll of a session's history": ({"method": "GET", "answered": {"messages": []}, "headers": ID}, FOLDED),
     "a page": ({"method": "GET", "answered": b"<p>Hello</p>", "answered_type": HTML}, NOTHING),
     "a page of a session": ({"method": "GET", "answered": b"<p>", "answered_type": HTML, "headers": ID}, FOLDED),
-    "a page of one logged in": ({"method": "GET", "answered": b"<p>", "answered_type": HTML, "headers": LOGIN}, NOTHING),
+    "a page of one logged in": (
+        {"method": "GET", "answered": b"<p>", "answered_type": HTML, "headers": LOGIN},
+        NOTHING,
+    ),
     "a script": ({"method": "GET", "answered": b"x = 1", "answered_type": "text/javascript"}, NOTHING),
     "a plain text alone": ({"asked": b"hi", "content_type": "text/plain"}, NOTHING),
     "a plain text with a plain answer": (

@@ -80,14 +80,14 @@ class ItsOwnDump:
 VALUES = [
     (None, None), (True, True), (3, 3), (1.5, 1.5), ("text", "text"), ("", ""),
     ((1, 2), [1, 2]), ([{"a": (1,)}], [{"a": [1]}]), ({1}, [1]), (frozenset(), []),
-    ({1: "a", None: "b", True: "c"}, {"1": "c", "None": "b"}), (OrderedDict(a=1), {"a": 1}), (UserDict(a=1), {"a": 1}),
+    ({1: "a", None: "b"}, {"1": "a", "None": "b"}), (OrderedDict(a=1), {"a": 1}), (UserDict(a=1), {"a": 1}),
     ({Colour.RED: 1, Word("w"): 2}, {"red": 1, "w": 2}),
     (Colour.RED, "red"), (Level.HIGH, 3), (Word("word"), "word"),
     (Point(1, [dt.date(2026, 1, 2)]), {"x": 1, "tags": ["2026-01-02"]}), (Model(), {"id": str(uuid.UUID(int=1))}),
     (dt.datetime(2026, 1, 2, 3, tzinfo=dt.UTC), "2026-01-02T03:00:00+00:00"), (dt.time(3, 4), "03:04:00"),
     (dt.timedelta(milliseconds=1500), 1.5), (Decimal("0.10"), "0.10"), (PurePosixPath("/a/b"), "/a/b"),
-    (Fraction(1, 2), 0.5), (b"caf\xc3\xa9", "café"), (b"\xff", "\\xff"), (bytearray(b"x"), "x"), (memoryview(b"x"), "x"),
-    (10**20, "100000000000000000000"), (-(10**20), "-100000000000000000000"), (2**63, 2**63),
+    (Fraction(1, 2), 0.5), (b"caf\xc3\xa9", "café"), (b"\xff", "\\xff"), (bytearray(b"x"), "x"),
+    (memoryview(b"x"), "x"),    (10**20, "100000000000000000000"), (-(10**20), "-100000000000000000000"), (2**63, 2**63),
     (10**5000, f"<int of {(10**5000).bit_length()} bits>"),
     (SimpleNamespace(a=1), "namespace(a=1)"), (Raises, repr(Raises)), (range(3), "range(0, 3)"),
     (Raises(), "<Raises: RuntimeError>"), (Exits(), "<Exits: GeneratorExit>"),
@@ -182,7 +182,9 @@ scalars = st.one_of(
     st.sampled_from([Colour.RED, Level.HIGH, object, Raises, len, NotImplemented, ..., range(2), slice(1)]),
     st.builds(Raises), st.builds(Exits), st.builds(Broken), st.builds(Model), st.builds(Word, st.text()),
 )  # fmt: skip
-hashable = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(st.characters()), st.binary(), st.uuids())
+hashable = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(st.characters()), st.binary(), st.uuids()
+)
 anything = st.recursive(
     scalars,
     lambda values: st.one_of(

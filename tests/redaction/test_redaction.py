@@ -16,8 +16,8 @@ SECRET_NAMES = [
     "Authorization", "proxy-authorization", "_-secret", "s_e_c_r_e_t",
 ]  # fmt: skip
 PLAIN_NAMES = [
-    "token", "key", "max_tokens", "input_tokens", "prompt_tokens", "keyboard", "secretary", "password_hint", "session_id",
-    "cookie", "x_auth_token", "author", "", "api_keys", "monkey",
+    "token", "key", "max_tokens", "input_tokens", "prompt_tokens", "keyboard", "secretary", "password_hint",
+    "session_id",    "cookie", "x_auth_token", "author", "", "api_keys", "monkey",
 ]  # fmt: skip
 
 
@@ -72,7 +72,9 @@ def test_what_is_inside_a_secret_that_is_no_text_is_looked_at():
     assert cleaned == {"secret": [{"password": REDACTED}], "password": {"api_key": REDACTED, "hint": "cat"}}
 
 
-@pytest.mark.parametrize("value", ["password: hunter2", "", "{", "[]", "plain", '"password": "x"', 3, None, [1, {"a": []}]])
+@pytest.mark.parametrize(
+    "value", ["password: hunter2", "", "{", "[]", "plain", '"password": "x"', 3, None, [1, {"a": []}]]
+)
 def test_what_holds_no_secret_field_stays_as_it_is(value):
     redactor = Redactor()
     assert redactor.clean(value) == value and redactor.count == 0

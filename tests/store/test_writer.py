@@ -308,7 +308,7 @@ def test_a_close_that_cannot_write_counts_what_it_lost(gate, make):
         writer.put(make.change())
     until(lambda: gate.tries)
     assert not writer.close(0.1)
-    until(lambda: not writer._running)
+    until(lambda: writer.stats()["dropped"])
     assert writer.stats()["dropped"] == {"trace": {"store: The store is shut.": 3}}
 
 
