@@ -123,7 +123,7 @@ def test_the_house_is_not_empty():
 PLANTED = {
     # A file, its text, and what is said about it; None where the import is allowed.
     "up": ("convotrace/store/a.py", "import convotrace.page", "imports convotrace.page (floor 6)"),
-    "up, by name": ("convotrace/store/a.py", "from convotrace.capture import x", "imports convotrace.capture (floor 6)"),
+    "up, named": ("convotrace/store/a.py", "from convotrace.capture import x", "imports convotrace.capture (floor 6)"),
     "up, a submodule": ("convotrace/store/a.py", "from convotrace import wsgi", "imports convotrace.wsgi (floor 9)"),
     "up, relative": ("convotrace/store/a.py", "from ..page import x", "imports convotrace.page (floor 6)"),
     "up, in a function": (

@@ -19,10 +19,12 @@ from convotrace.capture.current import Node, current_node, now_of
 from convotrace.capture.log import LEVELS
 from convotrace.capture.spans import is_cancellation
 from convotrace.capture.verbs import SessionHandle
+from convotrace.errors import StoreError
 from convotrace.identity import OWN_COOKIE, Identity, Incoming, as_id, bounded, identify
 from convotrace.model import Change, Json
 from convotrace.observer.exclude import Excluder
 from convotrace.observer.guard import Guard, to_stderr
+from convotrace.observer.health import health
 from convotrace.observer.house import House
 from convotrace.observer.tally import Tallies
 from convotrace.recorder import Assembler, OpenTrace, Verdict, failure_of
@@ -318,9 +320,12 @@ class ConvoTrace:
 
     def health(self) -> dict[str, Json]:
         """Return the state of this process's queue and writer, and of the store."""
-        from convotrace.observer.health import health
-
-        return health(self)
+        own = {**self.writer.stats(), **self.counters()}
+        try:
+            store = self.open_store()
+            return health(self.settings, own, store.workers(), store.worker)
+        except StoreError:
+            return health(self.settings, own, (), None)
 
     def issue_cookie(self, incoming: Incoming, response: Mapping[str, str], https: bool) -> str | None:
         """Return the `Set-Cookie` value for an answer, None where none may be set.

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from convotrace.errors import StoreError
 from convotrace.model import Json
+from convotrace.settings import Settings
 
 if TYPE_CHECKING:
-    from convotrace.observer.core import ConvoTrace
-    from convotrace.store import Store
+    from convotrace.store.workers import Worker
 
 _SUMMED = ("requests", "queued", "written", "dropped", "redacted", "hooks")
 
 
-def health(observer: ConvoTrace) -> dict[str, Json]:
-    """Return settings in force, counters summed over every process that is there, and the state of the store."""
-    settings = observer.settings
-    own = {**observer.writer.stats(), **observer.counters()}
-    workers = _workers(observer)
-    here = observer.open_store().worker if workers else None
-    others = [worker.counters for worker in workers if worker.present and worker.id != here]
+def health(
+    settings: Settings, own: Mapping[str, Json], workers: Iterable[Worker], here: int | None
+) -> dict[str, Json]:
+    """Return settings in force, counters summed over every process that is there, and the state of the store.
+
+    Args:
+        settings: The options in force.
+        own: What this process counted.
+        workers: Every process that the store knows.
+        here: The number of this process among them.
+    """
+    there = [worker for worker in workers if worker.present]
+    others = [worker.counters for worker in there if worker.id != here]
     summed = {name: _sum(counters.get(name) for counters in (own, *others)) for name in _SUMMED}
     return {
         "ok": not summed["dropped"] and own["last_error"] is None,
@@ -35,20 +40,12 @@ def health(observer: ConvoTrace) -> dict[str, Json]:
         "environment": settings.effective_environment,
         "release": settings.release,
         "content": settings.content,
-        "access": _access(observer),
-        "workers": [_shown(worker) for worker in workers if worker.present],
+        "access": _access(settings),
+        "workers": [_shown(worker) for worker in there],
     }
 
 
-def _workers(observer: ConvoTrace) -> list[Any]:
-    try:
-        store: Store = observer.open_store()
-        return list(store.workers())
-    except StoreError:
-        return []
-
-
-def _shown(worker: Any) -> dict[str, Json]:
+def _shown(worker: Worker) -> dict[str, Json]:
     # The number of a worker has more digits than a browser's numbers keep.
     return {"id": f"{worker.id:016x}", "host": worker.host, "pid": worker.pid, "seen_at": worker.seen_at}
 
@@ -65,7 +62,7 @@ def _sum(values: Iterable[Json]) -> Json:
     return total
 
 
-def _access(observer: ConvoTrace) -> str:
-    if observer.settings.auth is not None:
+def _access(settings: Settings) -> str:
+    if settings.auth is not None:
         return "auth"
-    return "development: open on this machine" if observer.settings.dev else "token"
+    return "development: open on this machine" if settings.dev else "token"

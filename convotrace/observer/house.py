@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from convotrace.model import Change, Json
+from convotrace.observer.guard import Guard
 from convotrace.settings import Settings
 
 if TYPE_CHECKING:
-    from convotrace.observer.core import ConvoTrace
     from convotrace.store import Store
 
 DRAIN_SECONDS = 1.0
 """A page waits so long for this process's own queue; what takes longer appears on the next read."""
 
 
+class Observed(Protocol):
+    """The part of a ConvoTrace that the page needs."""
+
+    guard: Guard
+
+    @property
+    def settings(self) -> Settings: ...
+
+    def open_store(self) -> Store: ...
+
+    def flush(self, timeout: float = 5.0) -> bool: ...
+
+    def health(self) -> dict[str, Json]: ...
+
+    def put(self, change: Change) -> bool: ...
+
+
 class House:
     """The page's view of one ConvoTrace."""
 
-    def __init__(self, observer: ConvoTrace) -> None:
+    def __init__(self, observer: Observed) -> None:
         self._observer = observer
 
     @property

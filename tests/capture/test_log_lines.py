@@ -256,11 +256,12 @@ def test_interleaved_pairs_end_each_their_own(trace, written):
 
 
 def test_two_calls_of_one_tool_are_told_apart_by_their_call_id(trace, written):
-    said("tool.t.start", call_id=1)
-    said("tool.t.start", call_id=2)
+    said("tool.t.start", call_id=1, first=True)
+    said("tool.t.start", call_id=2, first=False)
     said("tool.t.end", call_id=1, result="one")
     said("tool.t.end", call_id=2, result="two")
-    assert {span.call_id: span.result for span in written().trace.spans} == {"1": "one", "2": "two"}
+    found = [(span.call_id, span.result, span.attributes["first"]) for span in written().trace.spans]
+    assert found == [("1", "one", True), ("2", "two", False)]
 
 
 def test_a_name_given_on_one_line_only_does_not_part_the_pair(trace, written):
