@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,10 @@ settings.load_profile("patient")
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
 )
+CHROMIUM_FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP app.example 127.0.0.1",
+]  # fmt: skip
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
@@ -36,6 +42,47 @@ def chromium():
     if CHROMIUM is None:
         missing("Chromium")
     return CHROMIUM
+
+
+@pytest.fixture(scope="module")
+def browser(chromium):
+    """A running Chromium; it ends with its module, since its event loop would stand in the way of others."""
+    if os.environ.get("CI") != "true":
+        pytest.importorskip("playwright", reason="Playwright is not installed")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        launched = play.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="session")
+def free_port():
+    """Find a port that nobody uses now."""
+
+    def find():
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return probe.getsockname()[1]
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def listening():
+    """Wait until something listens on a port, or its process has gone."""
+
+    def wait(port, process):
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and process.poll() is None:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    return
+            time.sleep(0.02)
+        raise AssertionError("the server did not start")
+
+    return wait
 
 
 @pytest.fixture(scope="session")

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 _SUMMED = ("requests", "queued", "written", "dropped", "redacted", "hooks")
 
 
-def health(
-    settings: Settings, own: Mapping[str, Json], workers: Iterable[Worker], here: int | None
-) -> dict[str, Json]:
+def health(settings: Settings, own: Mapping[str, Json], workers: Iterable[Worker], here: int | None) -> dict[str, Json]:
     """Return settings in force, counters summed over every process that is there, and the state of the store.
 
     Args:

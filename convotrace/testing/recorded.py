@@ -60,4 +60,3 @@ def recording() -> Iterator[Recorded]:
     finally:
         for observer in diverted:
             observer.divert(None)
-

@@ -9,7 +9,9 @@ from typing import Any
 try:
     import flask
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError('convotrace_flask needs Flask: pip install "convotrace[flask]"', name=error.name) from error
+    raise ModuleNotFoundError(
+        'convotrace_flask needs Flask: pip install "convotrace[flask]"', name=error.name
+    ) from error
 
 import convotrace
 from convotrace.recorder import OpenTrace, failure_of

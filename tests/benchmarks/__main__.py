@@ -1,7 +1,7 @@
 """What a request costs more with convotrace around the app: CPU of all threads, and the median wall time.
 
-`python -m tests.benchmarks [--rounds N] [--requests N]`. Bare and wrapped take turns in one run, so that the ratio holds
-on a noisy machine; medians and spread are printed, nothing is asserted.
+`python -m tests.benchmarks [--rounds N] [--requests N]`. Bare and wrapped take turns in one run, so that the ratio
+holds on a noisy machine; medians and spread are printed, nothing is asserted.
 """
 
 from __future__ import annotations
@@ -45,8 +45,10 @@ async def spans_app(scope, receive, send):
 def scope(n: int, sessions: int) -> dict:
     """Return the scope of one request, of one of a few sessions."""
     headers = [(b"host", b"h"), (b"content-type", b"application/json"), (b"x-session-id", b"s%d" % (n % sessions))]
-    return {"type": "http", "method": "POST", "path": "/chat", "query_string": b"", "headers": headers, "scheme": "http",
-            "client": ("127.0.0.1", 1)}  # fmt: skip
+    return {
+        "type": "http", "method": "POST", "path": "/chat", "query_string": b"", "headers": headers, "scheme": "http",
+        "client": ("127.0.0.1", 1),
+    }  # fmt: skip
 
 
 async def run(app, requests: int, sessions: int = 40) -> list[int]:
@@ -89,7 +91,7 @@ def main() -> None:
             "wrapped, 5 spans, 3 KB": (ConvoTraceMiddleware(spans_app, convotrace=observer), observer),
         }
         figures = {name: [] for name in apps}
-        for name, (app, owner) in apps.items():
+        for app, owner in apps.values():
             measured(app, owner, 200)
         for _ in range(options.rounds):
             for name, (app, owner) in apps.items():
@@ -107,7 +109,9 @@ def report(figures: dict, health: dict) -> None:
         cells = []
         for column, values in enumerate(zip(*rounds, strict=True)):
             middle = statistics.median(values)
-            cells.append(f"{middle:10.1f} ({min(values):.1f}-{max(values):.1f})".rjust(26) + f"{middle - base[column]:8.1f}")
+            cells.append(
+                f"{middle:10.1f} ({min(values):.1f}-{max(values):.1f})".rjust(26) + f"{middle - base[column]:8.1f}"
+            )
         print(f"{name:30}" + "".join(cells))
     print("written", health["written"], "dropped", health["dropped"])
 

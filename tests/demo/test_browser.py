@@ -1,6 +1,5 @@
 """The chat page in a real browser: what a visitor does is one session, and the page is usable at any width."""
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,22 +11,7 @@ from convotrace.demo.service import Service
 from convotrace.demo.wsgi_app import DemoApp
 from convotrace.wsgi import ConvoTraceMiddleware
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
-
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Any]:
-    if os.environ.get("CI") != "true":
-        pytest.importorskip("playwright", reason="Playwright is not installed")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        launched = play.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield launched
-        launched.close()
 
 
 class Site:

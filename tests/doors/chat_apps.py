@@ -286,8 +286,8 @@ class Client:
             "REQUEST_METHOD": method, "SCRIPT_NAME": "", "PATH_INFO": _unquoted(url.path).encode().decode("latin-1"),
             "QUERY_STRING": url.query, "SERVER_NAME": "testserver", "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1",
             "HTTP_HOST": "testserver", "REMOTE_ADDR": "203.0.113.9", "CONTENT_LENGTH": str(len(body)),
-            "wsgi.version": (1, 0), "wsgi.url_scheme": "http", "wsgi.input": io.BytesIO(body), "wsgi.errors": io.StringIO(),
-            "wsgi.multithread": True, "wsgi.multiprocess": False, "wsgi.run_once": False,
+            "wsgi.version": (1, 0), "wsgi.url_scheme": "http", "wsgi.input": io.BytesIO(body),
+            "wsgi.errors": io.StringIO(), "wsgi.multithread": True, "wsgi.multiprocess": False, "wsgi.run_once": False,
         }  # fmt: skip
         for name, value in headers:
             key = name.upper().replace("-", "_")

@@ -48,7 +48,10 @@ def test_health_says_why_and_what_was_lost(tmp_path, broken):
         ct.set_input("hi")
     assert not observer.flush(0.2)
     health = observer.health()
-    assert not health["ok"] and str(broken(tmp_path) if broken is nothing_can_be_made_there else "") in health["last_error"]
+    assert (
+        not health["ok"]
+        and str(broken(tmp_path) if broken is nothing_can_be_made_there else "") in health["last_error"]
+    )
     assert health["queued"] == 1
     writer = observer.writer
     observer.close(0.1)

@@ -39,7 +39,12 @@ def test_what_the_verbs_say_lands_where_they_say(client):
     assert [(s.name, s.value, s.source) for s in trace.scores] == [("feedback", True, "end_user")]
     assert session.feedback == {"up": 1, "down": 0}
     generation, tool = trace.spans
-    assert (generation.kind, generation.model, generation.usage.input, generation.usage.output) == ("generation", "m-1", 10, 4)
+    assert (generation.kind, generation.model, generation.usage.input, generation.usage.output) == (
+        "generation",
+        "m-1",
+        10,
+        4,
+    )
     assert generation.input == [{"role": "user", "parts": [{"type": "text", "content": "hi"}]}]
     assert generation.output == [{"role": "assistant", "parts": [{"type": "text", "content": "echo"}]}]
     assert (tool.parent_id, tool.kind, tool.call_id, tool.result) == (generation.id, "tool", "c1", [1, 2])
@@ -70,7 +75,9 @@ def test_a_stream_is_forwarded_chunk_by_chunk_and_read_as_one_reply(client, path
     assert (trace.output.text, trace.chunks, trace.status) == ("one two three ", 3, "ok")
     stream, *said = trace.spans
     assert (stream.name, stream.kind, stream.status) == ("stream", "agent", "ok")
-    assert [(span.arguments, span.parent_id) for span in said] == [(word, stream.id) for word in ("one", "two", "three")]
+    assert [(span.arguments, span.parent_id) for span in said] == [
+        (word, stream.id) for word in ("one", "two", "three")
+    ]
     assert trace.first_byte_ns < trace.duration_ns and trace.largest_gap_ns is not None
 
 
@@ -126,7 +133,10 @@ def test_any_id_opens_by_its_key(client, id):
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({"headers": [("X-Session-ID", "h")], "body": "b", "query": "q", "cookie": "c"}, ("h", "header", "X-Session-ID")),
+        (
+            {"headers": [("X-Session-ID", "h")], "body": "b", "query": "q", "cookie": "c"},
+            ("h", "header", "X-Session-ID"),
+        ),
         ({"headers": [("X-Thread-ID", "h"), ("X-Conversation-ID", "i")]}, ("i", "header", "X-Conversation-ID")),
         ({"body": "b", "query": "q", "cookie": "c"}, ("q", "query", "session_id")),
         ({"body": "b", "baggage": "g", "cookie": "c"}, ("b", "body", "session_id")),
@@ -186,7 +196,12 @@ def test_without_an_id_each_turn_is_a_session_of_its_own(client):
 
 
 def test_cookies_and_secret_headers_are_never_stored(client):
-    headers = [("cookie", "a=canary1"), ("X-Api-Key", "canary2"), ("Authorization", "Bearer canary3"), ("X-Plain", "seen")]
+    headers = [
+        ("cookie", "a=canary1"),
+        ("X-Api-Key", "canary2"),
+        ("Authorization", "Bearer canary3"),
+        ("X-Plain", "seen"),
+    ]
     client.post("/chat", {"message": "hi", "session_id": "s", "access_token": "canary4", "max_tokens": "5"}, headers)
     whole = repr(client.session("s"))
     assert "canary" not in whole

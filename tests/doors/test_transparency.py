@@ -109,7 +109,9 @@ def test_wsgi_rules_are_kept_on_both_sides(observer):
 
     environ = _environ(b'{"message": "x"}')
     del environ["wsgi.file_wrapper"]
-    body = validator(WSGI(validator(app), convotrace=observer))(environ, lambda status, headers, exc=None: lambda b: None)
+    body = validator(WSGI(validator(app), convotrace=observer))(
+        environ, lambda status, headers, exc=None: lambda b: None
+    )
     assert list(body) == [b"a", b"b"]
     body.close()
 
@@ -280,7 +282,7 @@ def test_work_left_running_after_the_response_still_lands_in_its_turn(observer):
 def test_interleaved_sessions_never_mix(observer):
     async def endpoint(request):
         asked = await request.json()
-        for n in range(3):
+        for _ in range(3):
             with ct.tool("step", arguments=asked["message"]):
                 await asyncio.sleep(0)
         return JSONResponse({"reply": asked["message"]})

@@ -5,10 +5,8 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -48,26 +46,8 @@ class Server:
         self.process.wait(20)
 
 
-def free_port():
-    """Return a port that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_for(port, process):
-    """Wait until something listens on a port, or the process has gone."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.02)
-    raise AssertionError("the server did not start")
-
-
 @pytest.fixture
-def start(tmp_path):
+def start(tmp_path, free_port, listening):
     """Start a server by its command; `{port}` in it is replaced."""
     running = []
 
@@ -82,7 +62,7 @@ def start(tmp_path):
         )
         server = Server(process, port, store)
         running.append(server)
-        wait_for(port, process)
+        listening(port, process)
         return server
 
     yield start
@@ -95,7 +75,16 @@ def start(tmp_path):
 def uvicorn(start):
     """Start uvicorn with the FastAPI app."""
     return lambda *more, **env: start(
-        sys.executable, "-m", "uvicorn", "served:fastapi_app", "--port", "{port}", "--log-level", "warning", *more, **env
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "served:fastapi_app",
+        "--port",
+        "{port}",
+        "--log-level",
+        "warning",
+        *more,
+        **env,
     )
 
 
@@ -103,12 +92,21 @@ def uvicorn(start):
 def gunicorn(start):
     """Start gunicorn with the Flask app."""
     return lambda *more, **env: start(
-        sys.executable, "-m", "gunicorn", "served:flask_app", "-b", "127.0.0.1:{port}", "--log-level", "error", *more, **env
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "served:flask_app",
+        "-b",
+        "127.0.0.1:{port}",
+        "--log-level",
+        "error",
+        *more,
+        **env,
     )
 
 
 @pytest.fixture
-def nginx(tmp_path):
+def nginx(tmp_path, free_port, listening):
     """Start nginx with a bare `proxy_pass` to a port, as its documentation shows it."""
     found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if found is None:
@@ -130,7 +128,7 @@ def nginx(tmp_path):
         process = subprocess.Popen([found, "-c", config, "-p", tmp_path], stderr=subprocess.PIPE)
         server = Server(process, port)
         running.append(server)
-        wait_for(port, process)
+        listening(port, process)
         return server
 
     yield start

@@ -46,7 +46,7 @@ def test_declared_development_does_not_open_the_page_to_a_proxy(uvicorn, nginx):
     assert app.request("GET", "/_sessions/")[0] == 200
     assert app.request("GET", "/_sessions/", headers={"Host": "evil.example"})[0] == 404
     assert app.request("GET", "/_sessions/", headers={"X-Forwarded-For": "1.2.3.4"})[0] == 404
-    # nginx's bare proxy_pass sends the upstream's address as Host and adds no header: it looks local by its socket alone.
+    # nginx's bare proxy_pass sends the upstream's address as Host and adds no header: its socket looks local.
     status = proxy.request("GET", "/_sessions/")[0]
     assert status == 200, "declared development opens to whoever reaches the loopback socket; that is what it declares"
 
@@ -67,9 +67,13 @@ def test_a_foreign_origin_gets_nothing_though_the_host_allows_all(uvicorn):
     app = uvicorn(CONVOTRACE_DEV="1")
     app.chat("s1", "hello")
     bearer = {"Authorization": f"Bearer {token(app)}"}
-    for headers in ({"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}):
+    for headers in (
+        {"Origin": "http://evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ):
         for route in ("/sessions.json", "/s/s1.json", "/healthz"):
-            status, got, body = app.request("GET", "/_sessions" + route, headers={**headers, **bearer})
+            status, _, body = app.request("GET", "/_sessions" + route, headers={**headers, **bearer})
             assert status == 404 and b"hello" not in body
         status, _, _ = app.request("POST", "/_sessions/s/s1/scores", {"name": "x", "value": 1}, {**headers, **bearer})
         assert status == 404

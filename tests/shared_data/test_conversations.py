@@ -2,10 +2,8 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -18,24 +16,32 @@ ROOT = Path(__file__).parents[2]
 
 SERVERS = {
     "fastapi": [sys.executable, "-m", "uvicorn", "examples.fastapi_app:app", "--log-level", "warning", "--port"],
-    "flask": [sys.executable, "-m", "gunicorn", "examples.flask_app:app", "--threads", "4", "--log-level", "error", "-b"],
+    "flask": [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "examples.flask_app:app",
+        "--threads",
+        "4",
+        "--log-level",
+        "error",
+        "-b",
+    ],
 }
 
 
 @pytest.fixture(scope="module", params=[(app, via) for app in SERVERS for via in ("verbs", "logs")], ids="-".join)
-def posted(request, data, tmp_path_factory):
+def posted(request, data, tmp_path_factory, free_port, listening):
     """Post all conversations to one app; return its port, its token and what was posted."""
     app, via = request.param
     folder = tmp_path_factory.mktemp(app)
     store = f"sqlite:///{folder}/data.db"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     address = f"127.0.0.1:{port}" if app == "flask" else str(port)
     environment = {**os.environ, "CONVOTRACE_STORE": store, "CONVOTRACE_ENABLED": "1"}
     with subprocess.Popen([*SERVERS[app], address], cwd=ROOT, env=environment) as server:
         try:
-            _wait(port)
+            listening(port, server)
             files = sorted(map(str, (data / "conversations").glob("*.jsonl")))
             command = [sys.executable, "-m", "convotrace.demo.replay", *files, "--to", f"http://127.0.0.1:{port}"]
             done = subprocess.run([*command, "--via", via, "--json"], cwd=ROOT, capture_output=True, text=True)
@@ -73,15 +79,6 @@ class Page:
             after = page["next"]
             if not after:
                 return found
-
-
-def _wait(port):
-    for _ in range(500):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise AssertionError("the server did not start")
 
 
 def _source(data):

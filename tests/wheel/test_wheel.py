@@ -3,10 +3,8 @@
 import http.client
 import json
 import re
-import socket
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 
@@ -44,7 +42,9 @@ def test_the_wheel_holds_the_packages_and_nothing_else(wheel):
 
 
 def test_the_demo_runs_on_the_core_dependencies_alone(bin, tmp_path):
-    done = subprocess.run([bin / "convotrace", "demo", "--once", "--fast"], cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(
+        [bin / "convotrace", "demo", "--once", "--fast"], cwd=tmp_path, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     rows = dict(re.findall(r"^(\w+) +(\d+ +\d+)$", done.stdout, re.MULTILINE))
     posted, stored = rows["sessions"].split()
@@ -52,25 +52,25 @@ def test_the_demo_runs_on_the_core_dependencies_alone(bin, tmp_path):
 
 
 def test_a_porch_without_its_framework_says_what_to_install(bin, tmp_path):
-    done = subprocess.run([bin / "python", "-c", "import convotrace_flask"], cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(
+        [bin / "python", "-c", "import convotrace_flask"], cwd=tmp_path, capture_output=True, text=True
+    )
     assert 'convotrace_flask needs Flask: pip install "convotrace[flask]"' in done.stderr
 
 
 @pytest.mark.parametrize(("snippet", "extra", "server"), [(0, "fastapi", "uvicorn"), (1, "flask", "flask")])
-def test_the_readmes_snippet_works_word_for_word(bin, wheel, tmp_path, snippet, extra, server):
+def test_the_readmes_snippet_works_word_for_word(bin, wheel, tmp_path, free_port, listening, snippet, extra, server):
     install = [bin / "python", "-m", "pip", "install", "-q", f"convotrace[{extra}] @ {wheel.as_uri()}"]
     subprocess.run([*install, *(["uvicorn"] if server == "uvicorn" else [])], check=True)
     (tmp_path / "main.py").write_text(SNIPPETS[snippet])
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     command = {
         "uvicorn": [bin / "uvicorn", "main:app", "--port", port, "--log-level", "warning"],
         "flask": [bin / "flask", "--app", "main", "run", "--port", port],
     }[server]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
         try:
-            _wait(int(port))
+            listening(int(port), process)
             body = json.dumps({"session_id": "s1", "message": "hello"})
             assert json.loads(_ask(port, "POST", "/chat", body)) == {"reply": "You said: hello"}
             link = [bin / "convotrace", "link", f"http://localhost:{port}"]
@@ -80,15 +80,6 @@ def test_the_readmes_snippet_works_word_for_word(bin, wheel, tmp_path, snippet, 
             assert "You said: hello" in page
         finally:
             process.terminate()
-
-
-def _wait(port):
-    for _ in range(400):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise AssertionError("the server did not start")
 
 
 def _ask(port, method, path, body=None, headers=None):
