@@ -10,6 +10,7 @@ from convotrace.capture.current import current_node, now_of
 from convotrace.exchange import captured
 from convotrace.identity import Incoming
 from convotrace.observer import ConvoTrace
+from convotrace.observer.mirror import Mirror
 from convotrace.recorder import OpenTrace
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 SEEN = "convotrace.stores"
 """Key in the app's scope: the stores that already record this request."""
+_PARTS_OF_BODY = frozenset({"http.response.body", "http.response.zerocopysend", "http.response.pathsend"})
 _PAGE_BODY = 64 * 1024 + 1
 
 
@@ -40,6 +42,7 @@ class ConvoTraceMiddleware:
         self.convotrace = ConvoTrace(**options) if convotrace is None else convotrace
         self._mount = self.convotrace.settings.mount
         self._limit = int(self.convotrace.settings.max_body_bytes)
+        self.convotrace.warm()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         observer = self.convotrace
@@ -48,66 +51,120 @@ class ConvoTraceMiddleware:
         path = app_path(scope)
         if path == self._mount or path.startswith(self._mount + "/"):
             return await answer_page(observer, scope, receive, send, path[len(self._mount) :])
-        store = observer.store_name
-        if store in scope.get(SEEN, ()):
-            return await self.app(scope, receive, send)
-        trace = observer.begin(incoming(scope, path))
+        store, seen = observer.store_name, scope.get(SEEN, ())
+        trace = None if store in seen else observer.begin(incoming(scope, path))
         if trace is None:
             return await self.app(scope, receive, send)
-        scope = {**scope, SEEN: (*scope.get(SEEN, ()), store)}
-        return await self._traced(trace, scope, receive, send)
+        mirror = Mirror(scope, {SEEN: (*seen, store)})
+        return await _Exchange(observer, trace, mirror, receive, send, self._limit).run(self.app)
 
-    async def _traced(self, trace: OpenTrace, scope: Scope, receive: Receive, send: Send) -> None:
-        observer, limit = self.convotrace, self._limit
-        request = trace.incoming
-        assert request is not None
-        request.native = scope
+
+class _Exchange:
+    """One request on its way through the door; a fault of ours is counted and goes no further."""
+
+    __slots__ = ("_limit", "_mirror", "_observer", "_receive", "_send", "_trace")
+
+    def __init__(
+        self, observer: ConvoTrace, trace: OpenTrace, mirror: Mirror, receive: Receive, send: Send, limit: int
+    ) -> None:
+        self._observer = observer
+        self._trace = trace
+        self._mirror = mirror
+        self._receive = receive
+        self._send = send
+        self._limit = limit
+        if trace.incoming is not None:
+            trace.incoming.native = mirror.copy
+
+    async def run(self, app: ASGIApp) -> None:
+        """Call the app, with the trace current."""
         before = current_node.get()
-
-        async def traced_receive() -> Message:
-            message = await receive()
-            if message["type"] == "http.request":
-                if chunk := message.get("body"):
-                    trace.read(chunk, limit)
-            elif message["type"] == "http.disconnect":
-                trace.disconnect()
-            return message
-
-        async def traced_send(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message = _with_cookie(observer, trace, scope, message)
-                await send(message)
-                _note_start(trace, message)
-                return
-            try:
-                await send(message)
-            except OSError:
-                trace.disconnect()
-                raise
-            if message["type"] == "http.response.body":
-                now = now_of(trace)
-                trace.sent(message.get("body", b""), now, limit)
-                if not message.get("more_body", False):
-                    trace.finish_response(now)
-
-        current_node.set(trace)
+        current_node.set(self._trace)
         try:
-            await self.app(scope, traced_receive, traced_send)
+            await app(self._mirror.copy, self.receive, self.send)
         except BaseException as error:
-            self._ended(trace, scope, error)
+            self._end(error)
             raise
         else:
-            self._ended(trace, scope, None)
+            self._end(None)
         finally:
             current_node.set(before)
 
-    def _ended(self, trace: OpenTrace, scope: Scope, error: BaseException | None) -> None:
-        request = trace.incoming
+    async def receive(self) -> Message:
+        """Hand on what the server gives, and note it."""
+        message = await self._receive()
+        try:
+            self._note_received(message)
+        except Exception as fault:
+            self._observer.guard.failed("recording", fault)
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Hand on what the app says, and note it after."""
+        if message.get("type") == "http.response.start":
+            message = self._before_start(message)
+        try:
+            await self._send(message)
+        except OSError:
+            self._trace.disconnect()
+            raise
+        try:
+            self._note_sent(message)
+        except Exception as fault:
+            self._observer.guard.failed("recording", fault)
+
+    def _before_start(self, message: Message) -> Message:
+        try:
+            self._mirror.hand_back()
+            return self._with_cookie(message)
+        except Exception as fault:
+            self._observer.guard.failed("recording", fault)
+            return message
+
+    def _with_cookie(self, message: Message) -> Message:
+        observer, request = self._observer, self._trace.incoming
+        if not observer.issues_cookies or request is None:
+            return message
+        headers = list(message.get("headers", ()))
+        https = self._mirror.copy.get("scheme") == "https"
+        cookie = observer.issue_cookie(request, dict(decode(headers)), https)
+        # Headers may be an iterator that is spent now: the list stands in its place.
+        added = [] if cookie is None else [(b"set-cookie", cookie.encode("latin-1"))]
+        return {**message, "headers": [*headers, *added]}
+
+    def _note_received(self, message: Message) -> None:
+        if message["type"] == "http.request":
+            if chunk := message.get("body"):
+                self._trace.read(chunk, self._limit)
+        elif message["type"] == "http.disconnect":
+            self._trace.disconnect()
+
+    def _note_sent(self, message: Message) -> None:
+        trace, kind = self._trace, message["type"]
+        if kind == "http.response.start":
+            content_type = next((v for k, v in message.get("headers") or () if k.lower() == b"content-type"), b"")
+            text = bytes(content_type).decode("latin-1")
+            trace.respond(int(message["status"]), text, captured(text))
+        elif kind in _PARTS_OF_BODY:
+            now = now_of(trace)
+            trace.sent(message.get("body", b""), now, self._limit)
+            if not message.get("more_body", False):
+                trace.finish_response(now)
+
+    def _end(self, error: BaseException | None) -> None:
+        try:
+            self._mirror.hand_back()
+            self._note_route()
+        except Exception as fault:
+            self._observer.guard.failed("recording", fault)
+        self._observer.finish(self._trace, error)
+
+    def _note_route(self) -> None:
+        trace, scope, request = self._trace, self._mirror.copy, self._trace.incoming
         if request is not None:
             request.path_params = scope.get("path_params") or {}
             trace.route = trace.route or _route(scope)
-            self.convotrace.announce(scope.get("scheme", "http"), request.headers.get("host", ""))
-        self.convotrace.finish(trace, error)
+            self._observer.announcer.announce(scope.get("scheme", "http"), request.headers.get("host", ""))
 
 
 def page_app(convotrace: ConvoTrace) -> ASGIApp:
@@ -123,7 +180,7 @@ def page_app(convotrace: ConvoTrace) -> ASGIApp:
 def app_path(scope: Scope) -> str:
     """Return the path without the prefix under which the app is mounted, as far as the server tells it."""
     path: str = scope.get("path", "")
-    root: str = scope.get("root_path", "").rstrip("/")
+    root: str = (scope.get("root_path") or "").rstrip("/")
     return path[len(root) :] if root and path.startswith(root + "/") else path
 
 
@@ -192,21 +249,6 @@ async def _send(send: Send, response: PageResponse) -> None:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body})
-
-
-def _note_start(trace: OpenTrace, message: Message) -> None:
-    content_type = next((v for k, v in message.get("headers", ()) if k.lower() == b"content-type"), b"")
-    kind = content_type.decode("latin-1")
-    trace.respond(message["status"], kind, captured(kind))
-
-
-def _with_cookie(observer: ConvoTrace, trace: OpenTrace, scope: Scope, message: Message) -> Message:
-    if not observer.settings.issue_cookie or trace.incoming is None:
-        return message
-    cookie = observer.issue_cookie(trace.incoming, dict(decode(message.get("headers", ()))), scope.get("scheme") == "https")
-    if cookie is None:
-        return message
-    return {**message, "headers": [*message.get("headers", ()), (b"set-cookie", cookie.encode("latin-1"))]}
 
 
 def _route(scope: Scope) -> str | None:

@@ -54,10 +54,26 @@ class Incoming:
         self.query_string = query_string
         self.native = native
         self.peer = peer
-        self.body: Json = None
+        self._body: Json = None
+        self._read_body: Callable[[], Json] | None = None
         self.path_params: Mapping[str, Any] = {}
         self._raw_headers = raw_headers
         self._decode = decode
+
+    @property
+    def body(self) -> Json:
+        """The parsed request body as far as the app has read it, None before."""
+        if self._read_body is not None:
+            self._body, self._read_body = self._read_body(), None
+        return self._body
+
+    @body.setter
+    def body(self, body: Json) -> None:
+        self._body, self._read_body = body, None
+
+    def offer_body(self, read: Callable[[], Json] | None) -> None:
+        """Have the body parsed by a function, if anybody asks for it."""
+        self._read_body = read
 
     @cached_property
     def headers(self) -> Mapping[str, str]:

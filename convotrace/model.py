@@ -409,7 +409,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A session with everything in it: traces in order (spans, events, scores inside), and its own events and scores."""
+    """A session and all in it: traces in order (spans, events, scores inside), its own events and scores."""
 
     session: Session
     traces: tuple[Trace, ...] = ()

@@ -41,8 +41,15 @@ def _known_field(name: str) -> bool:
 
 def never_stored_header(name: str) -> bool:
     """Tell whether a header of this name is never stored."""
+    return _known_header(name) if len(name) <= _LONGEST_CACHED else _is_secret_header(name)
+
+
+def _is_secret_header(name: str) -> bool:
     flat = _flat(name)
     return flat in _COOKIES or flat.endswith(_HEADERS)
+
+
+_known_header = lru_cache(maxsize=1024)(_is_secret_header)
 
 
 def _flat(name: str) -> str:
@@ -59,10 +66,12 @@ class Redactor:
         """Return headers without cookies, and with the values of secret ones replaced."""
         kept: dict[str, str] = {}
         for name, value in headers.items():
-            if _flat(name) in _COOKIES:
+            if not never_stored_header(name):
+                kept[name] = value
+            elif _flat(name) in _COOKIES:
                 self.count += 1
             else:
-                kept[name] = self._replace() if never_stored_header(name) else value
+                kept[name] = self._replace()
         return kept
 
     def clean(self, value: Json, depth: int = 0) -> Json:
@@ -72,13 +81,15 @@ class Redactor:
         if depth > _DEEPEST:
             return REDACTED
         if isinstance(value, dict):
-            return {k: self._replace() if self._secret(k, v) else self.clean(v, depth + 1) for k, v in value.items()}
+            return {name: self._clean_member(name, item, depth) for name, item in value.items()}
         if isinstance(value, (list, tuple)):
             return [self.clean(item, depth + 1) for item in value]
         return value
 
-    def _secret(self, name: object, value: Json) -> bool:
-        return isinstance(value, str) and isinstance(name, str) and never_stored(name)
+    def _clean_member(self, name: object, value: Json, depth: int) -> Json:
+        if not isinstance(value, str):
+            return self.clean(value, depth + 1)
+        return self._replace() if isinstance(name, str) and never_stored(name) else self._clean_text(value)
 
     def _replace(self) -> str:
         self.count += 1

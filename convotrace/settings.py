@@ -6,6 +6,7 @@ No option is read anywhere else. Nothing here opens a file or starts anything.
 from __future__ import annotations
 
 import difflib
+import inspect
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -220,6 +221,12 @@ def _callable(name: str, value: Any) -> Any:
     raise SettingsError(f"{name} came as {value!r}; use a function of one argument.")
 
 
+def _plain_function(name: str, value: Any) -> Any:
+    if inspect.iscoroutinefunction(value) or inspect.iscoroutinefunction(getattr(value, "__call__", None)):  # noqa: B004
+        raise SettingsError(f"{name} came as an async function; use a plain one, its answer is needed at once.")
+    return _callable(name, value)
+
+
 def _texts(name: str, value: Any) -> tuple[str, ...]:
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes)) and all(isinstance(v, str) for v in value):
         return tuple(value)
@@ -278,7 +285,8 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     **dict.fromkeys(("content", "log_ids", "log_turns"), _boolean),
     **dict.fromkeys(("idle_timeout", "max_body_bytes", "hook_timeout"), _positive),
     **dict.fromkeys(("environment", "release", "service", "token", "page_url"), _text),
-    **dict.fromkeys(("session_id", "user_id", "input_text", "output_text", "auth"), _callable),
+    **dict.fromkeys(("session_id", "user_id", "input_text", "output_text"), _plain_function),
+    "auth": _callable,
     **dict.fromkeys(("exclude", "session_headers", "session_fields", "session_query", "session_cookies"), _texts),
     "mount": _mount,
     "store": _store,

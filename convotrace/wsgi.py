@@ -9,9 +9,12 @@ from convotrace.capture.current import Node, current_node, now_of
 from convotrace.exchange import captured
 from convotrace.identity import Incoming
 from convotrace.observer import ConvoTrace
+from convotrace.observer.guard import Guard
+from convotrace.observer.mirror import Mirror
 from convotrace.recorder import OpenTrace
 
 Environ = dict[str, Any]
+Headers = list[tuple[str, str]]
 StartResponse = Callable[..., Callable[[bytes], object]]
 WSGIApp = Callable[[Environ, StartResponse], Iterable[bytes]]
 
@@ -41,6 +44,7 @@ class ConvoTraceMiddleware:
         self.convotrace = ConvoTrace(**options) if convotrace is None else convotrace
         self._mount = self.convotrace.settings.mount
         self._limit = int(self.convotrace.settings.max_body_bytes)
+        self.convotrace.warm()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         observer = self.convotrace
@@ -49,53 +53,49 @@ class ConvoTraceMiddleware:
         path = app_path(environ)
         if path == self._mount or path.startswith(self._mount + "/"):
             return answer_page(observer, environ, start_response, path[len(self._mount) :])
-        store = observer.store_name
-        if store in environ.get(SEEN, ()):
-            return self.app(environ, start_response)
-        trace = observer.begin(incoming(environ, path))
+        store, seen = observer.store_name, environ.get(SEEN, ())
+        trace = None if store in seen else observer.begin(incoming(environ, path))
         if trace is None:
             return self.app(environ, start_response)
-        environ = {**environ, SEEN: (*environ.get(SEEN, ()), store), TRACE: trace}
-        return self._traced(trace, environ, start_response)
-
-    def _traced(self, trace: OpenTrace, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        request = trace.incoming
-        assert request is not None
-        request.native = environ
+        ours = {SEEN: (*seen, store), TRACE: trace}
         if "wsgi.input" in environ:
-            environ["wsgi.input"] = TeedInput(environ["wsgi.input"], trace, self._limit)
-        exchange = _Exchange(self.convotrace, trace, environ, start_response, self._limit)
-        before = current_node.get()
-        current_node.set(trace)
-        try:
-            body = self.app(environ, exchange.start)
-        except BaseException as error:
-            exchange.finish(error)
-            raise
-        finally:
-            left, _ = current_node.get(), current_node.set(before)
-        return exchange.forward(body, left)
+            ours["wsgi.input"] = TeedInput(environ["wsgi.input"], trace, observer.guard, self._limit)
+        return _Exchange(observer, trace, Mirror(environ, ours), start_response, self._limit).run(self.app)
 
 
 class _Exchange:
-    """One request on its way through the door."""
+    """One request on its way through the door; a fault of ours is counted and goes no further."""
 
     def __init__(
-        self, observer: ConvoTrace, trace: OpenTrace, environ: Environ, start: StartResponse, limit: int
+        self, observer: ConvoTrace, trace: OpenTrace, mirror: Mirror, start: StartResponse, limit: int
     ) -> None:
-        self.observer = observer
         self.trace = trace
-        self.environ = environ
-        self.limit = limit
+        self._observer = observer
+        self._mirror = mirror
+        self._limit = limit
         self._start = start
         self._finished = False
+        if trace.incoming is not None:
+            trace.incoming.native = mirror.copy
 
-    def start(self, status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Callable[[bytes], object]:
+    def run(self, app: WSGIApp) -> Iterable[bytes]:
+        """Call the app, with the trace current; return the body for the server."""
+        before = current_node.get()
+        current_node.set(self.trace)
+        try:
+            body = app(self._mirror.copy, self.start)
+        except BaseException as error:
+            self.finish(error)
+            raise
+        finally:
+            left, _ = current_node.get(), current_node.set(before)
+        return self._forward(body, left)
+
+    def start(self, status: str, headers: Headers, *more: Any, **named: Any) -> Callable[[bytes], object]:
         """Stand in for `start_response`; what it returns writes through us."""
-        headers = self._with_cookie(headers)
-        write = self._start(status, headers, *exc_info)
-        kind = next((value for name, value in headers if name.lower() == "content-type"), "")
-        self.trace.respond(int(status[:3]) if status[:3].isdigit() else 0, kind, captured(kind))
+        headers = self._before_start(headers)
+        write = self._start(status, headers, *more, **named)
+        self._noting(self._note_start, status, headers)
 
         def traced_write(chunk: bytes) -> object:
             written = write(chunk)
@@ -104,43 +104,69 @@ class _Exchange:
 
         return traced_write
 
-    def _with_cookie(self, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
-        request = self.trace.incoming
-        if not self.observer.settings.issue_cookie or request is None:
+    def _before_start(self, headers: Headers) -> Headers:
+        try:
+            self._mirror.hand_back()
+            return self._with_cookie(headers)
+        except Exception as fault:
+            self._observer.guard.failed("recording", fault)
             return headers
-        https = self.environ.get("wsgi.url_scheme") == "https"
-        cookie = self.observer.issue_cookie(request, {name.lower(): value for name, value in headers}, https)
+
+    def _with_cookie(self, headers: Headers) -> Headers:
+        request = self.trace.incoming
+        if not self._observer.issues_cookies or request is None:
+            return headers
+        https = self._mirror.copy.get("wsgi.url_scheme") == "https"
+        cookie = self._observer.issue_cookie(request, {name.lower(): value for name, value in headers}, https)
         return headers if cookie is None else [*headers, ("Set-Cookie", cookie)]
 
-    def forward(self, body: Iterable[bytes], node: Node | None) -> Iterable[bytes]:
-        """Return the body for the server: itself where it is complete or a file, else wrapped chunk by chunk."""
-        if isinstance(body, (list, tuple)):
+    def _note_start(self, status: str, headers: Headers) -> None:
+        kind = next((value for name, value in headers if name.lower() == "content-type"), "")
+        self.trace.respond(int(status[:3]) if status[:3].isdecimal() else 0, kind, captured(kind))
+
+    def _forward(self, body: Iterable[bytes], node: Node | None) -> Iterable[bytes]:
+        """Return the body: itself where it is complete or a file, else wrapped chunk by chunk."""
+        if type(body) is list or type(body) is tuple:
             for chunk in body:
                 self.sent(chunk)
             self.finish()
             return body
-        wrapper = self.environ.get("wsgi.file_wrapper")
+        wrapper = self._mirror.copy.get("wsgi.file_wrapper")
         if isinstance(wrapper, type) and isinstance(body, wrapper):
             # Servers send such a body by themselves, and know it by its type.
             self.finish()
             return body
-        return _Body(self, body, node)
+        return (_SizedBody if hasattr(body, "__len__") else _Body)(self, body, node)
 
     def sent(self, chunk: bytes) -> None:
         """Note a chunk that has been handed on."""
-        self.trace.sent(chunk, now_of(self.trace), self.limit)
+        self._noting(lambda: self.trace.sent(chunk, now_of(self.trace), self._limit))
+
+    def complete(self) -> None:
+        """Note that the last byte has been handed on."""
+        self._noting(lambda: self.trace.finish_response(now_of(self.trace)))
 
     def finish(self, error: BaseException | None = None, complete: bool = True) -> None:
         """End the trace, once."""
         if self._finished:
             return
         self._finished = True
+        self._noting(self._last, complete)
+        self._observer.finish(self.trace, error)
+
+    def _last(self, complete: bool) -> None:
+        self._mirror.hand_back()
         if not complete:
             self.trace.disconnect()
-        request = self.trace.incoming
-        if request is not None:
-            self.observer.announce(self.environ.get("wsgi.url_scheme", "http"), request.headers.get("host", ""))
-        self.observer.finish(self.trace, error)
+        if self.trace.incoming is not None:
+            scheme, host = self._mirror.copy.get("wsgi.url_scheme", "http"), self.trace.incoming.headers.get("host", "")
+            self._observer.announcer.announce(scheme, host)
+
+    def _noting(self, note: Callable[..., None], *what: Any) -> None:
+        try:
+            note(*what)
+        except Exception as fault:
+            self._observer.guard.failed("recording", fault)
 
 
 class _Body:
@@ -165,7 +191,7 @@ class _Body:
             chunk = next(self._iterator)
         except StopIteration:
             self._complete = True
-            self._exchange.trace.finish_response(now_of(self._exchange.trace))
+            self._exchange.complete()
             raise
         except BaseException as error:
             self._exchange.finish(error)
@@ -191,18 +217,25 @@ class _Body:
             current_node.set(before)
             self._exchange.finish(complete=self._complete)
 
-
     def __del__(self) -> None:
         # A server that forgets close() must not leave a trace open for ever.
         self._exchange.finish(complete=self._complete)
 
 
+class _SizedBody(_Body):
+    """A body that knows its length; servers ask, to set `Content-Length` by it."""
+
+    def __len__(self) -> int:
+        return len(self._body)  # type: ignore[arg-type]
+
+
 class TeedInput:
     """The request body as the app reads it, noted as it goes by; nothing is read on the app's behalf."""
 
-    def __init__(self, stream: Any, trace: OpenTrace, limit: int) -> None:
+    def __init__(self, stream: Any, trace: OpenTrace, guard: Guard, limit: int) -> None:
         self._stream = stream
         self._trace = trace
+        self._guard = guard
         self._limit = limit
 
     def read(self, *size: int) -> bytes:
@@ -234,8 +267,11 @@ class TeedInput:
         return size
 
     def _noted(self, chunk: bytes) -> bytes:
-        if chunk:
-            self._trace.read(chunk, self._limit)
+        try:
+            if chunk:
+                self._trace.read(chunk, self._limit)
+        except Exception as fault:
+            self._guard.failed("recording", fault)
         return chunk
 
 
@@ -269,9 +305,7 @@ def decode(headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
             yield name.removeprefix("HTTP_").replace("_", "-").lower(), _as_utf8(value)
 
 
-def answer_page(
-    observer: ConvoTrace, environ: Environ, start_response: StartResponse, path: str
-) -> Iterable[bytes]:
+def answer_page(observer: ConvoTrace, environ: Environ, start_response: StartResponse, path: str) -> Iterable[bytes]:
     """Answer a request under the mount."""
     from convotrace.page import PageRequest
 
@@ -293,7 +327,7 @@ def answer_page(
 
 def _body(environ: Environ) -> bytes:
     length = environ.get("CONTENT_LENGTH") or "0"
-    wanted = min(int(length) if length.isdigit() else 0, _PAGE_BODY)
+    wanted = min(int(length) if length.isdecimal() else 0, _PAGE_BODY)
     return environ["wsgi.input"].read(wanted) if wanted else b""
 
 
@@ -302,4 +336,3 @@ def _as_utf8(text: str) -> str:
         return text.encode("latin-1").decode()
     except UnicodeError:
         return text
-

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from convotrace_fastapi import ConvoTrace
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
 
 from convotrace.demo.service import PAGE_HEADERS, Service, WrongInput, asset, page
+from convotrace_fastapi import ConvoTrace
 
 app = FastAPI(title="Brindle & Kettle")
 ConvoTrace(app)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from convotrace_flask import ConvoTrace
 from flask import Flask, Response, abort, request
 
 from convotrace.demo.service import PAGE_HEADERS, Service, WrongInput, asset, page
+from convotrace_flask import ConvoTrace
 
 app = Flask(__name__, static_folder=None)
 ConvoTrace(app)

@@ -1,12 +1,12 @@
 """The smallest of them, in Starlette: `uvicorn examples.starlette_app:app`, then POST {"message": …} to /chat."""
 
-from convotrace_starlette import ConvoTrace
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from convotrace.demo.service import Service
+from convotrace_starlette import ConvoTrace
 
 service = Service()
 

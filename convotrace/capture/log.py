@@ -138,9 +138,9 @@ def _fill(span: OpenSpan, fields: Mapping[str, Any], error: BaseException | None
     attributes = span.fields.setdefault("attributes", {})
     for name, value in fields.items():
         if name in SPAN_FIELDS:
-            span.fields[name] = plain(value)
+            span.fields[name] = span.trace.keep(value)
         elif name not in _NOT_ATTRIBUTES:
-            attributes[name] = plain(value)
+            attributes[name] = span.trace.keep(value)
     if error is not None:
         span.fail(failure_of(error))
     elif fields.get("error"):
@@ -160,7 +160,8 @@ def _failure(error: Any) -> Failure:
 
 def _event(node: Node, message: str, level: str, fields: Mapping[str, Any], error: BaseException | None) -> None:
     trace = trace_of(node)
-    attributes = {name: plain(value) for name, value in fields.items() if name not in ("event", "level", "exc_info")}
+    kept = ((name, value) for name, value in fields.items() if name not in ("event", "level", "exc_info"))
+    attributes = {name: trace.keep(value) for name, value in kept}
     if error is not None:
         failure = failure_of(error)
         attributes["exception"] = {"type": failure.type, "message": failure.message, "stack": failure.stack}
@@ -168,7 +169,7 @@ def _event(node: Node, message: str, level: str, fields: Mapping[str, Any], erro
     if isinstance(node, OpenSpan):
         node.note(made)
     else:
-        trace.events.append(made)
+        trace.note(made)
     settle(trace)
 
 

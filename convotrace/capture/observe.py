@@ -8,10 +8,11 @@ from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from typing import Any, TypeVar, overload
 
 from convotrace.capture.spans import NO_SPAN, span
-from convotrace.recorder import plain
+from convotrace.recorder.values import weighed
 
 F = TypeVar("F", bound=Callable[..., Any])
 _MAX_ITEMS = 100_000
+_MAX_WEIGHT = 4 << 20
 _FIELDS = {"tool": ("arguments", "result"), "retrieval": ("query", "documents")}
 
 
@@ -135,11 +136,14 @@ class _Items:
     def __init__(self, wanted: bool) -> None:
         self._wanted = wanted
         self._items: list[Any] = []
+        self._weight = 0
 
     def kept(self, item: Any) -> Any:
         """Note an item and return it; an endless generator must not fill the memory."""
-        if self._wanted and len(self._items) < _MAX_ITEMS:
-            self._items.append(plain(item))
+        if self._wanted and len(self._items) < _MAX_ITEMS and self._weight < _MAX_WEIGHT:
+            copy, weight = weighed(item)
+            self._items.append(copy)
+            self._weight += weight
         elif self._wanted:
             self._items.append("[cut: too many items]")
             self._wanted = False

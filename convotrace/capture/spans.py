@@ -5,19 +5,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 from convotrace.capture.current import Held, Node, current, current_node, hold, is_below, now_of, release, trace_of
 from convotrace.model import SCORE_SOURCES, SPAN_KINDS, Failure
 from convotrace.recorder import OpenSpan, OpenTrace, failure_of, plain, text_of
 from convotrace.recorder.open import CANCELLED, OK, OpenEvent, OpenScore
 
-_CANCELLED_NAMES = frozenset({"CancelledError", "Cancelled", "GeneratorExit"})
+_CANCELLED_NAMES = frozenset({"CancelledError", "Cancelled", "GeneratorExit", "GreenletExit"})
 SCORE_FIELDS = ("comment", "source", "author", "evaluator", "version", "reason")
 
 
 def is_cancellation(error: BaseException) -> bool:
     """Tell whether an exception says that nobody waits any more: a cancelled task, a generator closed early."""
+    if isinstance(error, BaseExceptionGroup):  # a nursery of trio's that was cancelled
+        return all(map(is_cancellation, error.exceptions))
     return not isinstance(error, Exception) and type(error).__name__ in _CANCELLED_NAMES
 
 
@@ -75,7 +77,7 @@ class LiveSpan(OpenSpan):
         status = OK if error is None else CANCELLED
         if error is not None and not is_cancellation(error):
             self.fail(failure_of(error))
-        if self.end(now_of(self.trace), status):
+        if self.end(now_of(self.trace), status) and self.kept:
             settle(self.trace)
 
     def set_input(self, value: Any) -> LiveSpan:
@@ -94,40 +96,40 @@ class LiveSpan(OpenSpan):
         """Set what a retrieval found: a list of texts or of mappings with id, text, score, title, url."""
         return self._set("documents", documents)
 
-    def set_usage(self, usage: Any = None, *, cost: float | None = None, **counts: int | None) -> LiveSpan:
+    def set_usage(self, /, usage: Any = None, *, cost: float | None = None, **counts: int | None) -> LiveSpan:
         """Set token counts (input, output, cached_read, cached_write, reasoning, audio) and the cost in USD."""
         given = plain(usage)
         self.fields["usage"] = {**(given if isinstance(given, Mapping) else {}), **_plain(counts)}
         return self if cost is None else self._set("cost", cost)
 
-    def set(self, **attributes: Any) -> LiveSpan:
+    def set(self, /, **attributes: Any) -> LiveSpan:
         """Set fields of the span (model, provider, parameters, cost, …); other names become attributes."""
         for name, value in attributes.items():
             if name in SPAN_FIELDS:
                 self._set(name, value)
             else:
-                self.fields.setdefault("attributes", {})[name] = plain(value)
+                self.fields.setdefault("attributes", {})[name] = self.trace.keep(value)
         return self
 
     def error(self, error: BaseException | str, type: str = "error") -> LiveSpan:
         """Mark the span as failed, by an exception or in words."""
-        self.fail(failure_of(error) if isinstance(error, BaseException) else Failure(text_of(type), text_of(error)))
+        self.fail(failure_of(error) if _is_exception(error) else Failure(text_of(type), text_of(error)))
         return self
 
-    def event(self, name: str, level: str | None = None, **attributes: Any) -> LiveSpan:
+    def event(self, /, name: str, level: str | None = None, **attributes: Any) -> LiveSpan:
         """Note a moment on the span."""
         self.note(open_event(self.trace, name, level, attributes))
         settle(self.trace)
         return self
 
-    def score(self, name: str, value: Any, comment: str | None = None, **fields: Any) -> LiveSpan:
+    def score(self, /, name: str, value: Any, comment: str | None = None, **fields: Any) -> LiveSpan:
         """Judge the span; fields are source, author, evaluator, version, reason, passed."""
         self.judge(open_score(self.trace, name, value, {**fields, "comment": comment}))
         settle(self.trace)
         return self
 
     def _set(self, field: str, value: Any) -> LiveSpan:
-        self.fields[field] = plain(value)
+        self.fields[field] = self.trace.keep(value)
         return self
 
 
@@ -177,7 +179,7 @@ def span(name: str, kind: str = "internal", **attributes: Any) -> Any:
     parent = current_node.get()
     if parent is None:
         return NO_SPAN
-    made = LiveSpan(parent, text_of(name), kind if kind in SPAN_KINDS else "internal")
+    made = LiveSpan(parent, text_of(name), kind if type(kind) is str and kind in SPAN_KINDS else "internal")
     return made.set(**attributes) if attributes else made
 
 
@@ -198,7 +200,8 @@ def tool(name: str, arguments: Any = None, **fields: Any) -> Any:
 
 def open_event(trace: OpenTrace, name: str, level: str | None, attributes: Mapping[str, Any]) -> OpenEvent:
     """Return an event noted now."""
-    return OpenEvent(text_of(name), now_of(trace), None if level is None else text_of(level), _plain(attributes))
+    kept = {name: trace.keep(value) for name, value in attributes.items()}
+    return OpenEvent(text_of(name), now_of(trace), None if level is None else text_of(level), kept)
 
 
 def open_score(trace: OpenTrace, name: str, value: Any, fields: Mapping[str, Any]) -> OpenScore:
@@ -217,6 +220,11 @@ def settle(trace: OpenTrace) -> None:
     """Have a trace written again when something is added after its end."""
     if trace.ended is not None and trace.late is not None:
         trace.late(trace)
+
+
+def _is_exception(value: Any) -> TypeGuard[BaseException]:
+    # By its type alone: asking the value for its class may run code of its own.
+    return issubclass(type(value), BaseException)
 
 
 def _given(fields: dict[str, Any], **named: Any) -> dict[str, Any]:

@@ -54,16 +54,16 @@ class SessionHandle:
         self._trace.session.tags.extend(text_of(tag) for tag in tags)
         settle(self._trace)
 
-    def metadata(self, **values: Any) -> None:
+    def metadata(self, /, **values: Any) -> None:
         """Add metadata to the session."""
         self._trace.session.metadata.update(_copied(values))
         settle(self._trace)
 
-    def event(self, name: str, **attributes: Any) -> None:
+    def event(self, /, name: str, **attributes: Any) -> None:
         """Note a moment on the session."""
         event(name, on="session", **attributes)
 
-    def score(self, name: str, value: Any, comment: str | None = None, **fields: Any) -> None:
+    def score(self, /, name: str, value: Any, comment: str | None = None, **fields: Any) -> None:
         """Judge the session."""
         score(name, value, comment, on="session", **fields)
 
@@ -100,10 +100,10 @@ def event(name: str, on: str = "span", level: str | None = None, **attributes: A
         return
     trace = trace_of(node)
     made = open_event(trace, name, level, attributes)
-    if on == "session":
-        trace.session.events.append(made)
-    elif on == "trace" or not isinstance(node, OpenSpan):
-        trace.events.append(made)
+    if _is(on, "session"):
+        trace.note(made, trace.session.events)
+    elif _is(on, "trace") or not isinstance(node, OpenSpan):
+        trace.note(made)
     else:
         node.note(made)
     settle(trace)
@@ -124,9 +124,9 @@ def score(name: str, value: Any, comment: str | None = None, on: str = "trace", 
         return
     trace = trace_of(node)
     made = open_score(trace, name, value, {**fields, "comment": comment})
-    if on == "session":
+    if _is(on, "session"):
         trace.session.scores.append(made)
-    elif on == "span" and isinstance(node, OpenSpan):
+    elif _is(on, "span") and isinstance(node, OpenSpan):
         node.judge(made)
     else:
         trace.scores.append(made)
@@ -156,9 +156,9 @@ def tag(*tags: str, on: str = "session") -> None:
     if node is None:
         return
     texts = [text_of(tag) for tag in tags]
-    if on == "session":
+    if _is(on, "session"):
         trace_of(node).session.tags.extend(texts)
-    elif on == "span" and isinstance(node, OpenSpan):
+    elif _is(on, "span") and isinstance(node, OpenSpan):
         node.fields.setdefault("tags", []).extend(texts)
     else:
         trace_of(node).tags.extend(texts)
@@ -170,9 +170,9 @@ def metadata(on: str = "session", **values: Any) -> None:
     node = current()
     if node is None:
         return
-    if on == "session":
+    if _is(on, "session"):
         trace_of(node).session.metadata.update(_copied(values))
-    elif on == "span" and isinstance(node, OpenSpan):
+    elif _is(on, "span") and isinstance(node, OpenSpan):
         node.fields.setdefault("metadata", {}).update(_copied(values))
     else:
         trace_of(node).metadata.update(_copied(values))
@@ -210,7 +210,7 @@ def end_session(outcome: str | None = None, resolved: bool | None = None) -> Non
     trace = _trace()
     if trace is None:
         return
-    if outcome is not None and outcome not in OUTCOMES:
+    if outcome is not None and (type(outcome) is not str or outcome not in OUTCOMES):
         event("unknown_outcome", on="session", outcome=outcome, accepted=list(OUTCOMES))
         outcome = None
     trace.session.ended = now_of(trace)
@@ -222,6 +222,11 @@ def end_session(outcome: str | None = None, resolved: bool | None = None) -> Non
 def _trace() -> OpenTrace | None:
     node = current_node.get()
     return None if node is None else trace_of(node)
+
+
+def _is(on: Any, word: str) -> bool:
+    # Not by `==` alone: what is no text may answer that with an array, or raise.
+    return type(on) is str and on == word
 
 
 def _copied(values: Mapping[str, Any]) -> dict[str, Json]:

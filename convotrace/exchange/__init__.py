@@ -1,6 +1,8 @@
 """Bodies and streams → what was said. Pure: bytes and content types in, texts and JSON values out."""
 
+from convotrace.exchange.answer import ToolCall
 from convotrace.exchange.bodies import CAPTURED_TYPES, captured, decode, media_type
-from convotrace.exchange.chat import Exchange, Found, read_exchange
+from convotrace.exchange.chat import Exchange, read_exchange
+from convotrace.exchange.generic import Found
 
-__all__ = ["CAPTURED_TYPES", "Exchange", "Found", "captured", "decode", "media_type", "read_exchange"]
+__all__ = ["CAPTURED_TYPES", "Exchange", "Found", "ToolCall", "captured", "decode", "media_type", "read_exchange"]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from functools import lru_cache
 from urllib.parse import parse_qsl
 
-import orjson
-
+from convotrace.exchange.frames import frames
+from convotrace.exchange.jsontext import UNREADABLE, loads, loads_leniently, partial
 from convotrace.exchange.multipart import parts
 from convotrace.model import Json
 
 JSON, FORM, MULTIPART, TEXT, SSE, NDJSON = "json", "form", "multipart", "text", "sse", "ndjson"
-CAPTURED_TYPES = (JSON, FORM, MULTIPART, TEXT, SSE, NDJSON)
+FRAMES, XML = "frames", "xml"
+CAPTURED_TYPES = (JSON, FORM, MULTIPART, TEXT, SSE, NDJSON, FRAMES, XML)
 
 _KINDS = {
     "application/json": JSON,
@@ -23,10 +23,13 @@ _KINDS = {
     "application/x-ndjson": NDJSON,
     "application/jsonl": NDJSON,
     "application/jsonlines": NDJSON,
+    "application/vnd.amazon.eventstream": FRAMES,
+    "application/xml": XML,
+    "text/xml": XML,
     "": JSON,
 }
-_FAILED = object()
 _MAX_FIELDS = 10_000
+_CUT = "unexpected end of data"
 
 
 @lru_cache(maxsize=256)
@@ -49,50 +52,53 @@ def captured(content_type: str) -> bool:
 
 
 def decode(body: bytes, content_type: str) -> Json:
-    """Return a body as JSON value (JSON, forms) or text (text, streams, JSON that cannot be parsed).
+    """Return a body as JSON value (JSON, forms, frames) or text (text, streams, JSON that cannot be parsed).
 
-    None for a type that is not captured, and for a body without a type that is no JSON.
+    None for a type that is not captured, and for a body without a type that is neither JSON nor a stream.
     """
     kind, charset = media_type(content_type)
     if kind is None:
         return None
     if kind == MULTIPART:
         return _multipart(body, content_type)
+    if kind == FRAMES:
+        return list(frames(body))
+    if kind == JSON:
+        return _json(body, charset, typed=bool(content_type.strip()))
     text = as_text(body, charset)
     if kind == FORM:
-        return _json(body, text, default=_form(text)) if text.lstrip()[:1] in ("{", "[") else _form(text)
-    if kind == JSON:
-        return _json(body, text, default=text if content_type.strip() else None)
+        value = _json(body, charset) if text.lstrip()[:1] in ("{", "[") else text
+        return _form(text) if isinstance(value, str) else value
     return text
 
 
+def _is_stream(text: str) -> bool:
+    return text.startswith(("{", "data:", "event:"))
+
+
 def as_text(body: bytes, charset: str = "utf-8") -> str:
-    """Return bytes as text; a wrong or unknown charset never raises."""
+    """Return bytes as text; a wrong or unknown charset never raises, and half a character at the end is left out."""
     try:
         return body.decode(charset)
+    except UnicodeDecodeError as error:
+        whole = body[: error.start] if error.reason == _CUT and error.end == len(body) else body
+        return whole.decode("utf-8", "replace")
     except (LookupError, ValueError):  # ValueError: some codecs raise no more than that
         return body.decode("utf-8", "replace")
 
 
-def loads(text: str | bytes) -> Json:
-    """Return the JSON value of a text, a mark of this module's own (no JSON type) when it is none."""
-    try:
-        return orjson.loads(text)
-    except (orjson.JSONDecodeError, RecursionError):
-        return _FAILED
-
-
-def _json(body: bytes, text: str, default: Json) -> Json:
+def _json(body: bytes, charset: str, typed: bool = True) -> Json:
+    """Return the value of a JSON text; of one that was cut off what was complete, if anything was."""
     value = loads(body)
-    return _leniently(text, default) if value is _FAILED else value
-
-
-def _leniently(text: str, default: Json) -> Json:
-    """Return what the parsers of web frameworks accept beyond the standard: NaN, lone surrogates, other charsets."""
-    try:
-        return json.loads(text.removeprefix("\ufeff"))
-    except (ValueError, RecursionError):
-        return default
+    if value is not UNREADABLE:
+        return value
+    text = as_text(body, charset)
+    value = loads_leniently(text)
+    if value is UNREADABLE:
+        value = partial(text) or UNREADABLE
+    if value is UNREADABLE:
+        return text if typed or _is_stream(text) else None
+    return value
 
 
 def _form(text: str) -> Json:

@@ -1,40 +1,45 @@
-"""Decoded bodies → the message and the reply of an exchange, by the field names chat back ends share.
-
-A recognised field may hold null: then it is known that nothing was said.
-"""
+"""Both bodies of an exchange → what was said in it, whatever dialect it is in."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from convotrace.exchange.bodies import NDJSON, SSE, TEXT, decode, media_type
-from convotrace.exchange.streams import json_lines, sse_data, stream_text
+from convotrace.exchange.aisdk import data_lines
+from convotrace.exchange.answer import Answer, Part, ToolCall, joined, mapping
+from convotrace.exchange.bodies import FRAMES, JSON, NDJSON, SSE, TEXT, XML, decode, media_type
+from convotrace.exchange.bots import packets, twiml
+from convotrace.exchange.generic import MESSAGE_FIELDS, Found, field, json_reply, read_stream
+from convotrace.exchange.inflate import inflated
+from convotrace.exchange.requests import is_webhook, read_fields, read_text
+from convotrace.exchange.streams import line_parts, object_lines, sse_parts
+from convotrace.exchange.table import AI_SDK_DATA, CHAINLIT, TWILIO, Dialect, recognise
 from convotrace.model import Json
 
-MESSAGE_FIELDS = ("message", "input", "query", "question", "prompt", "text")
-REPLY_FIELDS = ("reply", "answer", "output", "response", "content", "text")
-# Without a recognised message only these say that an answer is one: the others are too common elsewhere.
-PLAIN_REPLY_FIELDS = ("reply", "answer")
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A recognised text, or that none was; `sure` is False where a lone generic field needs more evidence."""
-
-    recognised: bool = False
-    text: str | None = None
-    sure: bool = True
+_SAFE = ("GET", "HEAD")
+_SSE_STARTS = ("data:", "event:")
+_NOTHING = Found()
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """Both bodies of an exchange, decoded, and what was said in them."""
+    """Both bodies of an exchange, decoded, and what was said in them.
 
-    message: Found = Found()
-    reply: Found = Found()
+    `usage` is the object that the vendor sent, key names and all; `dialect` is None where the reply was read by its
+    field names or not at all.
+    """
+
+    message: Found = _NOTHING
+    reply: Found = _NOTHING
     request_body: Json = None
     response_body: Json = None
+    dialect: str | None = None
+    reasoning: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    usage: Mapping[str, Json] | None = None
+    finish_reason: str | None = None
+    error: str | None = None
+    refusal: str | None = None
 
 
 def read_exchange(
@@ -45,6 +50,7 @@ def read_exchange(
     response_body: bytes | None,
     response_type: str,
     succeeded: bool = True,
+    content_encoding: str = "",
 ) -> Exchange:
     """Return what was said in an exchange, as far as its bodies tell.
 
@@ -56,40 +62,101 @@ def read_exchange(
         response_body: Bytes the app sent, None when nothing was kept.
         response_type: Content-Type of the response.
         succeeded: False where the status says error: a bare text is then the server's, no reply.
+        content_encoding: Content-Encoding of the response; gzip and deflate are undone.
     """
     asked = None if not request_body else decode(request_body, request_type)
-    answered = None if response_body is None else decode(response_body, response_type)
+    plain = (
+        inflated(response_body, content_encoding) if response_body is not None and content_encoding else response_body
+    )
+    answered = None if plain is None else decode(plain, response_type)
     message = _message(method, query, asked, request_type)
-    is_bare = media_type(response_type)[0] == TEXT
-    reply = _reply(method, message, answered, response_type) if succeeded or not is_bare else Found()
-    return Exchange(message, reply, asked, answered)
+    if answered is None:
+        return Exchange(message, _NOTHING, asked)
+    answer = Answer()
+    dialect, reply = _reply(method, message, answered, response_type, answer)
+    if _is_bare(dialect, response_type) and (not succeeded or is_webhook(asked)):
+        reply = _NOTHING
+    _failed(answered, succeeded, answer)
+    return Exchange(
+        message,
+        reply,
+        asked,
+        answered,
+        dialect.name if dialect else None,
+        joined(answer.thoughts),
+        answer.tool_calls(),
+        answer.usage,
+        answer.finish_reason,
+        answer.error,
+        joined(answer.refusals),
+    )
 
 
 def _message(method: str, query: Mapping[str, str], body: Json, content_type: str) -> Found:
-    if method in ("GET", "HEAD"):
-        found = _field(query, MESSAGE_FIELDS)
+    if method in _SAFE:
+        found = field(query, MESSAGE_FIELDS)
         return Found(found.recognised, found.text, sure=False)
     if isinstance(body, str) and media_type(content_type)[0] == TEXT:
-        return Found(True, body, sure=False)
-    if isinstance(body, Mapping):
-        found = _field(body, MESSAGE_FIELDS)
-        return Found(found.recognised, found.text, sure=len(body) == 1)
-    return Found()
+        return read_text(body)
+    return read_fields(body) if isinstance(body, dict) else _NOTHING
 
 
-def _reply(method: str, message: Found, body: Json, content_type: str) -> Found:
+def _reply(method: str, message: Found, body: Json, content_type: str, answer: Answer) -> tuple[Dialect | None, Found]:
+    """Gather a reply, by its dialect or else by the names of its fields."""
+    dialect, parts, streams = _parts(body, content_type)
+    if not streams and method in _SAFE and not message.recognised:
+        return None, _NOTHING
+    dialect = dialect or recognise(parts)
+    if dialect is not None:
+        if dialect.read is None:
+            return dialect, _NOTHING
+        dialect.read(parts, answer)
+        return dialect, Found(True, answer.text)
+    if streams:
+        return None, Found(read_stream(parts, message.recognised, answer), answer.text)
+    if isinstance(body, dict):
+        return None, json_reply(body, message.recognised)
+    is_text = isinstance(body, str) and media_type(content_type)[0] == TEXT and message.recognised
+    return None, Found(True, body) if is_text else _NOTHING
+
+
+def _parts(body: Json, content_type: str) -> tuple[Dialect | None, Sequence[Part], bool]:
+    """Return the parts of a body, whether they are those of a stream, and a dialect that its form alone tells."""
     kind = media_type(content_type)[0]
-    if isinstance(body, str) and kind in (SSE, NDJSON):
-        return Found(*stream_text(sse_data(body) if kind == SSE else json_lines(body), plain=message.recognised))
-    if isinstance(body, str) and kind == TEXT and message.recognised:
-        return Found(True, body)
-    if isinstance(body, Mapping) and (message.recognised or method not in ("GET", "HEAD")):
-        return _field(body, REPLY_FIELDS if message.recognised else PLAIN_REPLY_FIELDS)
-    return Found()
+    if isinstance(body, str):
+        return _text_parts(body, kind)
+    if isinstance(body, list):
+        return None, [Part("", item) for item in body], kind == FRAMES
+    return None, [Part("", body)], False
 
 
-def _field(body: Mapping[str, Json], names: tuple[str, ...]) -> Found:
-    for name in names:
-        if name in body and (body[name] is None or isinstance(body[name], str)):
-            return Found(True, body[name])
-    return Found()
+def _text_parts(text: str, kind: str | None) -> tuple[Dialect | None, Sequence[Part], bool]:
+    if kind == SSE:
+        # Some servers send lines of JSON under this type.
+        return None, list(sse_parts(text)) or object_lines(text), True
+    if kind == NDJSON:
+        return None, list(line_parts(text)), True
+    if kind == JSON:
+        return None, list(sse_parts(text)) if text.startswith(_SSE_STARTS) else object_lines(text), True
+    if kind == XML:
+        return _formed(TWILIO, twiml(text))
+    if kind == TEXT:
+        lines = data_lines(text)
+        return _formed(AI_SDK_DATA, lines) if lines is not None else _formed(CHAINLIT, packets(text))
+    return None, [], False
+
+
+def _formed(dialect: Dialect, parts: Iterable[Part] | None) -> tuple[Dialect | None, Sequence[Part], bool]:
+    return (None, [], False) if parts is None else (dialect, list(parts), True)
+
+
+def _is_bare(dialect: Dialect | None, content_type: str) -> bool:
+    return dialect is None and media_type(content_type)[0] == TEXT
+
+
+def _failed(body: Json, succeeded: bool, answer: Answer) -> None:
+    """Note the error of an object that is no answer of a known dialect, or came with a status that says so."""
+    value = mapping(body)
+    answer.fail(value.get("error"))
+    if not succeeded:
+        answer.fail(value)

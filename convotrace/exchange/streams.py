@@ -1,53 +1,55 @@
-"""Event streams → the text they carried: server-sent events and JSON lines. Dialects of vendors come later."""
+"""Event streams and lines of JSON → their parts. What the parts say is decided elsewhere."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 
-from convotrace.exchange.bodies import loads
-from convotrace.model import Json
+from convotrace.exchange.answer import Part
+from convotrace.exchange.jsontext import UNREADABLE, loads
 
-DELTA_FIELDS = ("delta", "token", "reply", "answer", "output", "response", "content", "text")
 _LINE_END = re.compile("\r\n|\r|\n")
+_BOM = "\ufeff"
 
 
-def sse_data(text: str) -> Iterator[str]:
-    """Yield the data of each event of a `text/event-stream` (WHATWG HTML, section 9.2.6)."""
-    lines: list[str] = []
-    for line in _LINE_END.split(text.removeprefix("\ufeff")):
-        if not line and lines:
-            yield "\n".join(lines)
-            lines = []
+def sse_parts(text: str) -> Iterator[Part]:
+    """Yield the events of a `text/event-stream` that have data (WHATWG HTML, section 9.2.6).
+
+    The standard drops an event that no blank line ends; one that is a whole object is kept, for some servers forget
+    the line.
+    """
+    event, lines = "", list[str]()
+    for line in _LINE_END.split(text):
+        if not line:
+            if lines:
+                yield _part(event, "\n".join(lines))
+            event, lines = "", []
+            continue
         name, _, value = line.partition(":")
+        name = name.lstrip(_BOM)
         if name == "data":
             lines.append(value.removeprefix(" "))
+        elif name == "event":
+            event = value.removeprefix(" ")
+    last = _part(event, "\n".join(lines))
+    if isinstance(last.value, dict):
+        yield last
 
 
-def json_lines(text: str) -> Iterator[str]:
-    """Yield the lines of NDJSON that are not blank."""
-    return (line for line in _LINE_END.split(text) if line.strip())
+def line_parts(text: str) -> Iterator[Part]:
+    """Yield the lines that are not blank, but for an object that was cut off."""
+    for line in _LINE_END.split(text.lstrip(_BOM)):
+        part = _part("", line)
+        if line.strip() and not (part.value is UNREADABLE and line.startswith("{")):
+            yield part
 
 
-def stream_text(parts: Iterable[str], plain: bool) -> tuple[bool, str | None]:
-    """Return whether a stream's parts carry a reply, and its text put together.
-
-    A JSON object contributes the first of the delta fields that holds a text. Anything else but `[DONE]` contributes
-    itself if `plain`, for a stream of bare words may as well be a heartbeat: a JSON text what it says, and also `42`,
-    `true` and what is no JSON are words.
-    """
-    pieces: list[str] = []
-    for part in parts:
-        value = loads(part)
-        if isinstance(value, Mapping):
-            pieces.extend(_delta(value))
-        elif plain and part != "[DONE]":
-            pieces.append(value if isinstance(value, str) else part)
-    return bool(pieces), "".join(pieces) if pieces else None
+def object_lines(text: str) -> list[Part]:
+    """Return the lines that are objects: lines of JSON under another content type."""
+    return [part for part in line_parts(text) if isinstance(part.value, dict)]
 
 
-def _delta(value: Mapping[str, Json]) -> Iterator[str]:
-    for name in DELTA_FIELDS:
-        if isinstance(value.get(name), str):
-            yield value[name]
-            return
+def _part(event: str, raw: str) -> Part:
+    # Most words are no JSON, and the parser takes its time to say so.
+    value = loads(raw) if raw and (raw[0] in '{["' or raw.strip()[:1] in '{["') else UNREADABLE
+    return Part(event, value, raw)

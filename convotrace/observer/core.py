@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+import atexit
 import os
-import re
-import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from time import perf_counter_ns, time_ns
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from convotrace import hooks
-from convotrace.capture.current import Node, current_node, now_of
+from convotrace.capture.current import now_of
 from convotrace.capture.log import LEVELS
 from convotrace.capture.spans import is_cancellation
-from convotrace.capture.verbs import SessionHandle
 from convotrace.errors import StoreError
-from convotrace.identity import OWN_COOKIE, Identity, Incoming, as_id, bounded, identify
-from convotrace.model import Change, Json
+from convotrace.identity import Incoming
+from convotrace.model import Change, Failure, Json
+from convotrace.observer.announce import Announcer
+from convotrace.observer.asking import Asker
+from convotrace.observer.by_hand import HandSession
+from convotrace.observer.cookie import own_cookie
 from convotrace.observer.exclude import Excluder
 from convotrace.observer.guard import Guard, to_stderr
 from convotrace.observer.health import health
 from convotrace.observer.house import House
+from convotrace.observer.late import Late, pause, show
 from convotrace.observer.tally import Tallies
 from convotrace.recorder import Assembler, OpenTrace, Verdict, failure_of
 from convotrace.settings import Settings
@@ -34,9 +37,8 @@ if TYPE_CHECKING:
     from convotrace.page import PageRequest, PageResponse
     from convotrace.store import Store, Writer
 
-_SHOW_AFTER = 1_000_000_000
-_SECOND = 1_000_000_000
 _OFF = 1_000
+_NO_RESPONSE = Failure("NoResponse", "The app returned without an answer.")
 
 _all: weakref.WeakSet[ConvoTrace] = weakref.WeakSet()
 
@@ -54,16 +56,24 @@ class ConvoTrace:
     def __init__(self, **options: Any) -> None:
         self._settings = self._given = Settings.of(options)
         self.guard = Guard(self._settings.hook_timeout, to_stderr)
-        self.requests = Tallies("turns", "folded", "no_session", "excluded", "lost")
+        self.requests = _tallies()
         self.debug: Callable[[], bool] = lambda: False
+        self._asker = Asker(self._settings, self.guard, lambda: self._secret)
         self._excluded = Excluder(self._settings.exclude)
         self._open: dict[int, OpenTrace] = {}
+        self._late = Late()
+        # These are called by the writer, when the request may have gone.
+        self._asks_later = self._settings.input_text is not None or self._settings.output_text is not None
         self._lock = threading.Lock()
         self._store: Store | None = None
         self._writer: Writer[Any] | None = None
         self._assembler: Assembler | None = None
         self._secret: bytes | None = None
-        self._seen_host: str | None = None
+        self.announcer = Announcer(
+            self.guard,
+            lambda: self.open_store().first_time("announced"),
+            lambda base: self.link(self._settings.page_url or base),
+        )
         self._log_level = _OFF if self._settings.capture_logs is False else LEVELS[self._settings.log_level.lower()]
         self._hooked = False
         _all.add(self)
@@ -89,36 +99,54 @@ class ConvoTrace:
         return f"{name}{id(self)}" if name == "memory:" else name
 
     def begin(self, incoming: Incoming, protocol: str = "http") -> OpenTrace | None:
-        """Open the trace of a request, None where the request is excluded."""
-        if self._excluded(incoming.method, incoming.path):
+        """Open the trace of a request, None where the request is excluded; never raises."""
+        try:
+            if not self._excluded(incoming.method, incoming.path):
+                return self.begun(incoming, protocol)
             self.requests.add("excluded")
-            return None
-        return self._begun(incoming, protocol)
+        except Exception as fault:  # whatever is wrong with us, the app answers its request
+            self.guard.failed("recording", fault)
+            self.requests.add("lost")
+        return None
 
-    def _begun(self, incoming: Incoming | None, protocol: str) -> OpenTrace:
+    def begun(self, incoming: Incoming | None, protocol: str) -> OpenTrace:
+        """Open a trace."""
         if not self._hooked:
             self.start()
         ticks = perf_counter_ns()
         started = time_ns()
         trace = OpenTrace(incoming, started, started - ticks, protocol)
         trace.log_level = self._log_level
-        trace.identify = self._known_id
-        trace.late = self._late
+        trace.identify = self._asker.known_id
+        trace.late = self._added_late
         self._open[trace.id] = trace
         self.writer.wake()
         return trace
 
     def finish(self, trace: OpenTrace, error: BaseException | None = None) -> None:
-        """End a trace and queue it; an exception that left the app is noted as its failure."""
+        """End a trace and queue it; an exception that left the app is noted as its failure. Never raises."""
+        try:
+            self._end(trace, error)
+            self._open.pop(trace.id, None)
+            self._queue(trace)
+        except Exception as fault:  # whatever is wrong with us, the app's own end is not touched
+            self._open.pop(trace.id, None)
+            self.guard.failed("recording", fault)
+            self._lose(trace)
+
+    def _end(self, trace: OpenTrace, error: BaseException | None) -> None:
         now = now_of(trace)
         if error is not None:
             self._fail(trace, error)
         elif trace.answered is None and not trace.disconnected:
             trace.answered = now
-        self.ask_app(trace)
+            if trace.incoming is not None and trace.status_code is None and trace.first_byte is None:
+                trace.fail(_NO_RESPONSE, 500)
+        self.ask_app(trace, last=True)
         trace.end(now)
-        self._open.pop(trace.id, None)
-        self._queue(trace)
+        if trace.incoming is not None and not self._asks_later:
+            # What a scope or environ holds (sockets, sessions, the request itself) must not live on in the queue.
+            trace.incoming.native = {}
 
     def _fail(self, trace: OpenTrace, error: BaseException) -> None:
         if is_cancellation(error):
@@ -131,31 +159,15 @@ class ConvoTrace:
 
         Args:
             trace: The trace of the request.
-            last: Do not ask again later: the framework's request is about to go.
+            last: Do not ask again later: the request is about to go.
         """
-        if trace.incoming is None or trace.asked:
-            return
-        trace.asked = last
-        settings = self._settings
-        if settings.session_id is not None and trace.found is None:
-            own = as_id(self.guard.call("session_id", settings.session_id, trace.incoming))
-            trace.found = Identity(bounded(own), "callable") if own else None
-        if settings.user_id is not None and trace.user_id is None:
-            own = as_id(self.guard.call("user_id", settings.user_id, trace.incoming))
-            trace.user_id = bounded(own) if own else None
+        self._asker.ask(trace, last)
 
-    def _known_id(self, trace: OpenTrace) -> str | None:
-        """Return the session id as far as it is known inside the request."""
-        if trace.found is None and trace.incoming is not None:
-            self.ask_app(trace)
-            if trace.found is None:
-                _parse_read_body(trace)
-                found = identify(trace.incoming, self._settings, self._secret)
-                return None if found is None else found.id
-        return None if trace.found is None else trace.found.id
-
-    def _late(self, trace: OpenTrace) -> None:
-        self._queue(trace)
+    def _added_late(self, trace: OpenTrace) -> None:
+        if not self._late.must_wait(trace):
+            self._queue(trace)
+        elif self._writer is not None:
+            self._writer.wake()
 
     def _queue(self, trace: OpenTrace) -> None:
         if trace.queued:
@@ -164,6 +176,12 @@ class ConvoTrace:
         failed = trace.status == "error" or bool(trace.scores or trace.session.scores)
         if not self.writer.put(trace, trace.size(), 1 + len(trace.spans), important=failed):
             trace.queued = False
+            self._lose(trace)
+
+    def _lose(self, trace: OpenTrace) -> None:
+        """Count a request as lost, unless it has been counted already."""
+        if not trace.counted:
+            trace.counted = True
             self.requests.add("lost")
 
     def session(self, id: str, *, user_id: str | None = None, name: str | None = None) -> HandSession:
@@ -175,6 +193,11 @@ class ConvoTrace:
             name: A name for the session.
         """
         return HandSession(self, str(id), user_id, name)
+
+    @property
+    def issues_cookies(self) -> bool:
+        """Tell whether answers may get a cookie of ours."""
+        return self._settings.issue_cookie
 
     # The writer's side
 
@@ -189,6 +212,10 @@ class ConvoTrace:
     def _make_writer(self) -> None:
         from convotrace.store import Writer  # Peewee is loaded only where something is recorded
 
+        # What was registered last is called first: before the writers' own end, and once.
+        atexit.unregister(_at_exit)
+        atexit.register(_at_exit)
+
         with self._lock:
             if self._writer is None:
                 self._writer = Writer(
@@ -196,9 +223,14 @@ class ConvoTrace:
                     self._prepare,
                     due=self._due,
                     done=_written,
-                    busy=lambda: bool(self._open),
+                    busy=lambda: bool(self._open or self._late),
                     counters=self.counters,
                 )
+
+    def warm(self) -> None:
+        """Load what the first request would have to wait for; opens and starts nothing."""
+        if self.enabled:
+            import_module("convotrace.store")
 
     def start(self) -> None:
         """Hook into the app's logging and start the writer's thread; safe to call again."""
@@ -227,7 +259,14 @@ class ConvoTrace:
             yield item
             return
         item.queued = False
-        verdict, change = self._assemble(item)
+        item.due = time_ns() + pause(item)
+        try:
+            verdict, change = self._assemble(item)
+        except StoreError:  # it is tried again
+            raise
+        except BaseException:
+            self._lose(item)
+            raise
         if item.ended is not None and not item.counted:
             item.counted = True
             self.requests.add(verdict.value)
@@ -250,17 +289,14 @@ class ConvoTrace:
         return Assembler(settings, self.open_store().secret("identity"), *guarded)
 
     def _due(self, now: int) -> Iterable[OpenTrace]:
-        """Return open traces to be shown: answered ones at once, running ones after a second."""
-        return [trace for trace in list(self._open.values()) if self._is_due(trace, now)]
+        """Return the traces to be written though nobody queued them.
 
-    def _is_due(self, trace: OpenTrace, now: int) -> bool:
-        if trace.answered is None and (now - trace.started < _SHOW_AFTER or self._settings.session_id is not None):
-            return False
-        state = len(trace.spans) + trace.response_bytes + (trace.answered is not None)
-        if trace.shown is not None and (trace.shown[1] == state or now - trace.shown[0] < _SECOND):
-            return False
-        trace.shown = (now, state)
-        return True
+        Open ones, the answered at once and the running after a second, and ended ones that grew.
+        """
+        # An id that the app's own function gives is known only at the end: until then there is no session to show.
+        unnamed = self._settings.session_id is not None
+        shown = [trace for trace in list(self._open.values()) if show(trace, now, unnamed)]
+        return [*shown, *self._late.take(now)]
 
     def put(self, change: Change) -> bool:
         """Queue a change from outside a request; False where it was dropped (and counted)."""
@@ -274,7 +310,13 @@ class ConvoTrace:
         Args:
             timeout: Seconds to wait at most.
         """
+        self.hurry()
         return self._writer is None or self._writer.drain(timeout)
+
+    def hurry(self) -> None:
+        """Queue what waits to be written again."""
+        for trace in self._late.take():
+            self._queue(trace)
 
     def close(self, timeout: float = 5.0) -> None:
         """Store what is queued and release the store; recording afterwards starts anew.
@@ -282,6 +324,7 @@ class ConvoTrace:
         Args:
             timeout: Seconds to wait at most.
         """
+        self.hurry()
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.close(timeout)
@@ -335,29 +378,7 @@ class ConvoTrace:
             response: Lower-case response headers.
             https: Whether the browser speaks https.
         """
-        if not self._settings.issue_cookie or incoming.cookies.get(OWN_COOKIE):
-            return None
-        control = response.get("cache-control", "").lower()
-        private = "private" in control or "no-store" in control
-        if "public" in control or not (private or incoming.method == "POST"):
-            return None
-        value = os.urandom(16).hex()
-        incoming.cookies = {**incoming.cookies, OWN_COOKIE: value}
-        return f"{OWN_COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if https else "")
-
-    def announce(self, scheme: str, host: str) -> None:
-        """Say on a terminal, once a store, where the page is."""
-        if self._seen_host is not None:
-            return
-        self._seen_host = host
-        if sys.stderr is None or not sys.stderr.isatty() or not re.fullmatch(r"[\w.:\[\]-]{1,100}", host):
-            return
-        threading.Thread(target=self._announce, args=(f"{scheme}://{host}",), daemon=True).start()
-
-    def _announce(self, base: str) -> None:
-        if self.guard.call("announce", lambda: self.open_store().first_time("announced")):
-            link = self.guard.call("announce", self.link, self._settings.page_url or base)
-            to_stderr(f"convotrace: {link}")
+        return own_cookie(incoming, response, https) if self._settings.issue_cookie else None
 
     def divert(self, store: str | None) -> None:
         """Record into another store for a while, switched on; None returns to the settings as they were given."""
@@ -366,62 +387,21 @@ class ConvoTrace:
         self._settings = given if store is None else replace(given, store=store, enabled=True)
 
     def forget_open(self) -> None:
-        """Forget the traces of the parent process, in a forked child."""
-        self._open = {}
+        """Forget the traces and the counts of the parent process, in a forked child."""
+        self._open, self._late = {}, Late()
+        self.requests, self.guard.failures = _tallies(), Tallies()
         self._lock = threading.Lock()
         self._store = None
         self._assembler = None
 
 
-class HandSession:
-    """A trace opened by hand; the verbs work inside its `with` block."""
-
-    def __init__(self, observer: ConvoTrace, id: str, user_id: str | None, name: str | None) -> None:
-        self._observer = observer
-        self._id = id
-        self._user_id = user_id
-        self._name = name
-        self._trace: OpenTrace | None = None
-        self._before: Node | None = None
-
-    def __enter__(self) -> SessionHandle | None:
-        if not self._observer.enabled:
-            return None
-        trace = self._trace = self._observer._begun(None, "none")
-        trace.found = Identity(bounded(self._id), "code")
-        trace.user_id = self._user_id
-        trace.session.name = self._name
-        self._before = current_node.get()
-        current_node.set(trace)
-        return SessionHandle(trace)
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        if self._trace is None:
-            return
-        if current_node.get() is not None:
-            current_node.set(self._before)
-        self._observer.finish(self._trace, error)
-
-    async def __aenter__(self) -> SessionHandle | None:
-        return self.__enter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        self.__exit__(kind, error, tb)
-
-
-def _parse_read_body(trace: OpenTrace) -> None:
-    from convotrace.exchange import decode
-
-    incoming = trace.incoming
-    if incoming is not None and trace.request_chunks and not trace.cut_input:
-        incoming.body = decode(b"".join(trace.request_chunks), incoming.headers.get("content-type", ""))
-
-
 def _written(item: Any, session_id: str) -> None:
     if isinstance(item, OpenTrace):
         item.written_as = session_id
+
+
+def _tallies() -> Tallies:
+    return Tallies("turns", "folded", "no_session", "excluded", "lost")
 
 
 def everyone() -> list[ConvoTrace]:
@@ -432,6 +412,11 @@ def everyone() -> list[ConvoTrace]:
 def _after_fork() -> None:
     for observer in everyone():
         observer.forget_open()
+
+
+def _at_exit() -> None:
+    for observer in everyone():
+        observer.hurry()
 
 
 os.register_at_fork(after_in_child=_after_fork)

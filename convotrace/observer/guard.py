@@ -53,3 +53,11 @@ def to_stderr(sentence: str) -> None:
         sys.stderr.write(sentence + "\n")
     except Exception:  # stderr may be closed or missing
         return
+
+
+def is_terminal(stream: Any) -> bool:
+    """Tell whether a stream leads to a terminal; one that is missing or closed does not."""
+    try:
+        return stream is not None and bool(stream.isatty())
+    except Exception:  # a closed file raises ValueError, a stand-in of the app's may raise anything
+        return False

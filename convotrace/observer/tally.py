@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from copy import copy
 from itertools import count
 
 
@@ -22,7 +21,7 @@ class Tally:
     @property
     def value(self) -> int:
         """Return the number so far."""
-        return next(copy(self._count))
+        return int(repr(self._count)[len("count(") : -1])  # reading without counting: copies of it went with 3.14
 
 
 class Tallies:

@@ -1,12 +1,13 @@
 """The state machine of a trace, without I/O: what is open while a request runs, and what it becomes when written.
 
-`open.py` holds the open records, `values.py` takes copies of user values, `assemble.py` makes the finished record,
-with `messages.py` and `totals.py`.
+`open.py` holds the open records, `values.py` takes copies of user values, `failures.py` puts exceptions in words,
+`assemble.py` makes the finished record, with `messages.py` and `totals.py`.
 Time is always an argument, in nanoseconds since 1970.
 """
 
 from convotrace.recorder.assemble import Assembler, Verdict
-from convotrace.recorder.open import OpenSpan, OpenTrace, failure_of
+from convotrace.recorder.failures import failure_of
+from convotrace.recorder.open import OpenSpan, OpenTrace
 from convotrace.recorder.values import plain, text_of
 
 __all__ = ["Assembler", "OpenSpan", "OpenTrace", "Verdict", "failure_of", "plain", "text_of"]

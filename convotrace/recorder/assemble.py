@@ -6,7 +6,7 @@ Called by the writer, never inside a request; the same trace may be assembled ma
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from convotrace import model
@@ -31,7 +31,7 @@ from convotrace.redaction import Redactor
 from convotrace.settings import Settings
 
 TextHook = Callable[[Incoming, Exchange], Any]
-_CONTENT_FIELDS = ("input", "output", "arguments", "result", "query", "documents", "tools")
+_CONTENT_FIELDS = frozenset({"input", "output", "arguments", "result", "query", "documents", "tools"})
 _ROLES = {"input": "user", "output": "assistant"}
 _READERS: dict[str, Callable[[Any], Any]] = {
     "model": as_text, "provider": as_text, "call_id": as_text, "finish_reason": as_text, "first_token_ns": as_whole,
@@ -84,7 +84,7 @@ class Assembler:
         is_turn = _is_turn(trace, exchange, message, reply, named)
         if not is_turn and not named:
             return Verdict.NO_SESSION, None
-        who = identity or Identity(_hex(trace.id, 32), "none")
+        who = identity or Identity(f"{trace.id:032x}", "none")
         record = self._trace(trace, exchange, who, is_turn, message, reply)
         change = Change(self._session(trace, who), record, trace.written_as)
         return (Verdict.TURN if is_turn else Verdict.FOLDED), change
@@ -139,13 +139,13 @@ class Assembler:
             resolved=notes.resolved,
             ended_ns=notes.ended,
             events=self._events(notes.events),
-            scores=_scores(notes.scores, Target(who.id)),
+            scores=_scores(notes.scores, who.id),
         )
 
     def _trace(
         self, trace: OpenTrace, exchange: Exchange, who: Identity, is_turn: bool, message: str | None, reply: str | None
     ) -> Trace:
-        trace_id = _hex(trace.id, 32)
+        trace_id = f"{trace.id:032x}"
         content = trace.content and self._settings.content
         spans = tuple(self._span(span, trace_id, who.id, content) for span in list(trace.spans))
         failure = _failure(trace)
@@ -180,7 +180,7 @@ class Assembler:
             ),
             spans=spans,
             events=self._events(trace.events),
-            scores=_scores(trace.scores, Target(who.id, trace_id)),
+            scores=_scores(trace.scores, who.id, trace_id),
             **totals(spans),
         )
 
@@ -203,21 +203,21 @@ class Assembler:
         )
 
     def _span(self, span: OpenSpan, trace_id: str, session_id: str, content: bool) -> Span:
-        span_id = _hex(span.id, 16)
+        span_id = f"{span.id:016x}"
         return Span(
             id=span_id,
             trace_id=trace_id,
             name=span.name,
             kind=span.kind,
-            parent_id=None if span.parent is None else _hex(span.parent.id, 16),
+            parent_id=None if span.parent is None else f"{span.parent.id:016x}",
             service=self._settings.service,
             status=span.status,
             error=span.failure,
             started_ns=span.started,
             duration_ns=max(0, span.ended - span.started) if span.ended is not None and span.timed else None,
             cost_nano=as_nano(span.fields.get("cost")),
-            events=self._events(span.events) if span.events else (),
-            scores=_scores(span.scores, Target(session_id, trace_id, span_id)) if span.scores else (),
+            events=self._events(span.events),
+            scores=_scores(span.scores, session_id, trace_id, span_id),
             origin=span.origin,
             **self._fields(span, content),
         )
@@ -231,12 +231,13 @@ class Assembler:
                 continue
             clean = self.redactor.clean(dict(value) if isinstance(value, dict) else value)
             if span.kind == "generation" and name in _ROLES:
-                found[name] = as_messages(clean, _ROLES[name])
-            else:
-                found[name] = _READERS[name](clean) if name in _READERS else clean
+                clean = as_messages(clean, _ROLES[name])
+            found[name] = _READERS[name](clean) if name in _READERS else clean
         return found
 
-    def _events(self, events: Iterable[OpenEvent]) -> tuple[Event, ...]:
+    def _events(self, events: list[OpenEvent] | None) -> tuple[Event, ...]:
+        if not events:
+            return ()
         return tuple(Event(e.name, e.at, e.level, self.redactor.clean(dict(e.attributes))) for e in list(events))
 
 
@@ -258,9 +259,12 @@ def _first_text(own: Any, found: str | None) -> str | None:
     return found if own is None else text_of(own)
 
 
-def _scores(scores: Iterable[OpenScore], target: Target) -> tuple[Score, ...]:
+def _scores(scores: list[OpenScore] | None, *judged: str) -> tuple[Score, ...]:
+    if not scores:
+        return ()
+    target = Target(*judged)
     return tuple(
-        Score(_hex(s.id, 32), s.name, score_type(s.value), s.value, s.at, target, **s.fields) for s in list(scores)
+        Score(f"{s.id:032x}", s.name, score_type(s.value), s.value, s.at, target, **s.fields) for s in list(scores)
     )
 
 
@@ -295,7 +299,3 @@ def _name(trace: OpenTrace) -> str:
 def _metadata(trace: OpenTrace) -> dict[str, Json]:
     over = {"spans_over_limit": trace.spans_over} if trace.spans_over else {}
     return {**trace.metadata, **over}
-
-
-def _hex(number: int, digits: int) -> str:
-    return f"{number:0{digits}x}"

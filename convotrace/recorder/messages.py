@@ -18,8 +18,9 @@ _USAGE_NAMES: dict[str, tuple[str, ...]] = {
     "reasoning": ("reasoning", "reasoning_tokens"),
     "audio": ("audio", "audio_tokens"),
 }
-
-
+_DOCUMENT_NAMES = frozenset({
+    "id", "document_id", "text", "content", "page_content", "score", "title", "url", "metadata",
+})  # fmt: skip
 _COUNTABLE = 1 << 53
 
 
@@ -33,7 +34,7 @@ def as_messages(value: Json, role: str) -> Json:
 
 
 def _message(value: Json, role: str) -> dict[str, Json]:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return {"role": role, "parts": [_text(value) if isinstance(value, str) else {"type": "data", "content": value}]}
     if isinstance(value.get("parts"), list):
         return {**value, "role": value.get("role") or role}
@@ -60,17 +61,17 @@ def _content(message: Mapping[str, Json]) -> Iterator[Json]:
 def _part(part: Json) -> Json:
     if isinstance(part, str):
         return _text(part)
-    if isinstance(part, Mapping) and part.get("type") in ("text", "input_text", "output_text"):
+    if isinstance(part, dict) and part.get("type") in ("text", "input_text", "output_text"):
         return _text(part.get("text", part.get("content")))
     return part
 
 
 def _calls(calls: Json) -> Iterator[Json]:
     for call in calls if isinstance(calls, list) else ():
-        if not isinstance(call, Mapping):
+        if not isinstance(call, dict):
             continue
         function = call.get("function")
-        made = function if isinstance(function, Mapping) else call
+        made = function if isinstance(function, dict) else call
         yield {"type": "tool_call", "id": call.get("id"), "name": made.get("name"), "arguments": made.get("arguments")}
 
 
@@ -80,24 +81,28 @@ def _text(content: Json) -> Json:
 
 def as_usage(value: Json) -> Usage | None:
     """Return token counts under the names providers use as one record; None when there are none."""
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return None
     details = _merged(value.get("prompt_tokens_details"), value.get("completion_tokens_details"))
-    found = {field: _count(names, value, details) for field, names in _USAGE_NAMES.items()}
-    return Usage(**found) if any(count is not None for count in found.values()) else None
+    places = (value, details) if details else (value,)
+    found = {field: count for field, names in _USAGE_NAMES.items() if (count := _count(names, places)) is not None}
+    return Usage(**found) if found else None
 
 
 def _merged(*parts: Json) -> dict[str, Json]:
-    return {name: item for part in parts if isinstance(part, Mapping) for name, item in part.items()}
+    return {name: item for part in parts if isinstance(part, dict) for name, item in part.items()}
 
 
-def _count(names: tuple[str, ...], *places: Mapping[str, Json]) -> int | None:
+def _count(names: tuple[str, ...], places: tuple[Mapping[str, Json], ...]) -> int | None:
     for place in places:
         for name in names:
-            value = place.get(name)
-            if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _COUNTABLE:
-                return int(value)
+            if name in place and _is_count(place[name]):
+                return int(place[name])
     return None
+
+
+def _is_count(value: Json) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _COUNTABLE
 
 
 def as_nano(cost: Json) -> int | None:
@@ -119,18 +124,17 @@ def as_documents(value: Json) -> tuple[Document, ...]:
 
 
 def _document(item: Json) -> Document:
-    if not isinstance(item, Mapping):
+    if not isinstance(item, dict):
         return Document(text=item if isinstance(item, str) else str(item))
-    names = ("id", "document_id", "text", "content", "page_content", "score", "title", "url", "metadata")
-    score = _first(item, "score")
-    metadata = item["metadata"] if isinstance(item.get("metadata"), Mapping) else {}
+    score, metadata = item.get("score"), item.get("metadata")
+    rest = {name: value for name, value in item.items() if name not in _DOCUMENT_NAMES}
     return Document(
         id=as_text(_first(item, "id", "document_id")),
         text=as_text(_first(item, "text", "content", "page_content")),
         score=float(score) if isinstance(score, (int, float)) and abs(score) < _COUNTABLE else None,
-        title=as_text(_first(item, "title")),
-        url=as_text(_first(item, "url")),
-        metadata={**metadata, **{name: rest for name, rest in item.items() if name not in names}},
+        title=as_text(item.get("title")),
+        url=as_text(item.get("url")),
+        metadata={**metadata, **rest} if isinstance(metadata, dict) else rest,
     )
 
 
@@ -140,10 +144,10 @@ def as_tools(value: Json) -> tuple[ToolDefinition, ...]:
 
 
 def _tool(item: Json) -> ToolDefinition:
-    if not isinstance(item, Mapping):
+    if not isinstance(item, dict):
         return ToolDefinition(name=str(item))
     function = item.get("function")
-    inner = function if isinstance(function, Mapping) else item
+    inner = function if isinstance(function, dict) else item
     schema = _first(inner, "schema", "parameters", "input_schema")
     return ToolDefinition(as_text(inner.get("name")) or "", as_text(inner.get("description")), schema)
 
@@ -158,14 +162,17 @@ def score_type(value: Any) -> str:
 
 
 def _first(item: Mapping[str, Json], *names: str) -> Json:
-    return next((item[name] for name in names if item.get(name) is not None), None)
+    for name in names:
+        if item.get(name) is not None:
+            return item[name]
+    return None
 
 
 def as_mapping(value: Json) -> dict[str, Json]:
     """Return a JSON value as a mapping; what is none stands in it as `value`."""
     if value is None:
         return {}
-    return dict(value) if isinstance(value, Mapping) else {"value": value}
+    return dict(value) if isinstance(value, dict) else {"value": value}
 
 
 def as_whole(value: Json) -> int | None:

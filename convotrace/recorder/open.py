@@ -5,19 +5,23 @@ Rule: everything that changes the state of a trace or span must live here. No te
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Mapping
 from random import getrandbits
-from types import TracebackType
 from typing import Any
 
 from convotrace.identity import Identity, Incoming
 from convotrace.model import Failure, Json
+from convotrace.recorder.values import weighed
 
 UNSET: Any = object()
 """Marks what nobody said, where None is something to say."""
 MAX_SPANS = 10_000
 """Spans kept of one trace; further ones are counted in its metadata as `spans_over_limit`."""
+MAX_EVENTS = 10_000
+"""Events kept of one trace and its spans; further ones are counted as `events_over_limit`."""
+MAX_BYTES = 32 << 20
+"""What the values of one trace may hold together; a larger one after that is replaced by a mark."""
+_SMALL = 200
 
 RUNNING, OK, ERROR, CANCELLED = "running", "ok", "error", "cancelled"
 
@@ -50,7 +54,7 @@ class OpenScore:
 class OpenSpan:
     """A span from its start to the moment it is written; it ends exactly once."""
 
-    __slots__ = ("ended", "events", "failure", "fields", "id", "kind", "name", "origin", "parent", "scores",
+    __slots__ = ("ended", "events", "failure", "fields", "id", "kept", "kind", "name", "origin", "parent", "scores",
                  "started", "status", "timed", "trace")  # fmt: skip
 
     def __init__(
@@ -67,6 +71,8 @@ class OpenSpan:
         # False where only the end is known: then the duration is not, and 0 would be a lie.
         self.timed = True
         self.status = RUNNING
+        # Whether its trace had room for it.
+        self.kept = False
         self.failure: Failure | None = None
         self.fields: dict[str, Any] = {}
         self.events: list[OpenEvent] | None = None
@@ -87,24 +93,28 @@ class OpenSpan:
         self.failure = self.failure or failure
 
     def note(self, event: OpenEvent) -> None:
-        """Add an event."""
-        self.events = [*(self.events or ()), event]
+        """Add an event, up to the limit of the trace."""
+        if self.events is None:
+            self.events = []
+        self.trace.note(event, self.events)
 
     def judge(self, score: OpenScore) -> None:
         """Add a score."""
-        self.scores = [*(self.scores or ()), score]
+        if self.scores is None:
+            self.scores = []
+        self.scores.append(score)
 
 
 class OpenTrace:
     """A request from its first byte to the moment it is written for the last time."""
 
     __slots__ = ("answered", "asked", "bodies", "chunks", "content", "counted", "cut_input", "cut_output",
-                 "disconnected", "ended", "events", "failure", "first_byte", "found", "held", "id", "identify",
-                 "incoming", "input_text", "largest_gap", "last_chunk", "late", "log_level", "logged",
-                 "metadata", "name", "offset", "output_text", "protocol", "queued", "request_bytes",
+                 "disconnected", "due", "ended", "events", "events_noted", "failure", "first_byte", "found", "held",
+                 "id", "identify", "incoming", "input_text", "largest_gap", "last_chunk", "late", "log_level",
+                 "logged", "metadata", "name", "offset", "output_text", "protocol", "queued", "request_bytes",
                  "request_chunks", "response_bytes", "response_chunks", "response_type", "route", "scores",
-                 "session", "shown", "skipped", "spans", "spans_over", "started", "status", "status_code",
-                 "tags", "user_id", "written_as")  # fmt: skip
+                 "session", "shown", "shown_at", "skipped", "spans", "spans_over", "started", "status", "status_code",
+                 "tags", "user_id", "weight", "written_as")  # fmt: skip
 
     def __init__(self, incoming: Incoming | None, started: int, offset: int = 0, protocol: str = "http") -> None:
         self.id = getrandbits(128) or 1
@@ -143,17 +153,22 @@ class OpenTrace:
         self.spans: list[OpenSpan] = []
         self.spans_over = 0
         self.events: list[OpenEvent] = []
+        self.events_noted = 0
         self.scores: list[OpenScore] = []
         self.tags: list[str] = []
         self.metadata: dict[str, Json] = {}
         self.session = SessionNotes()
+        # About how many bytes the values of spans and events hold.
+        self.weight = 0
         self.written_as: str | None = None
         # Log lines under this level are not kept (numbers as in the logging module).
         self.log_level = 20
-        # The writer's own marks: waiting in the queue, last shown while running, counted as a request,
-        # and that the app's own functions need not be asked again.
+        # The writer's own marks: waiting in the queue, what was last shown while running, when it may be written
+        # again, counted as a request, and that the app's own functions need not be asked again.
         self.queued = False
-        self.shown: tuple[int, int] | None = None
+        self.shown: int | None = None
+        self.shown_at = 0
+        self.due = 0
         self.counted = False
         self.asked = False
         # Set by the observer: tells the session id as far as it is known; writes what is added after the end.
@@ -168,7 +183,7 @@ class OpenTrace:
         self.request_bytes += len(chunk)
         self.cut_input = self.cut_input or len(chunk) > room
         if room > 0:
-            self.request_chunks.append(chunk[:room])
+            self.request_chunks.append(bytes(chunk[:room]))
 
     def respond(self, status_code: int, content_type: str, keep: bool) -> None:
         """Note the start of the response; `keep` tells whether its body is worth keeping."""
@@ -178,8 +193,8 @@ class OpenTrace:
 
     def sent(self, chunk: bytes, now: int, limit: int) -> None:
         """Note a part of the response that has been forwarded, keeping it up to the limit in bytes."""
-        if not chunk:
-            return
+        if not chunk or not isinstance(chunk, (bytes, bytearray, memoryview)):
+            return  # nothing, or a mistake of the app's that the server answers for
         if self.first_byte is None:
             self.first_byte = now
         else:
@@ -194,7 +209,8 @@ class OpenTrace:
         if self.bodies:
             self.cut_output = self.cut_output or len(chunk) > room
             if room > 0:
-                self.response_chunks.append(chunk[:room])
+                # The app may fill the same buffer again; of bytes this is no copy.
+                self.response_chunks.append(bytes(chunk[:room]))
 
     def finish_response(self, now: int) -> None:
         """Note that the last byte has been forwarded; the app may still be working."""
@@ -230,15 +246,32 @@ class OpenTrace:
 
     def add(self, span: OpenSpan) -> None:
         """Add a span, up to the limit of one trace."""
-        if len(self.spans) < MAX_SPANS:
+        span.kept = len(self.spans) < MAX_SPANS
+        if span.kept:
             self.spans.append(span)
         else:
             self.spans_over += 1
 
+    def note(self, event: OpenEvent, on: list[OpenEvent] | None = None) -> None:
+        """Add an event to the trace or to a list of one of its parts, up to the limit of one trace."""
+        self.events_noted += 1
+        if self.events_noted <= MAX_EVENTS:
+            (self.events if on is None else on).append(event)
+        else:
+            self.metadata["events_over_limit"] = self.events_noted - MAX_EVENTS
+
+    def keep(self, value: Any) -> Json:
+        """Return a copy of a value of the user's, or a mark where the trace holds too much already."""
+        if self.weight > MAX_BYTES and not (isinstance(value, (int, float)) or _is_short(value)):
+            return "[cut: the trace is too large]"
+        copy, weight = weighed(value)
+        self.weight += weight
+        return copy
+
     def size(self) -> int:
         """Return about how many bytes this trace holds in memory."""
         bodies = sum(map(len, self.request_chunks)) + sum(map(len, self.response_chunks))
-        return 2_000 + bodies + 1_000 * len(self.spans)
+        return 2_000 + bodies + self.weight + 1_000 * len(self.spans) + 500 * self.events_noted
 
 
 class SessionNotes:
@@ -257,35 +290,9 @@ class SessionNotes:
         self.ended: int | None = None
 
 
+def _is_short(value: Any) -> bool:
+    return type(value) is str and len(value) < _SMALL
+
+
 def _by_code(code: int | None) -> str:
     return ERROR if code is not None and code >= 500 else OK
-
-
-def failure_of(error: BaseException) -> Failure:
-    """Return an exception in words: its type, message and stack, without keeping its frames alive.
-
-    Source lines are not read, since that would be file access inside the request.
-    """
-    try:
-        message = str(error)
-    except Exception:  # the app's own exception class may not be printable
-        message = "(no message: str() of the exception failed)"
-    return Failure(_type_name(type(error)), message, "".join(_stack(error, set())))
-
-
-def _type_name(kind: type[BaseException]) -> str:
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-
-
-def _stack(error: BaseException, seen: set[int]) -> list[str]:
-    seen.add(id(error))
-    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    lines: list[str] = []
-    if cause is not None and id(cause) not in seen and len(seen) < 10:
-        lines = [*_stack(cause, seen), f"{_type_name(type(cause))}, then:\n"]
-    return lines + _frames(error.__traceback__)
-
-
-def _frames(tb: TracebackType | None) -> list[str]:
-    frames = [(frame.f_code, line) for frame, line in traceback.walk_tb(tb)]
-    return [f'  File "{code.co_filename}", line {line}, in {code.co_qualname}\n' for code, line in frames[-60:]]

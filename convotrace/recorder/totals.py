@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from convotrace.model import Span
@@ -13,17 +12,19 @@ def totals(spans: tuple[Span, ...]) -> dict[str, Any]:
     usage = [span.usage for span in _leaves([span for span in spans if span.usage is not None], spans) if span.usage]
     paid = _leaves([span for span in spans if span.cost_nano is not None], spans)
     return {
-        "input_tokens": _sum(u.input for u in usage),
-        "output_tokens": _sum(u.output for u in usage),
-        "cached_tokens": _sum(u.cached_read for u in usage),
-        "cache_write_tokens": _sum(u.cached_write for u in usage),
-        "reasoning_tokens": _sum(u.reasoning for u in usage),
-        "cost_nano": _sum(span.cost_nano for span in paid),
+        "input_tokens": _sum([u.input for u in usage]),
+        "output_tokens": _sum([u.output for u in usage]),
+        "cached_tokens": _sum([u.cached_read for u in usage]),
+        "cache_write_tokens": _sum([u.cached_write for u in usage]),
+        "reasoning_tokens": _sum([u.reasoning for u in usage]),
+        "cost_nano": _sum([span.cost_nano for span in paid]),
     }
 
 
 def _leaves(counted: list[Span], spans: tuple[Span, ...]) -> list[Span]:
     """Return those of the counted spans that are above no other of them."""
+    if not counted:
+        return []
     parents = {span.id: span.parent_id for span in spans}
     above: set[str] = set()
     for span in counted:
@@ -34,6 +35,6 @@ def _leaves(counted: list[Span], spans: tuple[Span, ...]) -> list[Span]:
     return [span for span in counted if span.id not in above]
 
 
-def _sum(values: Iterable[int | None]) -> int | None:
+def _sum(values: list[int | None]) -> int | None:
     known = [value for value in values if value is not None]
     return sum(known) if known else None

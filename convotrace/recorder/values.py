@@ -24,6 +24,7 @@ MAX_REPR = 2_000
 _AS_IS = (bool, float, type(None))
 _AS_STR = (UUID, Decimal, PurePath)
 _WORD = 1 << 64
+_PART = 50
 
 
 def plain(value: Any) -> Json:
@@ -37,6 +38,14 @@ def plain(value: Any) -> Json:
     return _Copy().value(value, 0)
 
 
+def weighed(value: Any) -> tuple[Json, int]:
+    """Return the copy that `plain` makes, and about how many bytes it holds."""
+    if type(value) is str and len(value) <= MAX_TEXT:
+        return value, len(value)
+    copy = _Copy()
+    return copy.value(value, 0), copy.texts + _PART * (MAX_NODES - copy.left)
+
+
 def text_of(value: Any) -> str:
     """Return a value as a text: itself, or the text of its copy; never raises."""
     return value if type(value) is str else str(plain(value))
@@ -45,15 +54,17 @@ def text_of(value: Any) -> str:
 class _Copy:
     """One copy in progress; it counts its parts, so that an endless value ends."""
 
-    __slots__ = ("left",)
+    __slots__ = ("left", "texts")
 
     def __init__(self) -> None:
         self.left = MAX_NODES
+        self.texts = 0
 
     def value(self, value: Any, depth: int) -> Json:
         self.left -= 1
         kind = type(value)
         if kind is str:
+            self.texts += len(value)
             return value if len(value) <= MAX_TEXT else f"{value[:MAX_TEXT]}[cut: {len(value)} characters]"
         if kind in _AS_IS or (kind is int and -_WORD < value < _WORD):
             return value

@@ -5,7 +5,8 @@ Pure: rows come and go as dictionaries; reading and writing them is done in `wri
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from convotrace.identity import session_key
@@ -79,8 +80,7 @@ def add_trace(row: Row, trace: TraceRow, old: OldState | None) -> bool:
     vague = _add_counts(row, trace, old)
     if trace.is_turn:
         _add_texts(row, trace)
-        if trace.client and len(decode_column(row["clients"]) or ()) < CLIENTS_KEPT:
-            _unite(row, "clients", (trace.client,))
+        _unite(row, "clients", (trace.client,) if trace.client else (), most=CLIENTS_KEPT)
     return old is not None and (vague or _must_recount(trace, end, old))
 
 
@@ -129,9 +129,13 @@ def _must_recount(trace: TraceRow, end: int, old: OldState) -> bool:
     return lost_input or lost_output or moved
 
 
-def _unite(row: Row, name: str, more: Iterable[Any]) -> None:
-    """Add to a column that is a list what it does not hold yet, in order."""
+def _unite(row: Row, name: str, more: Sequence[Any], most: int = sys.maxsize) -> None:
+    """Add to a column that is a list what it does not hold yet, in order, unless it holds enough."""
+    if not more:
+        return
     held = decode_column(row[name]) or []
+    if len(held) >= most:
+        return
     new = [item for item in more if item not in held]
     if new:
         row[name] = encode_column([*held, *(item for i, item in enumerate(new) if item not in new[:i])])

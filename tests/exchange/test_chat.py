@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convotrace.exchange import Exchange, Found, read_exchange
-from convotrace.exchange.chat import MESSAGE_FIELDS, REPLY_FIELDS
+from convotrace.exchange.generic import MESSAGE_FIELDS, REPLY_FIELDS
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -53,7 +53,12 @@ MESSAGES = [
     ({"message": {"role": "user"}, "text": "hi"}, True, "hi", False),
     ({"message": 3}, False, None, None),
     ({"message": ["hi"]}, False, None, None),
-    ({"messages": [{"role": "user", "content": "hi"}]}, False, None, None),
+    ({"messages": [{"role": "user", "content": "hi"}]}, True, "hi", True),
+    ({"messages": ["hi"]}, False, None, None),
+    ({"message": {"content": "hi"}, "x": 1}, True, "hi", False),
+    ({"prompt": "hi", "model": "m"}, True, "hi", True),
+    ({"query": "golf", "model": "m"}, True, "golf", False),
+    ({"jsonrpc": "2.0", "message": "hi"}, False, None, None),
     ({"Message": "hi"}, False, None, None),
     ({}, False, None, None),
     ([{"message": "hi"}], False, None, None),
@@ -112,7 +117,16 @@ REPLIES = [
     ({"message": "hi"}, {"reply": None}, Found(True, None)),
     ({"message": "hi"}, {"reply": ""}, Found(True, "")),
     ({"message": "hi"}, {"detail": "no"}, Found()),
-    ({"message": "hi"}, {"reply": {"text": "ho"}}, Found()),
+    ({"message": "hi"}, {"reply": {"text": "ho"}}, Found(True, "ho")),
+    ({"message": "hi"}, {"reply": {"id": 3}}, Found()),
+    ({"message": "hi"}, {"data": {"reply": "ho"}}, Found(True, "ho")),
+    (
+        {"message": "hi"},
+        {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "ho"}]},
+        Found(True, "ho"),
+    ),
+    ({"message": "hi"}, {"items": [{"text": "ho"}], "total": 1}, Found()),
+    ({"x": 1}, {"data": {"reply": "ho"}}, Found()),
     ({"message": "hi"}, ["ho"], Found()),
     ({"x": 1}, {"reply": "ho"}, Found(True, "ho")),
     ({"x": 1}, {"answer": "ho"}, Found(True, "ho")),

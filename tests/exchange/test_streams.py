@@ -7,7 +7,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convotrace.exchange.streams import json_lines, sse_data, stream_text
+from convotrace.exchange.answer import Answer, Part
+from convotrace.exchange.generic import DELTA_FIELDS, read_stream
+from convotrace.exchange.jsontext import loads
+from convotrace.exchange.streams import line_parts, object_lines, sse_parts
+
+
+def sse_data(text):
+    """Return the data of the events."""
+    return [part.raw for part in sse_parts(text)]
+
+
+def stream_text(parts, asked):
+    """Return whether these parts of a stream are a reply, and its text."""
+    answer = Answer()
+    found = read_stream([Part("", loads(part), part) for part in parts], asked, answer)
+    return found, answer.text
+
 
 SSE = [
     ("data: a\n\ndata: b\n\n", ["a", "b"]),
@@ -27,6 +43,9 @@ SSE = [
     ("event: x\n\n", []),
     ("Data: a\n\n data: b\n\n", []),
     ("data: a\n\ndata: cut he", ["a"]),
+    ('data: a\n\ndata: {"b": 1}', ["a", '{"b": 1}']),
+    ('data: a\n\ndata: {"b": ', ["a"]),
+    ("\ufeff\ufeffdata: a\n\n", ["a"]),
     ("data: a\u2028b\n\n", ["a\u2028b"]),
     ("\n\n\n", []),
     ("", []),
@@ -35,34 +54,40 @@ SSE = [
 
 @pytest.mark.parametrize(("text", "data"), SSE)
 def test_events_are_read_as_the_standard_says(text, data):
-    assert list(sse_data(text)) == data
+    assert sse_data(text) == data
+
+
+def test_the_name_of_an_event_goes_with_its_data_alone():
+    parts = list(sse_parts("event: x\ndata: 1\n\ndata: {}\n\nevent: y\n\n"))
+    assert [(part.event, part.raw) for part in parts] == [("x", "1"), ("", "{}")]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @given(parts=st.lists(st.text(st.characters(exclude_characters="\r\n")), max_size=6))
 def test_what_was_sent_is_read_whatever_ends_the_lines(end, parts):
-    assert list(sse_data("".join(f"data: {part}{end}{end}" for part in parts))) == parts
+    assert sse_data("".join(f"data: {part}{end}{end}" for part in parts)) == parts
 
 
 @pytest.mark.parametrize(
     ("text", "lines"), [("{}\n{}\n", ["{}", "{}"]), ("{}\r\n \r\n[]", ["{}", "[]"]), ("\n", []), ("", [])]
 )
 def test_json_lines_are_the_lines_that_are_not_blank(text, lines):
-    assert list(json_lines(text)) == lines
+    assert [part.raw for part in line_parts(text)] == lines
 
 
-FIELDS = ["delta", "token", "reply", "answer", "output", "response", "content", "text"]
+def test_lines_of_objects_are_told_from_other_lines():
+    assert [part.value for part in object_lines('{"a": 1}\n: comment\n[2]\n{cut')] == [{"a": 1}]
 
 
-@pytest.mark.parametrize("name", FIELDS)
+@pytest.mark.parametrize("name", DELTA_FIELDS)
 def test_a_stream_of_objects_carries_a_reply_in_any_of_the_common_fields(name):
     parts = [json.dumps({name: "Hel", "n": 1}), json.dumps({"usage": 3}), json.dumps({name: "lo"}), "[DONE]"]
-    assert stream_text(parts, plain=False) == (True, "Hello")
+    assert stream_text(parts, asked=False) == (True, "Hello")
 
 
-@pytest.mark.parametrize(("earlier", "later"), list(pairwise(FIELDS)))
+@pytest.mark.parametrize(("earlier", "later"), list(pairwise(DELTA_FIELDS)))
 def test_of_two_fields_the_earlier_one_counts(earlier, later):
-    assert stream_text([json.dumps({later: "no", earlier: "yes"})], plain=False) == (True, "yes")
+    assert stream_text([json.dumps({later: "no", earlier: "yes"})], asked=False) == (True, "yes")
 
 
 STREAMS = [
@@ -71,7 +96,18 @@ STREAMS = [
     (['"Hel"', '"lo"'], True, (True, "Hello")),
     (["[DONE]"], True, (False, None)),
     (["heartbeat"], False, (False, None)),
-    (['{"delta": null}', '{"delta": 3}', '{"delta": {"text": "x"}}'], True, (False, None)),
+    (['{"delta": null}', '{"delta": 3}', '{"delta": {"id": "x"}}'], True, (False, None)),
+    (['{"delta": {"text": "x"}}', '{"delta": {"content": "y"}}'], False, (True, "xy")),
+    (['{"value": "x"}', '{"value": "y"}'], True, (True, "xy")),
+    (['{"value": "x"}'], False, (False, None)),
+    (['{"text": "One"}', '{"text": "One two"}', '{"text": "One two three"}'], True, (True, "One two three")),
+    (['{"text": "One two, "}', '{"text": "One two, three"}'], True, (True, "One two, three")),
+    (['{"text": "ha"}', '{"text": "haha"}'], True, (True, "hahaha")),
+    (['{"token": "a"}', '{"token": "ab"}', '{"token": "abc"}'], True, (True, "aababc")),
+    (['{"text": "One"}', '{"text": " two"}', '{"type": "done", "text": "One two"}'], True, (True, "One two")),
+    (['{"type": "status", "text": "searching"}', '{"type": "token", "text": "x"}'], True, (True, "x")),
+    (['{"type": "sources", "content": "page"}', '{"content": "x"}'], True, (True, "x")),
+    (['{"type": "thinking", "content": "hm"}', '{"content": "x"}'], True, (True, "x")),
     (['{"delta": ""}'], False, (True, "")),
     (['{"delta": {"a": 1}, "text": "x"}'], False, (True, "x")),
     ([], True, (False, None)),
@@ -79,12 +115,12 @@ STREAMS = [
 ]
 
 
-@pytest.mark.parametrize(("parts", "plain", "text"), STREAMS)
-def test_bare_words_count_only_where_a_message_was_recognised(parts, plain, text):
-    assert stream_text(parts, plain) == text
+@pytest.mark.parametrize(("parts", "asked", "text"), STREAMS)
+def test_bare_words_count_only_where_a_message_was_recognised(parts, asked, text):
+    assert stream_text(parts, asked) == text
 
 
 @given(st.lists(st.text(st.characters())), st.booleans())
-def test_no_stream_raises(parts, plain):
-    found, text = stream_text(parts, plain)
+def test_no_stream_raises(parts, asked):
+    found, text = stream_text(parts, asked)
     assert found == (text is not None)

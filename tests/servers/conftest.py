@@ -54,7 +54,12 @@ def start(tmp_path, free_port, listening):
     def start(*command, store=None, **environment):
         port = free_port()
         store = store or f"sqlite:///{tmp_path}/served.db"
-        env = {**os.environ, "PYTHONPATH": str(HERE), "CONVOTRACE_STORE": store, **environment}
+        env = {
+            **os.environ,
+            "PYTHONPATH": f"{HERE}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
+            "CONVOTRACE_STORE": store,
+            **environment,
+        }
         env.pop("PYTEST_VERSION", None)
         env.pop("PYTEST_CURRENT_TEST", None)
         process = subprocess.Popen(

@@ -1,5 +1,6 @@
 """The apps that the server tests start: `served:fastapi_app` under uvicorn, `served:flask_app` under gunicorn."""
 
+import os
 import time
 
 import flask
@@ -30,6 +31,11 @@ def chat(chat: Chat):
         return {"reply": chat.message}
 
 
+@fastapi_app.get("/pid")
+def pid():
+    return os.getpid()
+
+
 @fastapi_app.post("/stream")
 def stream(chat: Chat):
     def pieces():
@@ -49,3 +55,27 @@ convotrace_flask.ConvoTrace(flask_app)
 def flask_chat():
     with ct.tool("echo"):
         return {"reply": flask.request.get_json()["message"]}
+
+
+@flask_app.post("/fork")
+def flask_fork():
+    """Answer from a child process made inside the request, which uses the verbs too."""
+    asked = flask.request.get_json()
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with ct.tool("in the child"):
+            os.write(write, asked["message"].encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    reply = os.read(read, 1000).decode()
+    os.close(read), os.close(write)
+    return {"reply": reply}
+
+
+@flask_app.post("/slow")
+def flask_slow():
+    with ct.tool("slow"):
+        time.sleep(0.05)
+        ct.event(flask.request.get_json()["message"])
+    return {"reply": flask.request.get_json()["message"]}

@@ -1,0 +1,151 @@
+"""Bodies of no known dialect → texts, by the field names that chat back ends share.
+
+A recognised field may hold null: then it is known that nothing was said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+from convotrace.exchange.answer import Answer, Part, mapping, mappings, text_of
+from convotrace.model import Json
+
+MESSAGE_FIELDS = ("message", "input", "query", "question", "prompt", "text")
+REPLY_FIELDS = ("reply", "answer", "output", "response", "content", "text")
+# Without a recognised message only these say that an answer is one: the others are too common elsewhere.
+PLAIN_REPLY_FIELDS = ("reply", "answer")
+DELTA_FIELDS = ("delta", "token", "chunk", "reply", "answer", "output", "response", "content", "text")
+# Only of an object that has hardly more than them, and only where something was asked.
+_WEAK_FIELDS, _FEW = ("value", "data"), 2
+_INNER_FIELDS = ("content", "text", "parts", "message", "answer", "reply")
+_WRAPPERS = ("message", "data", "result")
+_PIECES = frozenset({"delta", "token", "chunk"})
+_THOUGHTS = frozenset({"thinking", "thought", "reasoning"})
+# Events whose fields hold text that nobody was told.
+_QUIET = frozenset(
+    {
+        "ping", "heartbeat", "keepalive", "keep-alive", "status", "progress", "metadata", "meta", "log", "debug",
+        "source", "sources", "citation", "citations", "context", "documents", "document", "retrieval", "search",
+        "tool", "tools", "tool_call", "tool_calls", "tool_result", "tool_start", "tool_end", "history", "title",
+        "user_message", "suggestions", "session",
+    }
+)  # fmt: skip
+_FIRST_OF_TWO = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A recognised text, or that none was; `sure` is False where a lone generic field needs more evidence."""
+
+    recognised: bool = False
+    text: str | None = None
+    sure: bool = True
+
+
+def field(body: Mapping[str, Json], names: tuple[str, ...]) -> Found:
+    """Return the first of these fields that holds a text, null, or an object or a list of parts that has a text."""
+    for name in names:
+        if name in body:
+            value = body[name]
+            if value is None or isinstance(value, str):
+                return Found(True, value)
+            text = content_text(value)
+            if text is not None:
+                return Found(True, text)
+    return Found()
+
+
+def content_text(content: Json, depth: int = 3) -> str | None:
+    """Return the text of a message's content: a text, a list of parts, or an object around one of these."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        texts = [part.get("text", part.get("data")) for part in mappings(content) if _is_text(part)]
+        known = [text for text in texts if isinstance(text, str)]
+        return "".join(known) if known else None
+    for name in _INNER_FIELDS if depth else ():
+        text = content_text(mapping(content).get(name), depth - 1)
+        if text is not None:
+            return text
+    return None
+
+
+def _is_text(part: Mapping[str, Json]) -> bool:
+    return part.get("thought") is not True and part.get("type", "text") in ("text", "input_text", "output_text")
+
+
+def json_reply(body: Mapping[str, Json], asked: bool) -> Found:
+    """Return the reply in an object; without a recognised message only under the plainest names."""
+    found = field(body, REPLY_FIELDS if asked else PLAIN_REPLY_FIELDS)
+    if found.recognised or not asked:
+        return found
+    for name in _WRAPPERS:
+        inner = mapping(body.get(name))
+        found = field(inner, REPLY_FIELDS)
+        if found.recognised:
+            return found
+    for message in reversed(list(mappings(body.get("messages")))):
+        if message.get("role") == "assistant":
+            return field(message, ("content", "text", "parts"))
+    return Found()
+
+
+def read_stream(parts: Iterable[Part], asked: bool, answer: Answer) -> bool:
+    """Gather a stream and tell whether it carries a reply.
+
+    An object contributes the first of the delta fields that holds a text. Anything else but `[DONE]` contributes
+    itself if something was asked, for a stream of bare words may as well be a heartbeat: a JSON text what it says, and
+    also `42`, `true` and what is no JSON are words.
+    """
+    pieces: list[str] = []
+    whole = True
+    for part in parts:
+        if isinstance(part.value, dict):
+            whole = _object(part, part.value, asked, pieces, answer) and whole
+        elif asked and part.raw != "[DONE]" and part.event.lower() not in _QUIET:
+            pieces.append(part.value if isinstance(part.value, str) else part.raw)
+            whole = False
+    answer.texts.extend(_once(pieces, whole))
+    return bool(pieces)
+
+
+def _object(part: Part, value: Mapping[str, Json], asked: bool, pieces: list[str], answer: Answer) -> bool:
+    """Gather an object and tell whether what it gave may be the whole text so far."""
+    kind = text_of(value.get("type") or value.get("event") or part.event).lower()
+    answer.use(value.get("usage"))
+    answer.finish(value.get("finish_reason"))
+    if value.get("error") or kind == "error":
+        answer.fail(value.get("error") or value)
+    elif kind in _THOUGHTS:
+        answer.think(_delta(value, asked)[1])
+    elif kind not in _QUIET:
+        name, text = _delta(value, asked)
+        if text is not None:
+            pieces.append(text)
+        return name not in _PIECES
+    return True
+
+
+def _delta(value: Mapping[str, Json], asked: bool) -> tuple[str, str | None]:
+    for name in DELTA_FIELDS:
+        inner = value.get(name)
+        text = inner if isinstance(inner, str) else content_text(inner, 1) if isinstance(inner, dict) else None
+        if text is not None:
+            return name, text
+    for name in _WEAK_FIELDS if asked and len(value) <= _FEW else ():
+        if isinstance(value.get(name), str) and value[name] != "[DONE]":
+            return "delta", value[name]
+    return "", None
+
+
+def _once(pieces: list[str], whole: bool) -> list[str]:
+    """Return the pieces without what they repeat: texts that grow with each event, or a last event with all of it."""
+    said = [piece for piece in pieces if piece]
+    grows = whole and all(later.startswith(earlier) for earlier, later in pairwise(said))
+    if grows and (len(said) > 2 or (len(said) == 2 and len(said[0]) >= _FIRST_OF_TWO)):
+        return said[-1:]
+    if len(said) > 2 and said[-1] == "".join(said[:-1]):
+        return said[:-1]
+    return pieces

@@ -1,0 +1,58 @@
+"""When a trace is written though nobody queued it: while it runs, and when it grew after its end.
+
+Each time, all of a trace is written: the larger it is, the rarer, so that one trace cannot occupy the writer.
+"""
+
+from __future__ import annotations
+
+from time import time_ns
+
+from convotrace.recorder import OpenTrace
+
+_SECOND = 1_000_000_000
+_PER_SPAN = 2_000_000
+_PER_CHUNK = 100_000
+
+
+def pause(trace: OpenTrace) -> int:
+    """Return the ns to wait before a trace is written again: some thirty times what writing it takes."""
+    return _PER_SPAN * len(trace.spans) + _PER_CHUNK * len(trace.response_chunks)
+
+
+def show(trace: OpenTrace, now: int, unnamed: bool) -> bool:
+    """Tell whether an open trace is to be written now, and note that it was.
+
+    Args:
+        trace: The trace.
+        now: The time in ns.
+        unnamed: Its session is not known before its answer.
+    """
+    if trace.answered is None and (now - trace.started < _SECOND or unnamed):
+        return False
+    state = len(trace.spans) + trace.response_bytes + (trace.answered is not None)
+    if trace.shown == state or now < max(trace.due, trace.shown_at + _SECOND):
+        return False
+    trace.shown, trace.shown_at = state, now
+    return True
+
+
+class Late:
+    """Ended traces that something was added to before they may be written again."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, OpenTrace] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def must_wait(self, trace: OpenTrace) -> bool:
+        """Tell whether a trace was written too lately; then it is remembered."""
+        if trace.due <= time_ns():
+            return False
+        self._waiting[trace.id] = trace
+        return True
+
+    def take(self, now: int | None = None) -> list[OpenTrace]:
+        """Return and forget the traces whose pause is over at a time in ns; all of them without one."""
+        ready = [trace for trace in list(self._waiting.values()) if now is None or trace.due <= now]
+        return [trace for trace in ready if self._waiting.pop(trace.id, None) is not None]

@@ -1,0 +1,420 @@
+"""Odd WSGI apps, bodies and streams, and Flask's own idioms: bare and behind the door they are the same."""
+
+import io
+import sys
+import threading
+from wsgiref.util import FileWrapper
+
+import flask
+import pytest
+
+import convotrace as ct
+import convotrace_flask
+from convotrace.wsgi import ConvoTraceMiddleware
+
+chat_apps = sys.modules["convotrace_test_chat_apps"]
+TEXT = [("Content-Type", "text/plain")]
+JSON = [("Content-Type", "application/json")]
+
+
+@pytest.fixture
+def observer(store_url):
+    made = ct.ConvoTrace(store=store_url, exclude=[])
+    yield made
+    made.close()
+
+
+def environ_of(body=b'{"message": "x"}', **more):
+    return {
+        "REQUEST_METHOD": "POST", "SCRIPT_NAME": "", "PATH_INFO": "/chat", "QUERY_STRING": "", "SERVER_NAME": "h",
+        "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1", "CONTENT_LENGTH": str(len(body)), "HTTP_HOST": "h",
+        "CONTENT_TYPE": "application/json", "HTTP_X_SESSION_ID": "s", "wsgi.version": (1, 0), "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(body), "wsgi.errors": io.StringIO(), "wsgi.multithread": True,
+        "wsgi.multiprocess": False, "wsgi.run_once": False, **more,
+    }  # fmt: skip
+
+
+def serve(app, environ=None):
+    """Call an app as a simple server does; return what it started, wrote and yielded, in order."""
+    seen = []
+
+    def start_response(status, headers, exc_info=None):
+        seen.append((status, list(headers), None if exc_info is None else exc_info[0]))
+        return lambda data: seen.append(("wrote", data))
+
+    body = app(environ_of() if environ is None else environ, start_response)
+    try:
+        for chunk in body:
+            seen.append(chunk)
+    finally:
+        if hasattr(body, "close"):
+            body.close()
+    return seen
+
+
+def only_trace(observer):
+    assert observer._open == {}
+    (trace,) = observer.store.session("s").traces
+    return trace
+
+
+def writing(environ, start_response):
+    write = start_response("200 OK", TEXT)
+    write(b"a")
+    write(b"b")
+    return [b"c"]
+
+
+def text_by_mistake(environ, start_response):
+    start_response("200 OK", TEXT)
+    return ["text", None, b"bytes", 5]
+
+
+def late_start(environ, start_response):
+    yield b""
+    start_response("200 OK", TEXT)
+    yield b"late"
+
+
+def started_twice(environ, start_response):
+    start_response("200 OK", TEXT)
+    try:
+        raise ValueError("changed my mind")
+    except ValueError:
+        start_response("500 Oh", TEXT, sys.exc_info())
+    return [b"sorry"]
+
+
+def started_by_keyword(environ, start_response):
+    start_response(status="200 OK", headers=TEXT, exc_info=None)
+    return [b"x"]
+
+
+def odd_status(environ, start_response):
+    start_response("²00 Odd", TEXT)
+    return [b"x"]
+
+
+def text_body(environ, start_response):
+    start_response("200 OK", TEXT)
+    return (chunk for chunk in ("one", "two"))
+
+
+def one_buffer(environ, start_response):
+    start_response("200 OK", TEXT)
+    buffer = bytearray(b"1")
+    yield buffer
+    buffer[:] = b"2"
+    yield memoryview(buffer)
+
+
+@pytest.mark.parametrize(
+    "app", [writing, text_by_mistake, late_start, started_twice, started_by_keyword, odd_status, text_body, one_buffer]
+)
+def test_an_odd_app_does_behind_the_door_what_it_does_bare(observer, app):
+    bare = serve(app)
+    assert serve(ConvoTraceMiddleware(app, convotrace=observer)) == bare
+    only_trace(observer)
+    assert observer.health()["ok"] is True and sum(observer.health()["requests"].values()) == 1
+
+
+def test_the_record_of_a_reused_buffer_holds_what_was_sent(observer):
+    serve(ConvoTraceMiddleware(one_buffer, convotrace=observer))
+    assert only_trace(observer).output.body == "12"
+
+
+def test_an_app_that_never_starts_a_response_is_an_error_of_the_turn(observer):
+    def app(environ, start_response):
+        return []
+
+    assert serve(ConvoTraceMiddleware(app, convotrace=observer)) == []
+    trace = only_trace(observer)
+    assert (trace.status, trace.status_code, trace.error.type) == ("error", 500, "NoResponse")
+
+
+class Sized:
+    """A body that knows its length, as some frameworks make it."""
+
+    def __init__(self, *chunks):
+        self.chunks = chunks
+        self.taken = 0
+
+    def __len__(self):
+        return len(self.chunks)
+
+    def __iter__(self):
+        for chunk in self.chunks:
+            self.taken += 1
+            yield chunk
+
+
+class LazyList(list):
+    """A list whose items are made when they are asked for."""
+
+    def __iter__(self):
+        return iter([b"lazy"])
+
+    def close(self):
+        self.closed = True
+
+
+def test_a_body_that_knows_its_length_still_tells_it(observer):
+    body = Sized(b"a", b"b")
+
+    def app(environ, start_response):
+        start_response("200 OK", TEXT)
+        return body
+
+    given = ConvoTraceMiddleware(app, convotrace=observer)(environ_of(), lambda *_: None)
+    assert len(given) == 2 and body.taken == 0 and list(given) == [b"a", b"b"]
+    given.close()
+    assert only_trace(observer).output.body == "ab"
+
+
+def test_a_list_of_the_apps_own_class_is_iterated_only_by_the_server(observer):
+    body = LazyList()
+
+    def app(environ, start_response):
+        start_response("200 OK", TEXT)
+        return body
+
+    assert serve(ConvoTraceMiddleware(app, convotrace=observer))[1:] == [b"lazy"]
+    assert body.closed and only_trace(observer).output.body == "lazy"
+
+
+def test_an_error_in_close_reaches_the_server_and_the_turn(observer):
+    error = RuntimeError("close")
+
+    class Body:
+        def __iter__(self):
+            return iter([b"x"])
+
+        def close(self):
+            raise error
+
+    def app(environ, start_response):
+        start_response("200 OK", TEXT)
+        return Body()
+
+    with pytest.raises(RuntimeError) as raised:
+        serve(ConvoTraceMiddleware(app, convotrace=observer))
+    assert raised.value is error and only_trace(observer).error.message == "close"
+
+
+def test_a_body_that_is_closed_before_it_is_iterated_runs_nothing(observer):
+    ran = []
+
+    def app(environ, start_response):
+        start_response("200 OK", TEXT)
+
+        def pieces():
+            ran.append(True)
+            yield b"x"
+
+        return pieces()
+
+    ConvoTraceMiddleware(app, convotrace=observer)(environ_of(), lambda *_: None).close()
+    assert ran == [] and only_trace(observer).status == "disconnected"
+
+
+def test_a_generator_app_that_is_never_iterated_leaves_nothing_open(observer):
+    body = ConvoTraceMiddleware(late_start, convotrace=observer)(environ_of(), lambda *_: None)
+    del body
+    assert observer._open == {}
+
+
+def test_an_outer_middleware_sees_what_the_app_wrote_into_its_environ(observer):
+    seen, environ = {}, environ_of()
+    stream = environ["wsgi.input"]
+
+    def app(environ, start_response):
+        environ["REMOTE_USER"] = "ann"
+        start_response("200 OK", TEXT)
+        yield b"x"
+        environ["mine.late"] = 1
+
+    def start_response(status, headers, exc_info=None):
+        seen.update(environ)
+        return None
+
+    body = ConvoTraceMiddleware(app, convotrace=observer)(environ, start_response)
+    assert list(body) == [b"x"]
+    body.close()
+    assert seen["REMOTE_USER"] == environ["REMOTE_USER"] == "ann" and environ["mine.late"] == 1
+    assert environ["wsgi.input"] is stream and not [key for key in environ if key.startswith("convotrace")]
+
+
+def test_the_stream_of_the_body_does_what_the_servers_does(observer):
+    raw = b"line 1\nline 2\nthe rest"
+
+    def app(environ, start_response):
+        stream = environ["wsgi.input"]
+        read = [stream.readline(), stream.read(3), *stream.readlines(1), next(iter(stream), b""), stream.read()]
+        start_response("200 OK", TEXT)
+        return read
+
+    def buffered(environ, start_response):
+        start_response("200 OK", TEXT)
+        return [io.TextIOWrapper(io.BufferedReader(environ["wsgi.input"]), "ascii").read().encode()]
+
+    for each in (app, buffered):
+        bare = serve(each, environ_of(raw))
+        assert serve(ConvoTraceMiddleware(each, convotrace=observer), environ_of(raw)) == bare
+    assert {trace.request_bytes for trace in observer.store.session("s").traces} == {len(raw)}
+
+
+def test_a_file_is_sent_by_the_server_itself(observer):
+    def app(environ, start_response):
+        start_response("200 OK", TEXT)
+        return environ["wsgi.file_wrapper"](io.BytesIO(b"file"))
+
+    wrapped = ConvoTraceMiddleware(app, convotrace=observer)
+    assert type(wrapped(environ_of(**{"wsgi.file_wrapper": FileWrapper}), lambda *_: None)) is FileWrapper
+
+
+@pytest.mark.parametrize("length", ["²", "-1", "x", "99999999999999999999"])
+def test_a_wrong_length_does_not_break_the_page(observer, length):
+    environ = environ_of(CONTENT_LENGTH=length, PATH_INFO="/_sessions/s/s/scores")
+    assert serve(ConvoTraceMiddleware(writing, convotrace=observer), environ)[0][0].startswith("404")
+
+
+@pytest.mark.parametrize("step", ["read", "respond", "sent", "finish_response", "end"])
+@pytest.mark.parametrize("body", [list, iter])
+def test_a_fault_of_ours_never_reaches_the_app(observer, step, body, monkeypatch, capsys):
+    def fault(*_):
+        raise RuntimeError("ours")
+
+    def app(environ, start_response):
+        environ["wsgi.input"].read()
+        start_response("200 OK", TEXT)
+        return body([b"a", b"b"])
+
+    monkeypatch.setattr(f"convotrace.recorder.OpenTrace.{step}", fault)
+    assert serve(ConvoTraceMiddleware(app, convotrace=observer))[1:] == [b"a", b"b"] and observer._open == {}
+    used = sum(observer.guard.failures.values().values())
+    assert used > 0 or (step, body) == ("finish_response", list)
+    assert capsys.readouterr().err.count("convotrace: ") == bool(used)
+
+
+# Flask
+
+
+@pytest.fixture(params=["porch", "bare"])
+def app(request, store_url):
+    """A Flask app behind either form, and its observer."""
+    app = flask.Flask("attacked")
+    app.secret_key = "k"
+    if request.param == "porch":
+        app.observer = convotrace_flask.ConvoTrace(app, store=store_url)
+    else:
+        app.observer = ct.ConvoTrace(store=store_url)
+        app.wsgi_app = ConvoTraceMiddleware(app.wsgi_app, convotrace=app.observer)
+    yield app
+    app.observer.close()
+
+
+def post(app, path="/chat"):
+    return chat_apps.Client(app, app.observer).post(path, {"message": "one two", "session_id": "s"})
+
+
+def test_flask_stream_with_context_keeps_its_span(app):
+    @app.post("/chat")
+    def chat():
+        asked = flask.request.get_json()
+
+        @flask.stream_with_context
+        def stream():
+            with ct.span("stream", kind="agent"):
+                for word in asked["message"].split():
+                    with ct.tool("say"):
+                        yield f"data: {flask.request.path} {word}\n\n"
+
+        return flask.Response(stream(), mimetype="text/event-stream")
+
+    assert post(app).body.count(b"/chat") == 2
+    stream, *said = only_trace(app.observer).spans
+    assert {span.parent_id for span in said} == {stream.id} and stream.status == "ok"
+
+
+def test_flask_functions_around_the_request_belong_to_the_turn(app):
+    @app.before_request
+    def before():
+        ct.event("before")
+
+    @app.teardown_request
+    def teardown(error):
+        ct.event("teardown")
+
+    @app.post("/chat")
+    def chat():
+        @flask.after_this_request
+        def after(response):
+            ct.event("after this")
+            response.headers["X-Mine"] = "1"
+            return response
+
+        flask.session["n"] = 1
+        return {"reply": flask.request.get_json()["message"]}
+
+    assert (b"x-mine", b"1") in post(app).headers
+    assert [event.name for event in only_trace(app.observer).events] == ["before", "after this", "teardown"]
+
+
+def test_flask_error_handlers_answer_for_the_app(app):
+    @app.errorhandler(ValueError)
+    def handled(error):
+        return {"reply": "sorry"}, 422
+
+    @app.post("/chat")
+    def chat():
+        with ct.tool("lookup"):
+            raise ValueError(flask.request.get_json()["message"])
+
+    assert post(app).status == 422
+    trace = only_trace(app.observer)
+    assert (trace.status, trace.status_code, trace.error, trace.spans[0].status) == ("ok", 422, None, "error")
+
+
+def test_a_test_request_context_of_flask_has_nothing_current(app):
+    with app.test_request_context("/chat", method="POST", json={"message": "x"}):
+        app.preprocess_request()
+        assert ct.current_trace() is None
+        with ct.tool("nothing") as tool:
+            tool.set_result(1)
+    assert app.observer._open == {} and list(app.observer.store.sessions()) == []
+
+
+def test_threads_started_by_a_flask_view_do_not_mix(app):
+    @app.post("/chat/<name>")
+    def chat(name):
+        with ct.tool(name):
+            pass
+        return {"reply": name}
+
+    def use(name):
+        for _ in range(20):
+            chat_apps.Client(app, app.observer).post(f"/chat/{name}", {"message": name}, [("X-Session-ID", name)])
+
+    threads = [threading.Thread(target=use, args=(f"n{n}",)) for n in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for n in range(16):
+        traces = app.observer.store.session(f"n{n}").traces
+        assert len(traces) == 20 and {span.name for trace in traces for span in trace.spans} == {f"n{n}"}
+
+
+def test_a_flask_app_behind_the_porch_is_freed_when_it_is_let_go(store_url):
+    import gc
+    import weakref
+
+    app = flask.Flask("freed")
+    convotrace_flask.ConvoTrace(app, store=store_url)
+    gc.disable()
+    try:
+        weak = weakref.ref(app)
+        del app
+        assert weak() is None
+    finally:
+        gc.enable()
