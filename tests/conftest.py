@@ -7,10 +7,13 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # A busy machine must not fail a test.
-settings.register_profile("patient", deadline=None)
+# Whole conversations are large on purpose, and no test depends on the clock.
+settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow]
+)
 settings.load_profile("patient")
 
 CHROMIUM = next(
