@@ -142,9 +142,10 @@ class _Exchange:
     def _note_sent(self, message: Message) -> None:
         trace, kind = self._trace, message["type"]
         if kind == "http.response.start":
-            content_type = next((v for k, v in message.get("headers") or () if k.lower() == b"content-type"), b"")
-            text = bytes(content_type).decode("latin-1")
-            trace.respond(int(message["status"]), text, captured(text))
+            named = {bytes(k).lower(): bytes(v).decode("latin-1") for k, v in message.get("headers") or ()}
+            content_type = named.get(b"content-type", "")
+            encoding = named.get(b"content-encoding", "")
+            trace.respond(int(message["status"]), content_type, captured(content_type), encoding)
         elif kind in _PARTS_OF_BODY:
             now = now_of(trace)
             trace.sent(message.get("body", b""), now, self._limit)

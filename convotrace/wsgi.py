@@ -121,8 +121,9 @@ class _Exchange:
         return headers if cookie is None else [*headers, ("Set-Cookie", cookie)]
 
     def _note_start(self, status: str, headers: Headers) -> None:
-        kind = next((value for name, value in headers if name.lower() == "content-type"), "")
-        self.trace.respond(int(status[:3]) if status[:3].isdecimal() else 0, kind, captured(kind))
+        named = {name.lower(): value for name, value in headers}
+        kind, encoding = named.get("content-type", ""), named.get("content-encoding", "")
+        self.trace.respond(int(status[:3]) if status[:3].isdecimal() else 0, kind, captured(kind), encoding)
 
     def _forward(self, body: Iterable[bytes], node: Node | None) -> Iterable[bytes]:
         """Return the body: itself where it is complete or a file, else wrapped chunk by chunk."""

@@ -103,6 +103,7 @@ class Assembler:
             answered if keep and answered else None,
             trace.response_type,
             succeeded=(trace.status_code or 200) < 400,
+            content_encoding=trace.response_encoding,
         )
 
     def _identity(self, trace: OpenTrace, exchange: Exchange) -> Identity | None:

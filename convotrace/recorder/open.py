@@ -112,7 +112,7 @@ class OpenTrace:
                  "disconnected", "due", "ended", "events", "events_noted", "failure", "first_byte", "found", "held",
                  "id", "identify", "incoming", "input_text", "largest_gap", "last_chunk", "late", "log_level",
                  "logged", "metadata", "name", "offset", "output_text", "protocol", "queued", "request_bytes",
-                 "request_chunks", "response_bytes", "response_chunks", "response_type", "route", "scores",
+                 "request_chunks", "response_bytes", "response_chunks", "response_encoding", "response_type", "route", "scores",
                  "session", "shown", "shown_at", "skipped", "spans", "spans_over", "started", "status", "status_code",
                  "tags", "user_id", "weight", "written_as")  # fmt: skip
 
@@ -147,6 +147,7 @@ class OpenTrace:
         self.cut_input = False
         self.response_chunks: list[bytes] = []
         self.response_type = ""
+        self.response_encoding = ""
         self.response_bytes = 0
         self.cut_output = False
         self.chunks = 0
@@ -185,10 +186,11 @@ class OpenTrace:
         if room > 0:
             self.request_chunks.append(bytes(chunk[:room]))
 
-    def respond(self, status_code: int, content_type: str, keep: bool) -> None:
+    def respond(self, status_code: int, content_type: str, keep: bool, encoding: str = "") -> None:
         """Note the start of the response; `keep` tells whether its body is worth keeping."""
         self.status_code = status_code
         self.response_type = content_type
+        self.response_encoding = encoding
         self.bodies = keep
 
     def sent(self, chunk: bytes, now: int, limit: int) -> None:

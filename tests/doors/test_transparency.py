@@ -2,9 +2,11 @@
 
 import asyncio
 import gc
+import gzip
 import io
 import sys
 import threading
+import zlib
 from wsgiref.validate import validator
 
 import pytest
@@ -418,3 +420,19 @@ def _environ(body=b""):
         "wsgi.input": io.BytesIO(body), "wsgi.errors": io.StringIO(), "wsgi.multithread": True,
         "wsgi.multiprocess": False, "wsgi.run_once": False, "wsgi.file_wrapper": io.BytesIO,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_a_compressed_reply_passes_as_it_is_and_is_read(observer, encoding):
+    plain = b'{"reply": "hello back"}'
+    packed = gzip.compress(plain) if encoding == "gzip" else zlib.compress(plain)
+
+    def app(environ, start_response):
+        environ["wsgi.input"].read()
+        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Encoding", encoding)])
+        return [packed]
+
+    environ = {**_environ(b'{"message": "hi", "session_id": "s"}')}
+    assert WSGI(app, convotrace=observer)(environ, lambda *a: None) == [packed]
+    (trace,) = observer.store.session("s").traces
+    assert (trace.output.text, trace.response_bytes) == ("hello back", len(packed))

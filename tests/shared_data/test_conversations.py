@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -48,7 +49,13 @@ def posted(request, data, tmp_path_factory, free_port, listening):
             assert done.returncode == 0, done.stdout + done.stderr
             link = [sys.executable, "-m", "convotrace", "link", "--store", store, f"http://127.0.0.1:{port}"]
             url = subprocess.run(link, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-            yield Page(port, url.partition("token=")[2])
+            page = Page(port, url.partition("token=")[2])
+            # A page waits a second for the queue and no longer, so that a busy writer delays no reader.
+            for _ in range(300):
+                if not page.get("health.json")["queued"]:
+                    break
+                time.sleep(0.1)
+            yield page
         finally:
             server.terminate()
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import itertools
 
-SEEN = "convotrace.stores"
+from convotrace.wsgi import SEEN, TeedInput
+
 OURS = {SEEN, "convotrace.trace", "wsgi.input", "suite.inner"}
 
 
@@ -135,11 +136,11 @@ def wsgi_outer(app, ledger):
         ledger.enter()
         inner, outer = [], []
         environ["suite.inner"] = inner
-        path, stream = environ.get("PATH_INFO"), environ.get("wsgi.input")
+        path = environ.get("PATH_INFO")
 
         def compare():
             ledger.compare(path, inner, outer)
-            if SEEN in environ or environ.get("wsgi.input") is not stream:
+            if SEEN in environ or isinstance(environ.get("wsgi.input"), TeedInput):
                 ledger.differences.append(f"{path}: something of ours was left in the caller's environ")
 
         try:

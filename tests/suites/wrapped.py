@@ -129,8 +129,8 @@ def pytest_runtest_logreport(report):
 def pytest_sessionfinish(session):
     result = {"failed": sorted(failed), "collected": session.testscollected}
     if observer is not None:
-        gc.collect()  # bodies that no test closed
         ledger.settle()
+        gc.collect()  # bodies that no test closed
         observer.flush(60)
         result |= {"reached": ledger.reached, "compared": ledger.compared, "differences": ledger.differences}
         result |= {"health": observer.health(), "open": len(observer._open), "stored": _stored()}
