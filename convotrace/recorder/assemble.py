@@ -76,7 +76,7 @@ class Assembler:
     def assemble(self, trace: OpenTrace) -> tuple[Verdict, Change | None]:
         """Return what became of a trace and, where it is to be stored, the change to write."""
         if trace.skipped:
-            return Verdict.EXCLUDED, None
+            return Verdict.EXCLUDED, _emptied(trace)
         exchange = self._exchange(trace)
         identity = self._identity(trace, exchange)
         message, reply = self._texts(trace, exchange)
@@ -240,6 +240,14 @@ class Assembler:
         if not events:
             return ()
         return tuple(Event(e.name, e.at, e.level, self.redactor.clean(dict(e.attributes))) for e in list(events))
+
+
+def _emptied(trace: OpenTrace) -> Change | None:
+    """Return what takes the place of a trace that was shown while it ran and is to be forgotten: nothing of it."""
+    if trace.written_as is None:
+        return None
+    record = Trace(f"{trace.id:032x}", trace.written_as, name="skipped", started_ns=trace.started)
+    return Change(SessionFacts(trace.written_as), record, trace.written_as)
 
 
 def _is_turn(trace: OpenTrace, exchange: Exchange, message: str | None, reply: str | None, has_id: bool) -> bool:

@@ -112,9 +112,9 @@ class OpenTrace:
                  "disconnected", "due", "ended", "events", "events_noted", "failure", "first_byte", "found", "held",
                  "id", "identify", "incoming", "input_text", "largest_gap", "last_chunk", "late", "log_level",
                  "logged", "metadata", "name", "offset", "output_text", "protocol", "queued", "request_bytes",
-                 "request_chunks", "response_bytes", "response_chunks", "response_encoding", "response_type", "route", "scores",
-                 "session", "shown", "shown_at", "skipped", "spans", "spans_over", "started", "status", "status_code",
-                 "tags", "user_id", "weight", "written_as")  # fmt: skip
+                 "request_chunks", "response_bytes", "response_chunks", "response_encoding", "response_type", "route",
+                 "scores", "session", "shown", "shown_at", "skipped", "spans", "spans_over", "started", "status",
+                 "status_code", "tags", "user_id", "weight", "written_as")  # fmt: skip
 
     def __init__(self, incoming: Incoming | None, started: int, offset: int = 0, protocol: str = "http") -> None:
         self.id = getrandbits(128) or 1

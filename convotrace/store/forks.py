@@ -9,6 +9,8 @@ import os
 import weakref
 from typing import Any, Protocol
 
+from convotrace.store.native import new_lock
+
 _inherited: list[Any] = []
 
 
@@ -24,6 +26,8 @@ class Forkable(Protocol):
 
 _registered: weakref.WeakSet[Any] = weakref.WeakSet()
 _held: list[Any] = []
+# Several threads may fork at once: the second waits until the first has let everything go.
+_one_at_a_time = new_lock()
 
 
 def register(thing: Forkable) -> None:
@@ -37,6 +41,7 @@ def keep_for_ever(thing: Any) -> None:
 
 
 def _before() -> None:
+    _one_at_a_time.acquire()
     _held[:] = list(_registered)
     for thing in _held:
         thing.before_fork()
@@ -46,12 +51,14 @@ def _after_in_parent() -> None:
     for thing in _held:
         thing.after_fork_in_parent()
     _held.clear()
+    _one_at_a_time.release()
 
 
 def _after_in_child() -> None:
     for thing in _held:
         thing.after_fork_in_child()
     _held.clear()
+    _one_at_a_time.release()
 
 
 if hasattr(os, "register_at_fork"):

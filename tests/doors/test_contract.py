@@ -280,3 +280,20 @@ def test_two_objects_on_two_files_never_mix(door, tmp_path):
     second.post("/chat", {"message": "two", "session_id": "b"})
     assert [s.id for s in first.sessions()] == ["a"]
     assert [s.id for s in second.sessions()] == ["b"]
+
+
+def test_a_trace_skipped_after_it_was_shown_keeps_nothing(store_url):
+    import convotrace as ct
+
+    observer = ct.ConvoTrace(store=store_url)
+    with observer.session("s"):
+        ct.set_input("canary")
+        trace = next(iter(observer._open.values()))
+        trace.started -= 2_000_000_000
+        observer.writer.wake()
+        observer.flush()
+        assert "canary" in repr(observer.store.session("s"))
+        ct.skip()
+    found = observer.store.session("s")
+    observer.close()
+    assert "canary" not in repr(found) and found.session.turns == 0
