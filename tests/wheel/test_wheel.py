@@ -53,7 +53,10 @@ def test_the_demo_runs_on_the_core_dependencies_alone(bin, tmp_path):
 
 def test_a_porch_without_its_framework_says_what_to_install(bin, tmp_path):
     done = subprocess.run(
-        [bin / "python", "-c", "import convotrace_flask"], cwd=tmp_path, capture_output=True, text=True
+        [bin / "python", "-c", "import sys; sys.modules['flask'] = None; import convotrace_flask"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
     )
     assert 'convotrace_flask needs Flask: pip install "convotrace[flask]"' in done.stderr
 
