@@ -9,14 +9,18 @@ import threading
 import zlib
 from wsgiref.validate import validator
 
+import flask
 import pytest
 from blockbuster import BlockBuster
+from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route
 
 import convotrace as ct
+import convotrace_fastapi
+import convotrace_flask
 from convotrace.asgi import ConvoTraceMiddleware as ASGI
 from convotrace.wsgi import ConvoTraceMiddleware as WSGI
 
@@ -436,3 +440,57 @@ def test_a_compressed_reply_passes_as_it_is_and_is_read(observer, encoding):
     assert WSGI(app, convotrace=observer)(environ, lambda *a: None) == [packed]
     (trace,) = observer.store.session("s").traces
     assert (trace.output.text, trace.response_bytes) == ("hello back", len(packed))
+
+
+@pytest.mark.parametrize("end", ["close", "collect"])
+def test_a_generator_ended_inside_a_flask_view_leaves_nothing_behind(store_url, end, caplog):
+    app = flask.Flask("generators")
+    observer = convotrace_flask.ConvoTrace(app, store=store_url)
+
+    @app.post("/chat")
+    def chat():
+        stream = chat_apps.pieces(flask.request.get_json())
+        next(stream)
+        if end == "close":
+            closer = threading.Thread(target=stream.close)
+            closer.start()
+            closer.join()
+        del stream
+        gc.collect()
+        with ct.span("afterwards"):
+            return {"reply": "done"}
+
+    answer = chat_apps.Client(app, observer).post("/chat", {"message": "one two", "session_id": "s"})
+    assert (answer.status, answer.error) == (200, None)
+    (trace,) = observer.store.session("s").traces
+    stream, say, afterwards = trace.spans
+    assert (stream.status, say.parent_id, afterwards.parent_id) == ("cancelled", stream.id, None)
+    assert [r for r in caplog.records if r.levelname in ("WARNING", "ERROR")] == []
+    observer.close()
+
+
+@pytest.mark.parametrize("end", ["aclose", "collect"])
+@pytest.mark.parametrize("sort", ["sync", "async"])
+def test_a_generator_ended_inside_a_fastapi_endpoint_leaves_nothing_behind(store_url, sort, end):
+    app = FastAPI()
+    observer = convotrace_fastapi.ConvoTrace(app, store=store_url)
+
+    @app.post("/chat")
+    async def chat(asked: dict):
+        stream = (chat_apps.async_pieces if sort == "async" else chat_apps.pieces)(asked)
+        await anext(stream) if sort == "async" else next(stream)
+        if end == "aclose":
+            ended = stream.aclose() if sort == "async" else asyncio.to_thread(stream.close)
+            await asyncio.create_task(ended)
+        del stream
+        gc.collect()
+        await asyncio.sleep(0.01)
+        with ct.span("afterwards"):
+            return {"reply": "done"}
+
+    answer = chat_apps.Client(app, observer).post("/chat", {"message": "one two", "session_id": "s"})
+    assert (answer.status, answer.error) == (200, None)
+    (trace,) = observer.store.session("s").traces
+    stream, say, afterwards = trace.spans
+    assert (stream.status, say.parent_id, afterwards.parent_id) == ("cancelled", stream.id, None)
+    observer.close()
