@@ -331,7 +331,8 @@ class ConvoTrace:
         store, self._store = self._store, None
         if store is not None:
             store.close()
-        self._assembler = None
+        # The next store may be another one, with keys of its own.
+        self._assembler = self._secret = None
 
     @property
     def store(self) -> Store:

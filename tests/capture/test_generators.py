@@ -10,18 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import convotrace as ct
-from convotrace.capture.current import _held, current, current_node
-from convotrace.recorder import OpenTrace
-
-
-@pytest.fixture
-def trace():
-    """An open trace that is current for the test, as a door makes it."""
-    trace = OpenTrace(None, 0)
-    token = current_node.set(trace)
-    yield trace
-    current_node.reset(token)
-    assert not _held
+from convotrace.capture.current import current
 
 
 def parents(trace):

@@ -442,6 +442,15 @@ def test_a_compressed_reply_passes_as_it_is_and_is_read(observer, encoding):
     assert (trace.output.text, trace.response_bytes) == ("hello back", len(packed))
 
 
+def nothing_is_left_of_the_generator(app, observer):
+    """Post a message whose handler ends a generator early: it kept its child, and what came after is outside it."""
+    answer = chat_apps.Client(app, observer).post("/chat", {"message": "one two", "session_id": "s"})
+    assert (answer.status, answer.error) == (200, None)
+    (trace,) = observer.store.session("s").traces
+    stream, say, afterwards = trace.spans
+    assert (stream.status, say.parent_id, afterwards.parent_id) == ("cancelled", stream.id, None)
+
+
 @pytest.mark.parametrize("end", ["close", "collect"])
 def test_a_generator_ended_inside_a_flask_view_leaves_nothing_behind(store_url, end, caplog):
     app = flask.Flask("generators")
@@ -460,11 +469,7 @@ def test_a_generator_ended_inside_a_flask_view_leaves_nothing_behind(store_url, 
         with ct.span("afterwards"):
             return {"reply": "done"}
 
-    answer = chat_apps.Client(app, observer).post("/chat", {"message": "one two", "session_id": "s"})
-    assert (answer.status, answer.error) == (200, None)
-    (trace,) = observer.store.session("s").traces
-    stream, say, afterwards = trace.spans
-    assert (stream.status, say.parent_id, afterwards.parent_id) == ("cancelled", stream.id, None)
+    nothing_is_left_of_the_generator(app, observer)
     assert [r for r in caplog.records if r.levelname in ("WARNING", "ERROR")] == []
     observer.close()
 
@@ -488,9 +493,5 @@ def test_a_generator_ended_inside_a_fastapi_endpoint_leaves_nothing_behind(store
         with ct.span("afterwards"):
             return {"reply": "done"}
 
-    answer = chat_apps.Client(app, observer).post("/chat", {"message": "one two", "session_id": "s"})
-    assert (answer.status, answer.error) == (200, None)
-    (trace,) = observer.store.session("s").traces
-    stream, say, afterwards = trace.spans
-    assert (stream.status, say.parent_id, afterwards.parent_id) == ("cancelled", stream.id, None)
+    nothing_is_left_of_the_generator(app, observer)
     observer.close()

@@ -67,3 +67,12 @@ def test_without_the_fixture_nothing_is_recorded():
     post(wrapped, session_id="s5", message="x")
     assert not wrapped.convotrace.enabled
     assert wrapped.convotrace._writer is None
+
+
+def test_an_app_that_is_diverted_takes_the_keys_of_its_new_store(store_url):
+    observer = ct.ConvoTrace(store=store_url)
+    first = observer.open_store().secret("identity")
+    observer.divert("memory:")
+    second = observer.open_store().secret("identity")
+    assert observer._secret == second != first
+    observer.close()
