@@ -6,10 +6,10 @@ and an unknown value is None, never 0. How they are stored or shown is decided e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 Json = Any
 """A JSON value: None, bool, int, float, str, or lists and string-keyed dicts of these."""
@@ -219,12 +219,25 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that belongs to a trace or session; its bytes live elsewhere."""
+    """A file that belongs to a trace; `data` is there while it is written and where it was asked for by its id."""
 
     id: str
     name: str
     type: str
     size: int
+    url: str | None = None
+    """Where it lies, for one that was given by its address: nothing is fetched, so `size` is 0."""
+    data: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Where a client left an answer; `share` of all its bytes is known where their number is."""
+
+    bytes: int
+    after_ns: int
+    chunks: int
+    share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +263,13 @@ class Trace:
     turn: int | None = None
     """Number from 1, computed when reading; None when the trace is no turn."""
     replaces: str | None = None
+    """Id of the earlier turn of which this one is a new version: regenerated, edited or sent again."""
+    span_id: str | None = None
+    """W3C span id of the request itself, where anybody outside this process may know it."""
+    parent_id: str | None = None
+    """Span id of the caller, where the request came with one."""
+    answer_id: str | None = None
+    """Under what id the answer can be fetched, while it is awaited from another request."""
     route: str | None = None
     status: str = "ok"
     status_code: int | None = None
@@ -279,12 +299,16 @@ class Trace:
     chunks: int | None = None
     largest_gap_ns: int | None = None
     retries: int | None = None
+    """How often the same message was sent before, without an answer; None for never."""
+    left: Left | None = None
     cut: Cut = Cut()
     signals: tuple[Signal, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     spans: tuple[Span, ...] = ()
     events: tuple[Event, ...] = ()
     scores: tuple[Score, ...] = ()
+    origin: str = "own"
+    """`own` for a request that was seen here, `otlp` for one known only from spans that were sent."""
 
     @property
     def started_at(self) -> datetime | None:
@@ -439,6 +463,8 @@ class SessionFacts:
     id_source: str = "none"
     id_name: str | None = None
     user_id: str | None = None
+    other_id: str | None = None
+    """The id to use where the session of `id` is another user's; None where it is shared."""
     name: str | None = None
     environment: str | None = None
     release: str | None = None
@@ -455,6 +481,23 @@ class SessionFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """A trace as it stands in the store, with the events and scores that it brought to its session."""
+
+    trace: Trace
+    session_events: tuple[Event, ...] = ()
+    session_scores: tuple[Score, ...] = ()
+
+
+class Lookup(Protocol):
+    """What a decision may ask of the store, inside the transaction that writes it."""
+
+    def traces(self, trace_id: str) -> Sequence[Stored]:
+        """Return every trace of this id, in any session."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One thing to write: a trace as it stands now (it replaces what was written of it before) and its session's facts.
 
@@ -465,3 +508,8 @@ class Change:
     session: SessionFacts
     trace: Trace | None = None
     written_as: str | None = None
+    decide: Callable[[Lookup], Change | None] | None = None
+    """What is to be written depends on what is stored: called in the transaction, maybe again; it returns a change
+    without `decide`, or None for nothing. What stands here until then is a guess, for counting."""
+    takes: tuple[Trace, ...] = ()
+    """Stored traces whose place this one takes: they are deleted, wherever they stand."""

@@ -26,9 +26,8 @@ DEFAULT_NAMES = ("session_id", "conversation_id", "thread_id", "chat_id")
 
 # Options whose feature comes later: named now so that the name is fixed, refused so that nobody relies on silence.
 _NOT_YET: dict[str, Any] = {
-    "sample": 1.0, "otlp_receiver": False, "otlp_token": None, "propagate": (), "instrument": (),
-    "retention_days": 30, "retention_bytes": 1 << 30, "retention_rows": None, "feedback_path": None,
-    "prices": None, "alerts": (), "evaluators": (), "webhooks": (),
+    "sample": 1.0, "retention_days": 30, "retention_bytes": 1 << 30, "retention_rows": None, "feedback_path": None,
+    "alerts": (), "evaluators": (), "webhooks": (),
 }  # fmt: skip
 
 
@@ -86,7 +85,7 @@ class Settings:
     retention_bytes: int | None = 1 << 30
     retention_rows: int | None = None
     opentelemetry: str = "auto"
-    instrument: tuple[str, ...] | str = ()
+    instrument: tuple[str, ...] = ()
     propagate: tuple[str, ...] = ()
     otlp_receiver: bool = False
     otlp_token: str | None = None
@@ -274,25 +273,32 @@ def _level(name: str, value: Any) -> str:
     raise SettingsError(f"{name} came as {value!r}; use DEBUG, INFO, WARNING, ERROR or CRITICAL.")
 
 
-def _telemetry(name: str, value: Any) -> str:
-    if value == "global":
-        raise SettingsError(f"{name}='global' is not yet supported; leave {name} out until a release says so.")
-    return str(_one_of("auto", "off")(name, value))
+def _instruments(name: str, value: Any) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) and value else _texts(name, value)
+
+
+def _prices(name: str, value: Any) -> Any:
+    if value is None or isinstance(value, (Mapping, list, tuple)):
+        return value
+    raise SettingsError(f"{name} came as {type(value).__name__}; use a mapping of model names to prices.")
 
 
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     **dict.fromkeys(("enabled", "dev", "history", "split_users", "issue_cookie", "capture_bodies"), _boolean),
-    **dict.fromkeys(("content", "log_ids", "log_turns"), _boolean),
+    **dict.fromkeys(("content", "log_ids", "log_turns", "otlp_receiver"), _boolean),
     **dict.fromkeys(("idle_timeout", "max_body_bytes", "hook_timeout"), _positive),
-    **dict.fromkeys(("environment", "release", "service", "token", "page_url"), _text),
+    **dict.fromkeys(("environment", "release", "service", "token", "otlp_token", "page_url"), _text),
     **dict.fromkeys(("session_id", "user_id", "input_text", "output_text"), _plain_function),
     "auth": _callable,
     **dict.fromkeys(("exclude", "session_headers", "session_fields", "session_query", "session_cookies"), _texts),
+    "propagate": _texts,
+    "instrument": _instruments,
+    "prices": _prices,
     "mount": _mount,
     "store": _store,
     "rights": _rights,
     "redact": _one_of("secrets", None),
     "capture_logs": _one_of("auto", True, False),
     "log_level": _level,
-    "opentelemetry": _telemetry,
+    "opentelemetry": _one_of("auto", "global", "off"),
 }  # fmt: skip

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FLOORS = {
     "base": 1,  # model, errors, settings
-    "query": 2, "dialects": 2, "pricing": 2, "identity": 2, "redaction": 2,
+    "query": 2, "dialects": 2, "pricing": 2, "identity": 2, "redaction": 2, "carrier": 2,
     "exchange": 3, "insight": 3, "export": 3,
     "store": 4,
     "recorder": 5, "intake": 5,

@@ -97,10 +97,17 @@ def _trace(it: model.Trace) -> dict[str, Json]:
         "tags": list(it.tags), "metadata": dict(it.metadata), "protocol": it.protocol, "close_code": it.close_code,
         "request": _request(it.request), "request_bytes": it.request_bytes, "response_bytes": it.response_bytes,
         "chunks": it.chunks, "largest_gap_ms": it.largest_gap_ms, "retries": it.retries,
-        "cut": {"input": it.cut.input, "output": it.cut.output}, "signals": [_signal(one) for one in it.signals],
+        "span_id": it.span_id, "parent_id": it.parent_id, "answer_id": it.answer_id, "left": _left(it.left),
+        "origin": it.origin, "cut": {"input": it.cut.input, "output": it.cut.output}, "signals": [_signal(one) for one in it.signals],
         "attachments": [_attachment(one) for one in it.attachments], "spans": [_span(span) for span in it.spans],
         "events": [_event(event) for event in it.events], "scores": [_score(score) for score in it.scores],
     }  # fmt: skip
+
+
+def _left(it: model.Left | None) -> Json:
+    if it is None:
+        return None
+    return {"bytes": it.bytes, "after_ms": model.as_ms(it.after_ns), "chunks": it.chunks, "share": it.share}
 
 
 def _span(it: model.Span) -> dict[str, Json]:
@@ -189,7 +196,7 @@ def _signal(it: model.Signal) -> dict[str, Json]:
 
 
 def _attachment(it: model.Attachment) -> dict[str, Json]:
-    return {"id": it.id, "name": it.name, "type": it.type, "size": it.size}
+    return {"id": it.id, "name": it.name, "type": it.type, "size": it.size, "url": it.url}
 
 
 def _mark(it: model.TurnMark) -> dict[str, Json]:

@@ -1,7 +1,7 @@
 """The state machine of a trace, without I/O: what is open while a request runs, and what it becomes when written.
 
 `open.py` holds the open records, `values.py` takes copies of user values, `failures.py` puts exceptions in words,
-`assemble.py` makes the finished record, with `messages.py` and `totals.py`.
+`assemble.py` makes the finished record.
 Time is always an argument, in nanoseconds since 1970.
 """
 

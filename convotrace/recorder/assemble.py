@@ -13,7 +13,7 @@ from convotrace import model
 from convotrace.exchange import Exchange, media_type, read_exchange
 from convotrace.identity import Identity, Incoming, identify, keyed_hash
 from convotrace.model import Change, Event, Failure, Json, Payload, Score, SessionFacts, Span, Target, Trace
-from convotrace.recorder.messages import (
+from convotrace.dialects.messages import (
     as_documents,
     as_mapping,
     as_messages,
@@ -25,7 +25,7 @@ from convotrace.recorder.messages import (
     score_type,
 )
 from convotrace.recorder.open import UNSET, OpenEvent, OpenScore, OpenSpan, OpenTrace
-from convotrace.recorder.totals import totals
+from convotrace.insight.totals import totals
 from convotrace.recorder.values import text_of
 from convotrace.redaction import Redactor
 from convotrace.settings import Settings

@@ -98,6 +98,7 @@ def _trace_extra(trace: Trace) -> dict[str, Json]:
     extra: dict[str, Json] = {
         "close_code": trace.close_code, "request_bytes": trace.request_bytes, "response_bytes": trace.response_bytes,
         "chunks": trace.chunks, "largest_gap_ns": trace.largest_gap_ns, "retries": trace.retries,
+        "span_id": trace.span_id, "parent_id": trace.parent_id,
     }  # fmt: skip
     extra = {name: value for name, value in extra.items() if value is not None}
     if trace.error:
@@ -106,10 +107,14 @@ def _trace_extra(trace: Trace) -> dict[str, Json]:
         extra["request"] = [request.method, request.path, dict(request.query), dict(request.headers)]
     if trace.cut.input is not None or trace.cut.output is not None:
         extra["cut"] = astuple(trace.cut)
+    if trace.left:
+        extra["left"] = astuple(trace.left)
+    if trace.origin != "own":
+        extra["origin"] = trace.origin
     if trace.signals:
         extra["signals"] = [astuple(signal) for signal in trace.signals]
     if trace.attachments:
-        extra["attachments"] = [astuple(attachment) for attachment in trace.attachments]
+        extra["attachments"] = [[a.id, a.name, a.type, a.size, a.url] for a in trace.attachments]
     return extra
 
 

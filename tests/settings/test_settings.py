@@ -63,19 +63,13 @@ DEFAULTS = {
 
 NOT_YET = {
     "sample": 0.5,
-    "otlp_receiver": True,
-    "otlp_token": "t0p-s3cret",
-    "propagate": ["api.example.com"],
-    "instrument": "installed",
     "retention_days": 7,
     "retention_bytes": 1000,
     "retention_rows": 5,
     "feedback_path": "/feedback",
-    "prices": {"m": 1},
     "alerts": ["rule"],
     "evaluators": [len],
     "webhooks": ["https://example.com/t0p-s3cret"],
-    "opentelemetry": "global",
     "store": "postgresql://me:t0p-s3cret@db/x",
 }
 

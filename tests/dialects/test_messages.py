@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convotrace.model import Document, ToolDefinition
-from convotrace.recorder.messages import as_documents, as_messages, as_tools, as_usage
+from convotrace.dialects.messages import as_documents, as_messages, as_tools, as_usage
 
 
 def text(content):
