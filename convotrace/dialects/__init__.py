@@ -1,1 +1,1 @@
-"""The names that other libraries write → the fields of our records. Pure: JSON values in, JSON values and records out."""
+"""The names that other libraries write → the fields of our records. Pure: JSON values in, records out."""

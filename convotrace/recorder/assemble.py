@@ -10,9 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 from convotrace import model
-from convotrace.exchange import Exchange, media_type, read_exchange
-from convotrace.identity import Identity, Incoming, identify, keyed_hash
-from convotrace.model import Change, Event, Failure, Json, Payload, Score, SessionFacts, Span, Target, Trace
 from convotrace.dialects.messages import (
     as_documents,
     as_mapping,
@@ -24,8 +21,11 @@ from convotrace.dialects.messages import (
     as_whole,
     score_type,
 )
-from convotrace.recorder.open import UNSET, OpenEvent, OpenScore, OpenSpan, OpenTrace
+from convotrace.exchange import Exchange, media_type, read_exchange
+from convotrace.identity import Identity, Incoming, identify, keyed_hash
 from convotrace.insight.totals import totals
+from convotrace.model import Change, Event, Failure, Json, Payload, Score, SessionFacts, Span, Target, Trace
+from convotrace.recorder.open import UNSET, OpenEvent, OpenScore, OpenSpan, OpenTrace
 from convotrace.recorder.values import text_of
 from convotrace.redaction import Redactor
 from convotrace.settings import Settings

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convotrace.model import Document, ToolDefinition
 from convotrace.dialects.messages import as_documents, as_messages, as_tools, as_usage
+from convotrace.model import Document, ToolDefinition
 
 
 def text(content):

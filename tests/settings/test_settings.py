@@ -117,7 +117,6 @@ WRONG_ENVIRONMENT = [
     ("SAMPLE", "half"),
     ("RETENTION_DAYS", "7"),
     ("RETENTION_ROWS", "many"),
-    ("INSTRUMENT", "installed"),
     ("LOG_LEVEL", "LOUD"),
 ]
 
