@@ -2,7 +2,19 @@
 
 from convotrace.exchange.answer import ToolCall
 from convotrace.exchange.bodies import CAPTURED_TYPES, captured, decode, media_type
-from convotrace.exchange.chat import Exchange, read_exchange
+from convotrace.exchange.chat import read_exchange
 from convotrace.exchange.generic import Found
+from convotrace.exchange.history import Said
+from convotrace.exchange.record import Exchange
 
-__all__ = ["CAPTURED_TYPES", "Exchange", "Found", "ToolCall", "captured", "decode", "media_type", "read_exchange"]
+__all__ = [
+    "CAPTURED_TYPES",
+    "Exchange",
+    "Found",
+    "Said",
+    "ToolCall",
+    "captured",
+    "decode",
+    "media_type",
+    "read_exchange",
+]

@@ -71,7 +71,9 @@ class Answer:
     calls: dict[Hashable, OpenCall] = field(default_factory=dict)
     usage: dict[str, Json] | None = None
     finish_reason: str | None = None
+    model: str | None = None
     error: str | None = None
+    error_type: str | None = None
 
     def say(self, text: Json) -> None:
         """Add a piece of the text, if it is one."""
@@ -111,9 +113,23 @@ class Answer:
         if isinstance(reason, str) and reason:
             self.finish_reason = reason
 
+    def by(self, model: Json) -> None:
+        """Note the model that answers, if it is named; the first name counts."""
+        if self.model is None and isinstance(model, str) and model:
+            self.model = model
+
     def fail(self, error: Json) -> None:
         """Note an error, a text or an object that holds one; the first one counts."""
-        self.error = self.error or error_text(error)
+        if self.error is None:
+            self.error, self.error_type = error_text(error), error_type(error)
+
+    def close(self) -> None:
+        """Take back what says nothing: counts that are all 0, and an end by an error that is told in its own words."""
+        counts = [count for count in (self.usage or {}).values() if isinstance(count, int | float)]
+        if counts and not any(counts):
+            self.usage = None
+        if self.error is not None and self.finish_reason == "error":
+            self.finish_reason = None
 
     @property
     def said(self) -> bool:
@@ -144,6 +160,21 @@ def error_text(error: Json) -> str | None:
             return None
         error = next((error[name] for name in ("message", "error", "detail", "type", "code") if error.get(name)), None)
     return error if isinstance(error, str) else None
+
+
+def error_type(error: Json) -> str | None:
+    """Return what kind of error vendors say it is; None where they do not."""
+    for _ in range(3):
+        value = mapping(error)
+        if isinstance(value.get("error"), dict):
+            error = value["error"]
+            continue
+        return next((value[name] for name in ("type", "code", "status") if _is_kind(value.get(name))), None)
+    return None
+
+
+def _is_kind(value: Json) -> bool:
+    return isinstance(value, str) and value not in ("", "error")
 
 
 def mapping(value: Json) -> Mapping[str, Json]:

@@ -47,6 +47,7 @@ def read(parts: Iterable[Part], answer: Answer) -> None:
 def _message(message: Mapping[str, Json], answer: Answer) -> None:
     for index, block in enumerate(mappings(message.get("content"))):
         _block(block, index, answer)
+    answer.by(message.get("model"))
     _end(message, message, answer)
 
 

@@ -3,43 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 from convotrace.exchange.aisdk import data_lines
-from convotrace.exchange.answer import Answer, Part, ToolCall, joined, mapping
+from convotrace.exchange.answer import Answer, Part, joined, mapping, text_of
 from convotrace.exchange.bodies import FRAMES, JSON, NDJSON, SSE, TEXT, XML, decode, media_type
 from convotrace.exchange.bots import packets, twiml
 from convotrace.exchange.generic import MESSAGE_FIELDS, Found, field, json_reply, read_stream
+from convotrace.exchange.history import asks_again, read_history
 from convotrace.exchange.inflate import inflated
-from convotrace.exchange.requests import is_webhook, read_fields, read_text
+from convotrace.exchange.pending import answer_ids, fetched
+from convotrace.exchange.record import NOTHING, Exchange
+from convotrace.exchange.requests import read_fields, read_text
 from convotrace.exchange.streams import line_parts, object_lines, sse_parts
 from convotrace.exchange.table import AI_SDK_DATA, CHAINLIT, TWILIO, Dialect, recognise
+from convotrace.exchange.webhooks import is_webhook
 from convotrace.model import Json
 
 _SAFE = ("GET", "HEAD")
 _SSE_STARTS = ("data:", "event:")
-_NOTHING = Found()
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """Both bodies of an exchange, decoded, and what was said in them.
-
-    `usage` is the object that the vendor sent, key names and all; `dialect` is None where the reply was read by its
-    field names or not at all.
-    """
-
-    message: Found = _NOTHING
-    reply: Found = _NOTHING
-    request_body: Json = None
-    response_body: Json = None
-    dialect: str | None = None
-    reasoning: str | None = None
-    tool_calls: tuple[ToolCall, ...] = ()
-    usage: Mapping[str, Json] | None = None
-    finish_reason: str | None = None
-    error: str | None = None
-    refusal: str | None = None
 
 
 def read_exchange(
@@ -51,6 +33,7 @@ def read_exchange(
     response_type: str,
     succeeded: bool = True,
     content_encoding: str = "",
+    request_cut: bool = False,
 ) -> Exchange:
     """Return what was said in an exchange, as far as its bodies tell.
 
@@ -63,53 +46,71 @@ def read_exchange(
         response_type: Content-Type of the response.
         succeeded: False where the status says error: a bare text is then the server's, no reply.
         content_encoding: Content-Encoding of the response; gzip and deflate are undone.
+        request_cut: Whether only the beginning of the request was kept.
     """
     asked = None if not request_body else decode(request_body, request_type)
+    message = _message(method, query, asked, request_type, request_cut)
+    history = () if request_cut or method in _SAFE else read_history(asked, message.text)
+    said = Exchange(message, request_body=asked, history=history, regenerate=asks_again(asked, query))
     plain = (
         inflated(response_body, content_encoding) if response_body is not None and content_encoding else response_body
     )
     answered = None if plain is None else decode(plain, response_type)
-    message = _message(method, query, asked, request_type)
-    if answered is None:
-        return Exchange(message, _NOTHING, asked)
+    return said if answered is None else _answered(said, method, answered, response_type, succeeded)
+
+
+def _answered(said: Exchange, method: str, body: Json, content_type: str, succeeded: bool) -> Exchange:
+    """Return an exchange with what its reply says."""
     answer = Answer()
-    dialect, reply = _reply(method, message, answered, response_type, answer)
-    if _is_bare(dialect, response_type) and (not succeeded or is_webhook(asked)):
-        reply = _NOTHING
-    _failed(answered, succeeded, answer)
-    return Exchange(
-        message,
-        reply,
-        asked,
-        answered,
-        dialect.name if dialect else None,
-        joined(answer.thoughts),
-        answer.tool_calls(),
-        answer.usage,
-        answer.finish_reason,
-        answer.error,
-        joined(answer.refusals),
+    dialect, reply = _reply(method, said.message, body, content_type, answer)
+    if _is_bare(dialect, content_type) and (not succeeded or is_webhook(said.request_body)):
+        reply = NOTHING
+    began_well = succeeded and (dialect is not None or isinstance(body, str))
+    _failed(body, succeeded, answer)
+    answer.close()
+    is_data = succeeded and isinstance(body, dict | list)
+    return replace(
+        said,
+        reply=reply,
+        response_body=body,
+        dialect=dialect.name if dialect else None,
+        reasoning=joined(answer.thoughts),
+        tool_calls=answer.tool_calls(),
+        usage=answer.usage,
+        finish_reason=answer.finish_reason,
+        error=answer.error,
+        error_type=(answer.error_type or "StreamError") if answer.error is not None and began_well else None,
+        refusal=joined(answer.refusals),
+        model=_model(dialect, answer, said.request_body),
+        answer_ids=answer_ids(body) if is_data and method not in _SAFE and not reply.text else (),
+        fetched=fetched(body) if is_data and method == "GET" and not said.message.recognised else NOTHING,
     )
 
 
-def _message(method: str, query: Mapping[str, str], body: Json, content_type: str) -> Found:
+def _model(dialect: Dialect | None, answer: Answer, asked: Json) -> str | None:
+    if dialect is None or dialect.read is None:
+        return None
+    return answer.model or text_of(mapping(asked).get("model")) or None
+
+
+def _message(method: str, query: Mapping[str, str], body: Json, content_type: str, cut: bool) -> Found:
     if method in _SAFE:
         found = field(query, MESSAGE_FIELDS)
         return Found(found.recognised, found.text, sure=False)
     if isinstance(body, str) and media_type(content_type)[0] == TEXT:
         return read_text(body)
-    return read_fields(body) if isinstance(body, dict) else _NOTHING
+    return read_fields(body, cut) if isinstance(body, dict) else NOTHING
 
 
 def _reply(method: str, message: Found, body: Json, content_type: str, answer: Answer) -> tuple[Dialect | None, Found]:
     """Gather a reply, by its dialect or else by the names of its fields."""
     dialect, parts, streams = _parts(body, content_type)
     if not streams and method in _SAFE and not message.recognised:
-        return None, _NOTHING
+        return None, NOTHING
     dialect = dialect or recognise(parts)
     if dialect is not None:
         if dialect.read is None:
-            return dialect, _NOTHING
+            return dialect, NOTHING
         dialect.read(parts, answer)
         return dialect, Found(True, answer.text)
     if streams:
@@ -117,7 +118,7 @@ def _reply(method: str, message: Found, body: Json, content_type: str, answer: A
     if isinstance(body, dict):
         return None, json_reply(body, message.recognised)
     is_text = isinstance(body, str) and media_type(content_type)[0] == TEXT and message.recognised
-    return None, Found(True, body) if is_text else _NOTHING
+    return None, Found(True, body) if is_text else NOTHING
 
 
 def _parts(body: Json, content_type: str) -> tuple[Dialect | None, Sequence[Part], bool]:

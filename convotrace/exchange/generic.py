@@ -86,7 +86,12 @@ def json_reply(body: Mapping[str, Json], asked: bool) -> Found:
         found = field(inner, REPLY_FIELDS)
         if found.recognised:
             return found
-    for message in reversed(list(mappings(body.get("messages")))):
+    return last_answer(body.get("messages"))
+
+
+def last_answer(messages: Json) -> Found:
+    """Return the last message of the assistant in a list of messages."""
+    for message in reversed(list(mappings(messages))):
         if message.get("role") == "assistant":
             return field(message, ("content", "text", "parts"))
     return Found()

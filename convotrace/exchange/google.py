@@ -34,6 +34,7 @@ def read_gemini(parts: Iterable[Part], answer: Answer) -> None:
     pieced: list[Pieced] = []
     for part in parts:
         value = mapping(part.value)
+        answer.by(value.get("modelVersion") or value.get("model_version"))
         answer.use(value.get("usageMetadata") or value.get("usage_metadata"))
         answer.fail(value.get("error"))
         answer.finish(mapping(value.get("promptFeedback")).get("blockReason"))
@@ -91,6 +92,7 @@ def read_interaction(parts: Iterable[Part], answer: Answer) -> None:
 
 
 def _interaction(interaction: Mapping[str, Json], answer: Answer) -> None:
+    answer.by(interaction.get("model"))
     answer.use(interaction.get("usage"))
     answer.fail(interaction.get("error"))
     if interaction.get("status") != "in_progress":

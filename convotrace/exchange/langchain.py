@@ -103,7 +103,9 @@ def _chunk(message: Mapping[str, Json], answer: Answer) -> None:
     for call in pieces or mappings(body.get("tool_calls")):
         _call(call, answer)
     answer.use(body.get("usage_metadata"))
-    answer.finish(mapping(body.get("response_metadata")).get("finish_reason"))
+    told = mapping(body.get("response_metadata"))
+    answer.by(told.get("model_name") or told.get("model"))
+    answer.finish(told.get("finish_reason"))
 
 
 def _content(content: Json, answer: Answer) -> None:

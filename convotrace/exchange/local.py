@@ -47,6 +47,7 @@ def read_ollama(parts: Iterable[Part], answer: Answer) -> None:
     for part in parts:
         value = mapping(part.value)
         message = mapping(value.get("message"))
+        answer.by(value.get("model"))
         answer.say(message.get("content", value.get("response")))
         answer.think(message.get("thinking", value.get("thinking")))
         for call in mappings(message.get("tool_calls")):
@@ -61,6 +62,7 @@ def read_llamacpp(parts: Iterable[Part], answer: Answer) -> None:
     """Gather a llama.cpp completion."""
     for part in parts:
         value = mapping(part.value)
+        answer.by(value.get("model"))
         answer.say(value.get("content"))
         answer.finish(value.get("stop_type"))
         answer.use(_counts(value, _LLAMACPP_COUNTS))
@@ -91,6 +93,7 @@ def read_aleph(parts: Iterable[Part], answer: Answer) -> None:
         for item in list(mappings(value.get("completions")))[:1]:
             answer.say(item.get("completion"))
             answer.finish(item.get("finish_reason"))
+        answer.by(value.get("model_version"))
         answer.use(_counts(value, _ALEPH_COUNTS))
 
 

@@ -41,6 +41,7 @@ def read(parts: Iterable[Part], answer: Answer) -> None:
     """Gather a completion; of several choices the first one is the answer."""
     for part in parts:
         value = mapping(part.value)
+        answer.by(value.get("model"))
         answer.fail(value.get("error"))
         answer.use(value.get("usage") or mapping(value.get("x_groq")).get("usage"))
         for position, choice in enumerate(mappings(value.get("choices"))):

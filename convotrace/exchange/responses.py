@@ -62,6 +62,7 @@ def _opened(item: Mapping[str, Json], index: Json, answer: Answer) -> None:
 
 
 def _response(response: Mapping[str, Json], answer: Answer) -> None:
+    answer.by(response.get("model"))
     answer.use(response.get("usage"))
     answer.fail(response.get("error"))
     if response.get("status") not in ("in_progress", "queued"):

@@ -104,6 +104,7 @@ class Assembler:
             trace.response_type,
             succeeded=(trace.status_code or 200) < 400,
             content_encoding=trace.response_encoding,
+            request_cut=trace.cut_input,
         )
 
     def _identity(self, trace: OpenTrace, exchange: Exchange) -> Identity | None:
