@@ -53,6 +53,8 @@ class LiveSpan(OpenSpan):
         self._before = parent
         current_node.set(self)
         self.held_by = hold(self, frame)
+        if self.trace.telemetry is not None:
+            self.trace.telemetry.opened(self)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._leave(error)
@@ -77,8 +79,11 @@ class LiveSpan(OpenSpan):
         status = OK if error is None else CANCELLED
         if error is not None and not is_cancellation(error):
             self.fail(failure_of(error))
-        if self.end(now_of(self.trace), status) and self.kept:
-            settle(self.trace)
+        if self.end(now_of(self.trace), status):
+            if self.telemetry is not None and self.trace.telemetry is not None:
+                self.trace.telemetry.closed(self)
+            if self.kept:
+                settle(self.trace)
 
     def set_input(self, value: Any) -> LiveSpan:
         """Set what went in: messages or a text for a model call, any value elsewhere."""

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from convotrace import model
@@ -23,6 +25,7 @@ from convotrace.dialects.messages import (
 )
 from convotrace.exchange import Exchange, media_type, read_exchange
 from convotrace.identity import Identity, Incoming, identify, keyed_hash
+from convotrace.insight.join import joined
 from convotrace.insight.totals import totals
 from convotrace.model import Change, Event, Failure, Json, Payload, Score, SessionFacts, Span, Target, Trace
 from convotrace.recorder.open import UNSET, OpenEvent, OpenScore, OpenSpan, OpenTrace
@@ -87,6 +90,8 @@ class Assembler:
         who = identity or Identity(f"{trace.id:032x}", "none")
         record = self._trace(trace, exchange, who, is_turn, message, reply)
         change = Change(self._session(trace, who), record, trace.written_as)
+        if trace.shared:
+            change = replace(change, decide=partial(_joined, change.session, record))
         return (Verdict.TURN if is_turn else Verdict.FOLDED), change
 
     def _exchange(self, trace: OpenTrace) -> Exchange:
@@ -154,6 +159,8 @@ class Assembler:
         return Trace(
             id=trace_id,
             session_id=who.id,
+            span_id=f"{trace.span_id:016x}" if trace.shared else None,
+            parent_id=None if trace.parent_span is None else f"{trace.parent_span:016x}",
             name=trace.name or _name(trace),
             is_turn=is_turn,
             route=trace.route,
@@ -211,7 +218,7 @@ class Assembler:
             trace_id=trace_id,
             name=span.name,
             kind=span.kind,
-            parent_id=None if span.parent is None else f"{span.parent.id:016x}",
+            parent_id=_parent_id(span),
             service=self._settings.service,
             status=span.status,
             error=span.failure,
@@ -241,6 +248,15 @@ class Assembler:
         if not events:
             return ()
         return tuple(Event(e.name, e.at, e.level, self.redactor.clean(dict(e.attributes))) for e in list(events))
+
+
+def _joined(facts: SessionFacts, record: Trace, lookup: model.Lookup) -> Change:
+    return joined(facts, record, lookup.traces(record.id))
+
+
+def _parent_id(span: OpenSpan) -> str | None:
+    parent = span.parent_ref if span.parent_ref is not None else span.parent.id if span.parent else None
+    return None if parent is None or parent == span.trace.span_id else f"{parent:016x}"
 
 
 def _emptied(trace: OpenTrace) -> Change | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from random import getrandbits
-from typing import Any
+from typing import Any, Protocol
 
 from convotrace.identity import Identity, Incoming
 from convotrace.model import Failure, Json
@@ -54,8 +54,8 @@ class OpenScore:
 class OpenSpan:
     """A span from its start to the moment it is written; it ends exactly once."""
 
-    __slots__ = ("ended", "events", "failure", "fields", "id", "kept", "kind", "name", "origin", "parent", "scores",
-                 "started", "status", "timed", "trace")  # fmt: skip
+    __slots__ = ("ended", "events", "failure", "fields", "id", "kept", "kind", "name", "origin", "parent",
+                 "parent_ref", "scores", "started", "status", "telemetry", "timed", "trace")  # fmt: skip
 
     def __init__(
         self, trace: OpenTrace, parent: OpenSpan | None, name: str, kind: str, started: int, origin: str = "own"
@@ -66,6 +66,10 @@ class OpenSpan:
         self.kind = kind
         self.origin = origin
         self.id = getrandbits(64) or 1
+        # Span id of a parent that is none of ours: one that OpenTelemetry made. It counts before `parent`.
+        self.parent_ref: int | None = None
+        # What belongs to this span on the side of OpenTelemetry; only `hooks` looks into it.
+        self.telemetry: Any = None
         self.started = started
         self.ended: int | None = None
         # False where only the end is known: then the duration is not, and 0 would be a lie.
@@ -105,19 +109,44 @@ class OpenSpan:
         self.scores.append(score)
 
 
+class Telemetry(Protocol):
+    """What a trace tells OpenTelemetry of its spans; neither call ever raises."""
+
+    def opened(self, span: OpenSpan) -> None:
+        """Note that a span of ours has become current; its `id` and `parent_ref` may be set here."""
+        ...
+
+    def closed(self, span: OpenSpan) -> None:
+        """Note that a span of ours has ended, with all its fields."""
+        ...
+
+    def current_span_id(self) -> int | None:
+        """Return the id of the span that is current there, where it belongs to this trace."""
+        ...
+
+
 class OpenTrace:
     """A request from its first byte to the moment it is written for the last time."""
 
     __slots__ = ("answered", "asked", "bodies", "chunks", "content", "counted", "cut_input", "cut_output",
                  "disconnected", "due", "ended", "events", "events_noted", "failure", "first_byte", "found", "held",
                  "id", "identify", "incoming", "input_text", "largest_gap", "last_chunk", "late", "log_level",
-                 "logged", "metadata", "name", "offset", "output_text", "protocol", "queued", "request_bytes",
-                 "request_chunks", "response_bytes", "response_chunks", "response_encoding", "response_type", "route",
-                 "scores", "session", "shown", "shown_at", "skipped", "spans", "spans_over", "started", "status",
-                 "status_code", "tags", "user_id", "weight", "written_as")  # fmt: skip
+                 "logged", "metadata", "name", "offset", "output_text", "parent_span", "protocol", "queued",
+                 "request_bytes", "request_chunks", "response_bytes", "response_chunks", "response_encoding",
+                 "response_type", "route",
+                 "scores", "session", "shared", "shown", "shown_at", "skipped", "span_id", "spans", "spans_over",
+                 "started", "status", "status_code", "tags", "telemetry", "user_id", "weight",
+                 "written_as")  # fmt: skip
 
     def __init__(self, incoming: Incoming | None, started: int, offset: int = 0, protocol: str = "http") -> None:
         self.id = getrandbits(128) or 1
+        # The request's own span id, and its caller's where one came; `shared` once anybody else may know of it:
+        # then other parts of this trace may stand in the store, or come later.
+        self.span_id = getrandbits(64) or 1
+        self.parent_span: int | None = None
+        self.shared = False
+        # How OpenTelemetry hears of our spans: set by `hooks`, None where it is not there.
+        self.telemetry: Telemetry | None = None
         self.incoming = incoming
         self.started = started
         self.offset = offset

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic
 
@@ -69,7 +69,7 @@ def write_parts(
         part = parts.pop(0)
         began = time.perf_counter()
         try:
-            store.write([change for prepared in part for change in prepared.changes], retry)
+            written = iter(store.write([change for prepared in part for change in prepared.changes], retry))
         except StoreError as trouble:
             return [prepared for rest in (part, *parts) for prepared in rest], trouble
         except Exception as error:  # whatever a record may hold, the others of its batch must not be lost for it
@@ -79,5 +79,10 @@ def write_parts(
                 middle = len(part) // 2
                 parts[:0] = [part[:middle], part[middle:]]
         else:
-            settle(part, time.perf_counter() - began)
+            settle([_decided(prepared, written) for prepared in part], time.perf_counter() - began)
     return [], None
+
+
+def _decided(prepared: Prepared[T], written: Iterator[Change | None]) -> Prepared[T]:
+    changes = [next(written) for _ in prepared.changes]
+    return Prepared(prepared.entry, tuple(change for change in changes if change is not None))

@@ -140,7 +140,9 @@ class Delivery(Generic[T]):
         self.written.add(batch, seconds)
         for prepared in batch:
             self._settled(prepared.entry)
-            home = next((change for change in prepared.changes if change.trace), prepared.changes[-1])
+            home = next((change for change in reversed(prepared.changes) if change.trace), None)
+            if home is None:
+                continue
             try:
                 self._done(prepared.entry.item, home.session.id)
             except BaseException as error:  # foreign code may raise anything, and must not end the thread

@@ -35,6 +35,7 @@ class Statements:
         self._insert(tables)
         self._facts(tables)
         self._read(tables)
+        self._look_up(tables)
         self._rewrite(tables)
         self._move(tables)
         self._count(tables)
@@ -75,6 +76,18 @@ class Statements:
         marks = trace.select(trace.started, trace.duration, trace.errors, trace.first_byte)
         turns = marks.where(trace.sid == 0, trace.is_turn == _ONE)
         self.turn_marks = _text(turns.order_by(trace.tk.desc()).limit(1))
+
+    def _look_up(self, tables: Tables) -> None:
+        """One trace as it stands: by its id (trace id), what it brought (sid, tk), one content (sid, hash)."""
+        trace, span, event, score, content = tables.trace, tables.span, tables.event, tables.score, tables.content
+        self.traces_of_id = _text(_selection(trace, TraceRow).where(trace.trace_id == b"").order_by(trace.started))
+        spans = _selection(span, SpanRow).where(span.sid == 0, span.tk == 0)
+        events = _selection(event, EventRow).where(event.sid == 0, event.tk == 0)
+        scores = _selection(score, ScoreRow).where(score.sid == 0, score.origin == 0)
+        self.spans_at = _text(spans.order_by(span.started, span.seq))
+        self.events_at = _text(events.order_by(event.at, event.seq))
+        self.scores_at = _text(scores.order_by(score.at, score.seq))
+        self.content_at = _text(_selection(content, ContentRow).where(content.sid == 0, content.hash == b""))
 
     def _rewrite(self, tables: Tables) -> None:
         """A trace written before: its states (trace id), whose key it is (sid, tk), all it brought (sid, tk)."""

@@ -52,24 +52,27 @@ class Store:
         store._ready()
         return store
 
-    def write(self, changes: Sequence[Change], retry: bool = False) -> None:
+    def write(self, changes: Sequence[Change], retry: bool = False) -> Sequence[Change | None]:
         """Write changes in one short transaction, all or none.
 
         Args:
             changes: In the order in which they happened.
             retry: They may have been written already, by a call whose end was not seen.
 
+        Returns:
+            What was written for each: itself, what it decided on, or None for nothing.
+
         Raises:
             StoreError: The store cannot be written now.
         """
         if not changes:
-            return
+            return ()
         self._ready()
         recorder = self._recorder
         if recorder is None:
             raise StoreError(self._closed_sentence())
         self._show_life(changes)
-        recorder.write(changes, retry)
+        return recorder.write(changes, retry)
 
     def sessions(
         self, q: str | None = None, order: str = "-last", limit: int = 50, after: str | None = None

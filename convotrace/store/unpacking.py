@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from convotrace.model import Json
 from convotrace.store.codec import decode
@@ -16,8 +16,10 @@ MISSING = "[missing from the store]"
 class Contents:
     """The contents of one session; each is decoded once, when it is first asked for."""
 
-    def __init__(self, rows: Iterable[ContentRow]) -> None:
+    def __init__(self, rows: Iterable[ContentRow], fetch: Callable[[bytes], ContentRow | None] | None = None) -> None:
+        """Take the rows that are there, and how to find another one by its hash."""
         self._rows = {row.hash: row for row in rows}
+        self._fetch = fetch
         self._values: dict[bytes, Json] = {}
         self._lists: dict[bytes, list[bytes]] = {}
 
@@ -39,7 +41,7 @@ class Contents:
     def value(self, name: bytes) -> Json:
         """Return the stored value of a hash."""
         if name not in self._values:
-            row = self._rows.get(name)
+            row = self._row(name)
             self._values[name] = MISSING if row is None else decode(_body(row))
         return self._values[name]
 
@@ -64,7 +66,7 @@ class Contents:
         if name not in self._lists:
             items: list[bytes] = []
             for link in reversed(self._chain(name)):
-                row = self._rows.get(link)
+                row = self._row(link)
                 if row is None:
                     continue
                 kept = int.from_bytes(row.body[HASH_BYTES : HASH_BYTES + 4], "big")
@@ -75,12 +77,17 @@ class Contents:
     def _chain(self, name: bytes) -> list[bytes]:
         """Return a list and those it grew from, down to a full one."""
         links = [name]
-        while (row := self._rows.get(links[-1])) is not None and row.codec == CHAIN:
+        while (row := self._row(links[-1])) is not None and row.codec == CHAIN:
             base = row.body[:HASH_BYTES]
             if base == NO_BASE or base in links:
                 break
             links.append(base)
         return links
+
+    def _row(self, name: bytes) -> ContentRow | None:
+        if self._fetch is not None and name not in self._rows and (found := self._fetch(name)) is not None:
+            self._rows[name] = found
+        return self._rows.get(name)
 
 
 def _hashes(data: bytes) -> list[bytes]:

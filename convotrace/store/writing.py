@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import Any
 
-from convotrace.model import Change
+from convotrace.model import Change, Trace
 from convotrace.store.codec import original
 from convotrace.store.contents import Packer
 from convotrace.store.keys import SessionKeys, pack_trace_id, trace_key
+from convotrace.store.lookup import StoreLookup
 from convotrace.store.native import new_lock
 from convotrace.store.opening import Opened
 from convotrace.store.recount import count_again, delete_session, sweep
@@ -38,12 +39,15 @@ class Recorder:
         self.keys = SessionKeys(sid_secret)
         self.packer = Packer(content_secret)
 
-    def write(self, changes: Sequence[Change], retry: bool) -> None:
+    def write(self, changes: Sequence[Change], retry: bool) -> list[Change | None]:
         """Write changes in one transaction, or none of them.
 
         Args:
             changes: In the order in which they happened.
             retry: Each may have been written already: look before adding it up.
+
+        Returns:
+            What was written for each of them, as it was decided.
         """
         with self._lock:
             for attempt in range(_ATTEMPTS):
@@ -53,21 +57,23 @@ class Recorder:
                     continue
         raise RuntimeError("the keys of the store collide without end")
 
-    def _attempt(self, changes: Sequence[Change], careful: bool) -> None:
+    def _attempt(self, changes: Sequence[Change], careful: bool) -> list[Change | None]:
         try:
             if careful:
                 self._forget(changes)
             # Encoding, hashing and compression happen before the write lock is taken.
-            built = [None if careful else self._build(change) for change in changes]
+            built = [None if careful or change.decide else self._build(change) for change in changes]
+            written: list[Change | None] = []
             with self._opened.connections.writing() as connection:
                 batch = _Batch(self, self._opened, connection, careful)
                 for run in _runs(changes):
-                    batch.write([(changes[i], built[i]) for i in run])
+                    written += batch.write([(changes[i], built[i]) for i in run])
                 batch.finish()
         except BaseException:
             self.packer.rollback()
             raise
         self.packer.commit(batch.born)
+        return written
 
     def _forget(self, changes: Sequence[Change]) -> None:
         for change in changes:
@@ -105,31 +111,47 @@ class _Batch:
         self._connection = connection
         self._careful = careful
         self._sessions: dict[int, Row] = {}
+        self._lookup = StoreLookup(self._sql, connection, self._sessions)
         self._written: set[tuple[str, int]] = set()
         self._uncertain: set[int] = set()
         self._left: set[int] = set()
         self.born: dict[int, int] = {}
 
-    def write(self, run: Sequence[tuple[Change, TraceRows | None]]) -> None:
-        """Write changes of which no two are of one trace."""
+    def write(self, run: Sequence[tuple[Change, TraceRows | None]]) -> list[Change | None]:
+        """Write changes of which no two are of one trace; return each as it was decided."""
         pending: list[TraceRows] = []
+        written: list[Change | None] = []
         for change, built in run:
-            row = self._session(change)
-            add_facts(row, change.session)
-            if change.trace is None:
-                self._write_outside(change, row)
-                continue
-            old = self._take_back(change, row["sid"])
-            rows = built or self._recorder.build(change, self._free_key(change, row["sid"]))
-            row["judged"] |= bool(rows.scores)
-            if add_trace(row, rows.trace, old):
-                self._uncertain.add(row["sid"])
-            self._written.add((change.trace.id, change.trace.started_ns))
-            pending.append(rows)
+            if change.decide is None:
+                decided: Change | None = change
+            else:
+                # A decision sees all that came before it.
+                self._insert(pending)
+                pending = []
+                decided = change.decide(self._lookup)
+            written.append(decided)
+            if decided is not None and (rows := self._rows(decided, built)) is not None:
+                pending.append(rows)
             if self._careful:
                 self._insert(pending)
                 pending = []
         self._insert(pending)
+        return written
+
+    def _rows(self, change: Change, built: TraceRows | None) -> TraceRows | None:
+        """Note a change in its session's row; return the rows of its trace, which are still to be inserted."""
+        row = self._session(change)
+        add_facts(row, change.session)
+        if change.trace is None:
+            self._write_outside(change, row)
+            return None
+        old = self._take_places(change, row["sid"]) if change.takes else self._take_back(change, row["sid"])
+        rows = built or self._recorder.build(change, self._free_key(change, row["sid"]))
+        row["judged"] |= bool(rows.scores)
+        if add_trace(row, rows.trace, old):
+            self._uncertain.add(row["sid"])
+        self._written.add((change.trace.id, change.trace.started_ns))
+        return rows
 
     def finish(self) -> None:
         """Count again what must be, write the sessions, and delete those that nothing is left of."""
@@ -177,12 +199,33 @@ class _Batch:
         old = self._find(change)
         if old is None or change.trace is None:
             return None
+        return self._delete(old, sid, change.trace.id)
+
+    def _take_places(self, change: Change, sid: int) -> OldState | None:
+        """Delete the traces whose place this one takes; return the state of the only one, if it stood here too."""
+        here: list[OldState] = []
+        for trace in change.takes:
+            old = self._stored_state(trace)
+            if old is not None and self._delete(old, sid, trace.id) is not None:
+                here.append(old)
+        if len(here) > 1:
+            self._uncertain.add(sid)
+        return here[0] if len(here) == 1 else None
+
+    def _stored_state(self, trace: Trace) -> OldState | None:
+        home = self._recorder.keys.of(trace.session_id)
+        found = self._connection.execute(self._sql.trace_states, (pack_trace_id(trace.id),)).fetchall()
+        states = [old_state(columns) for columns in found]
+        return next((s for s in states if s.sid == home and s.started == trace.started_ns), None)
+
+    def _delete(self, old: OldState, sid: int, trace_id: str) -> OldState | None:
+        """Delete a trace and all it brought; return its state if it stood in the session of this key."""
         for statement in self._sql.delete_trace:
             self._connection.execute(statement, (old.sid, old.tk))
         if old.sid == sid:
             return old
         self._left.add(old.sid)
-        self._sessions[sid]["judged"] |= self._move_scores(old.sid, sid, pack_trace_id(change.trace.id))
+        self._sessions[sid]["judged"] |= self._move_scores(old.sid, sid, pack_trace_id(trace_id))
         return None
 
     def _find(self, change: Change) -> OldState | None:

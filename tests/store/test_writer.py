@@ -45,7 +45,7 @@ class Gate:
         self.retries.append(retry)
         if self.shut:
             raise StoreError("The store is shut.")
-        self.store.write(changes, retry)
+        return self.store.write(changes, retry)
 
 
 @pytest.fixture

@@ -1,0 +1,86 @@
+"""What a decision asks of the store inside the transaction that writes it: stored traces, as records."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from convotrace.model import Event, Score, Stored
+from convotrace.store.codec import decode_column, original
+from convotrace.store.keys import pack_trace_id, unpack_trace_id
+from convotrace.store.rows import ContentRow, EventRow, ScoreRow, SessionRow, SpanRow, TraceRow
+from convotrace.store.sessions import Row
+from convotrace.store.statements import Statements
+from convotrace.store.to_records import event_record, own_span_id, score_record, span_record, trace_record
+from convotrace.store.unpacking import Contents
+
+
+class StoreLookup:
+    """Reads through one connection, inside one transaction.
+
+    Args:
+        sql: The statements.
+        connection: The one that writes.
+        sessions: Rows of sessions by key, as the transaction will write them at its end.
+    """
+
+    def __init__(self, sql: Statements, connection: sqlite3.Connection, sessions: Mapping[int, Row]) -> None:
+        self._sql = sql
+        self._connection = connection
+        self._sessions = sessions
+
+    def traces(self, trace_id: str) -> list[Stored]:
+        """Return every trace of this id, in any session, the earliest first."""
+        rows = self._all(self._sql.traces_of_id, pack_trace_id(trace_id))
+        return [self.stored(TraceRow._make(columns)) for columns in rows]
+
+    def stored(self, row: TraceRow) -> Stored:
+        """Return a trace with all that it brought."""
+        session_id = self._session_id(row.sid)
+        contents = Contents((), self._fetcher(row.sid))
+        events, on_session = self._events(row)
+        by_span, scores, session_scores = self._scores(row, session_id)
+        trace_id = unpack_trace_id(row.trace_id)
+        spans = []
+        for span in map(SpanRow._make, self._all(self._sql.spans_at, row.sid, row.tk)):
+            own_id = own_span_id(span, decode_column(span.extra) or {})
+            spans.append(span_record(contents, trace_id, span, events[span.span], by_span[own_id]))
+        trace = trace_record(contents, session_id, row, None, spans, events[0], scores)
+        return Stored(trace, tuple(on_session), tuple(session_scores))
+
+    def _events(self, row: TraceRow) -> tuple[dict[int, list[Event]], list[Event]]:
+        by_span: dict[int, list[Event]] = defaultdict(list)
+        on_session: list[Event] = []
+        for event in map(EventRow._make, self._all(self._sql.events_at, row.sid, row.tk)):
+            (on_session if event.on_session else by_span[event.span]).append(event_record(event))
+        return by_span, on_session
+
+    def _scores(self, row: TraceRow, session_id: str) -> tuple[dict[str, list[Score]], list[Score], list[Score]]:
+        by_span: dict[str, list[Score]] = defaultdict(list)
+        of_trace: list[Score] = []
+        of_session: list[Score] = []
+        for found in map(ScoreRow._make, self._all(self._sql.scores_at, row.sid, row.tk)):
+            score = score_record(session_id, found)
+            if score.target.span_id is not None:
+                by_span[score.target.span_id].append(score)
+            else:
+                (of_session if score.target.trace_id is None else of_trace).append(score)
+        return by_span, of_trace, of_session
+
+    def _session_id(self, sid: int) -> str:
+        if (row := self._sessions.get(sid)) is not None:
+            return original(row["id"]) or ""
+        found = self._connection.execute(self._sql.session_by_sid, (sid,)).fetchone()
+        return "" if found is None else original(SessionRow._make(found).id) or ""
+
+    def _fetcher(self, sid: int) -> Callable[[bytes], ContentRow | None]:
+        def fetch(name: bytes) -> ContentRow | None:
+            found = self._connection.execute(self._sql.content_at, (sid, name)).fetchone()
+            return None if found is None else ContentRow._make(found)
+
+        return fetch
+
+    def _all(self, statement: str, *values: Any) -> list[Any]:
+        return self._connection.execute(statement, values).fetchall()
