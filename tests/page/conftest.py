@@ -179,8 +179,10 @@ def _session(session_id: str, text: str) -> Session:
 def _turn(session_id: str, text: str, seconds: int, trace_id: str) -> Trace:
     start = START + seconds * SECOND
     return Trace(
-        trace_id, session_id, f"POST {text}", True, 1, None, text, "ok", 200, start, 9 * SECOND, SECOND,
-        Payload(text, {text: text}), Payload(text, {text: [text]}), 4000, 300, 1000, cost_nano=90_200_000, errors=1,
+        trace_id, session_id, f"POST {text}", True, 1, route=text, status_code=200, started_ns=start,
+        duration_ns=9 * SECOND, first_byte_ns=SECOND, input=Payload(text, {text: text}),
+        output=Payload(text, {text: [text]}), input_tokens=4000, output_tokens=300, cached_tokens=1000,
+        cost_nano=90_200_000, errors=1,
         user_id=text, tags=(text,), metadata={text: text}, request=Request("POST", text, {text: text}, {text: text}),
         spans=tuple(_spans(session_id, text, start, trace_id)), signals=(Signal(text, text),),
         events=(Event(text, start + SECOND, "error", {text: text}), Event(f"x.error {text}", start + SECOND)),
