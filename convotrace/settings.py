@@ -7,22 +7,28 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from convotrace.errors import SettingsError
 
 DEFAULT_STORE = "sqlite:///.convotrace/sessions.db"
 RIGHTS = ("read", "annotate", "export", "delete")
+TOKEN_TYPES = ("input", "output", "cached_read", "cached_write", "reasoning", "input_audio", "output_audio")
+"""What a price may be named for."""
 
 DEFAULT_EXCLUDE = (
     "OPTIONS", "HEAD", "/favicon.ico", "/robots.txt", "*/static/*", "*/assets/*", "/health*", "/metrics",
     "/docs", "/docs/*", "/redoc", "/openapi.json",
 )  # fmt: skip
 DEFAULT_NAMES = ("session_id", "conversation_id", "thread_id", "chat_id")
+
+_MAX_DOLLARS = 10**9
 
 # Options whose feature comes later: named now so that the name is fixed, refused so that nobody relies on silence.
 _NOT_YET: dict[str, Any] = {
@@ -90,7 +96,8 @@ class Settings:
     otlp_receiver: bool = False
     otlp_token: str | None = None
 
-    prices: Any = None
+    # Own or changed prices: model pattern → US dollars for a million tokens by token type.
+    prices: Mapping[str, Mapping[str, Decimal]] | None = None
     alerts: tuple[Any, ...] = ()
     evaluators: tuple[Any, ...] = ()
     webhooks: tuple[str, ...] = ()
@@ -162,6 +169,8 @@ def _from_text(name: str, text: str) -> Any:
         if name == "capture_logs":
             return text
         raise SettingsError(f"{name} came as {text!r}; use 1 or 0.")
+    if name == "prices":
+        return _from_json(name, text)
     if isinstance(default, tuple):
         return tuple(part.strip() for part in text.split(",") if part.strip())
     try:
@@ -172,6 +181,13 @@ def _from_text(name: str, text: str) -> Any:
     except ValueError:
         raise SettingsError(f"{name} came as {text!r}; use a number.") from None
     return text
+
+
+def _from_json(name: str, text: str) -> Any:
+    try:
+        return json.loads(text, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        raise SettingsError(f"{name} is no JSON; use an object of model names and prices.") from None
 
 
 def _checked(name: str, value: Any) -> Any:
@@ -277,10 +293,34 @@ def _instruments(name: str, value: Any) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) and value else _texts(name, value)
 
 
-def _prices(name: str, value: Any) -> Any:
-    if value is None or isinstance(value, (Mapping, list, tuple)):
-        return value
-    raise SettingsError(f"{name} came as {type(value).__name__}; use a mapping of model names to prices.")
+def _prices(name: str, value: Any) -> dict[str, dict[str, Decimal]] | None:
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        raise SettingsError(f"{name} came as {type(value).__name__}; use a mapping of model names to prices.")
+    for pattern in value:
+        if not isinstance(pattern, str) or not pattern.strip():
+            raise SettingsError(f"{name} has a model of {pattern!r}; use a model's name, such as 'gpt-4.1*'.")
+    return {pattern: _rates(f"{name}[{pattern!r}]", rates) for pattern, rates in value.items()}
+
+
+def _rates(where: str, rates: Any) -> dict[str, Decimal]:
+    if not isinstance(rates, Mapping) or not {"input", "output"} & rates.keys():
+        raise SettingsError(f'{where} came as {rates!r}; use {{"input": dollars, "output": dollars}} a million tokens.')
+    for kind in rates:
+        if kind not in TOKEN_TYPES:
+            raise SettingsError(f"{where} has a price for {kind!r}; use some of {', '.join(TOKEN_TYPES)}.")
+    return {kind: _dollars(f"{where}[{kind!r}]", rate) for kind, rate in rates.items()}
+
+
+def _dollars(where: str, rate: Any) -> Decimal:
+    try:
+        amount = Decimal(str(rate)) if isinstance(rate, (int, float, str, Decimal)) and rate is not True else None
+    except InvalidOperation:
+        amount = None
+    if amount is None or not (amount.is_finite() and 0 <= amount < _MAX_DOLLARS):
+        raise SettingsError(f"{where} came as {rate!r}; use US dollars for a million tokens, such as 0.40.")
+    return amount
 
 
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {

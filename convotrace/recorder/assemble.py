@@ -28,6 +28,7 @@ from convotrace.identity import Identity, Incoming, identify, keyed_hash
 from convotrace.insight.join import joined
 from convotrace.insight.totals import totals
 from convotrace.model import Change, Event, Failure, Json, Payload, Score, SessionFacts, Span, Target, Trace
+from convotrace.pricing import Prices
 from convotrace.recorder.open import UNSET, OpenEvent, OpenScore, OpenSpan, OpenTrace
 from convotrace.recorder.values import text_of
 from convotrace.redaction import Redactor
@@ -40,6 +41,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "model": as_text, "provider": as_text, "call_id": as_text, "finish_reason": as_text, "first_token_ns": as_whole,
     "parameters": as_mapping, "tools": as_tools, "documents": as_documents, "usage": as_usage, "tags": tuple,
 }  # fmt: skip
+_PRICED = frozenset({"generation", "embedding"})
 # A login cookie rides on every request of a site: it names the session of a turn, but makes none by itself.
 _AMBIENT = frozenset({"cookie", "own_cookie"})
 
@@ -72,6 +74,7 @@ class Assembler:
     ) -> None:
         self.redactor = Redactor()
         self._settings = settings
+        self._prices = Prices.of(settings.prices)
         self._secret = secret
         self._input_text = input_text
         self._output_text = output_text
@@ -213,6 +216,7 @@ class Assembler:
 
     def _span(self, span: OpenSpan, trace_id: str, session_id: str, content: bool) -> Span:
         span_id = f"{span.id:016x}"
+        fields = self._fields(span, content)
         return Span(
             id=span_id,
             trace_id=trace_id,
@@ -224,12 +228,18 @@ class Assembler:
             error=span.failure,
             started_ns=span.started,
             duration_ns=max(0, span.ended - span.started) if span.ended is not None and span.timed else None,
-            cost_nano=as_nano(span.fields.get("cost")),
+            cost_nano=self._cost(span, fields),
             events=self._events(span.events),
             scores=_scores(span.scores, session_id, trace_id, span_id),
             origin=span.origin,
-            **self._fields(span, content),
+            **fields,
         )
+
+    def _cost(self, span: OpenSpan, fields: dict[str, Any]) -> int | None:
+        own = as_nano(span.fields.get("cost"))
+        if own is not None or span.kind not in _PRICED:
+            return own
+        return self._prices.cost(fields.get("provider"), fields.get("model"), fields.get("usage"), span.started)
 
     def _fields(self, span: OpenSpan, content: bool) -> dict[str, Any]:
         """Return the fields that were set, each clean and in the form of the record; most spans have few."""

@@ -88,6 +88,44 @@ def test_a_parent_that_alone_knows_the_cost_keeps_it(bench):
     assert (found.input_tokens, found.cost_nano) == (10, 250_000_000)
 
 
+TOKENS = {"input": 1_000_000, "output": 0}
+
+
+@pytest.mark.parametrize("kind", ["generation", "embedding"])
+def test_a_call_without_a_cost_gets_its_models_price(bench, kind):
+    trace = bench.exchange({"message": "hi"})
+    bench.work(trace, kind=kind, model="gpt-4.1-mini-2025-04-14", usage=TOKENS)
+    found = bench.record(trace)
+    assert (found.spans[0].cost_nano, found.cost_nano) == (400_000_000, 400_000_000)
+
+
+def test_a_cost_of_its_own_wins_over_any_price(bench):
+    trace = bench.exchange({"message": "hi"})
+    bench.work(trace, kind="generation", model="gpt-4.1-mini", usage=TOKENS, cost=0)
+    assert bench.record(trace).spans[0].cost_nano == 0
+
+
+def test_the_apps_own_prices_are_asked_first(bench):
+    trace = bench.exchange({"message": "hi"})
+    bench.work(trace, kind="generation", provider="openai", model="gpt-4.1-mini", usage=TOKENS)
+    assert bench.record(trace, prices={"gpt-4.1-mini": {"input": 7}}).spans[0].cost_nano == 7_000_000_000
+
+
+UNPRICED = [
+    {"kind": "agent", "model": "gpt-4o", "usage": TOKENS}, {"kind": "generation", "model": "gpt-4o"},
+    {"kind": "generation", "usage": TOKENS}, {"kind": "generation", "model": "house-7b", "usage": TOKENS},
+    {"kind": "generation", "model": {"odd": 1}, "usage": TOKENS},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("fields", UNPRICED)
+def test_what_has_no_price_has_an_unknown_cost(bench, fields):
+    trace = bench.exchange({"message": "hi"})
+    bench.work(trace, **fields)
+    found = bench.record(trace)
+    assert (found.spans[0].cost_nano, found.cost_nano) == (None, None)
+
+
 COSTS = [(0.01, 10_000_000), (0, 0), ("0.01", 10_000_000), ("free", None), (True, None), (None, None), ({}, None),
          (float("nan"), None), (float("inf"), None), (1e300, None), (-0.5, -500_000_000)]  # fmt: skip
 

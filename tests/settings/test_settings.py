@@ -1,6 +1,7 @@
 """Every option: its default, what it takes, and what is said when it is wrong."""
 
 import dataclasses
+from decimal import Decimal
 
 import pytest
 
@@ -74,6 +75,11 @@ NOT_YET = {
 }
 
 WRONG = [
+    ("prices", "cheap"), ("prices", [("gpt-4o", {})]), ("prices", {3: {"input": 1}}), ("prices", {" ": {"input": 1}}),
+    ("prices", {"own": 3}), ("prices", {"own": {}}), ("prices", {"own": {"cached_read": 1}}),
+    ("prices", {"own": {"input": 1, "inptu": 1}}), ("prices", {"own": {"input": -1}}),
+    ("prices", {"own": {"input": "one"}}), ("prices", {"own": {"input": True}}), ("prices", {"own": {"input": None}}),
+    ("prices", {"own": {"input": float("nan")}}), ("prices", {"own": {"output": 1e300}}),
     ("enabled", "yes"), ("enabled", None), ("dev", 2), ("history", "no"),
     ("mount", "sessions"), ("mount", "/"), ("mount", ""), ("mount", "//x"), ("mount", "/a?b"), ("mount", None),
     ("store", ""), ("store", "sqlite:///"), ("store", "sessions.db"), ("store", "mysql://me:t0p-s3cret@db/x"),
@@ -102,6 +108,7 @@ ENVIRONMENT = [
     ("LOG_LEVEL", "debug", "log_level", "DEBUG"),
     ("TOKEN", "12345", "token", "12345"),
     ("RELEASE", "1.2", "release", "1.2"),
+    ("PRICES", '{"own": {"input": 0.1}}', "prices", {"own": {"input": Decimal("0.1")}}),
 ]
 
 WRONG_ENVIRONMENT = [
@@ -118,6 +125,10 @@ WRONG_ENVIRONMENT = [
     ("RETENTION_DAYS", "7"),
     ("RETENTION_ROWS", "many"),
     ("LOG_LEVEL", "LOUD"),
+    ("PRICES", "cheap"),
+    ("PRICES", "[1]"),
+    ("PRICES", "[" * 100_000),
+    ("PRICES", '{"own": {"input": NaN}}'),
 ]
 
 
