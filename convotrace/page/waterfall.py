@@ -79,7 +79,7 @@ def rows(trace: Trace) -> tuple[Axis, list[Row]]:
     axis = _axis(trace)
     tree = _tree(trace.spans)
     flat = list(_flat(tree))
-    bars = [_bar(node, axis) for node in flat]
+    bars = [_bar(node, axis, trace.service) for node in flat]
     path = [node.span.id for node in sorted(_critical(tree, axis), key=lambda node: node.span.started_ns)]
     return axis, [_request(trace, axis), *_with_path(bars, path)]
 
@@ -135,7 +135,7 @@ def _flat(tree: tuple[_Node, ...]) -> Iterator[_Node]:
         yield from _flat(node.children)
 
 
-def _bar(node: _Node, axis: Axis) -> Row:
+def _bar(node: _Node, axis: Axis, home: str | None) -> Row:
     span = node.span
     took = span.duration_ns
     x = max(0.0, axis.share(span.started_ns - axis.start_ns))
@@ -145,7 +145,7 @@ def _bar(node: _Node, axis: Axis) -> Row:
     first = span.first_token_ns if span.kind == "generation" else None
     wait = min(axis.share(first), width) if first and first < (took or 0) else 0.0
     family = "err" if span.status == "error" else _FAMILIES.get(span.kind, "ctl")
-    return Row(span, span.name, note(span), node.depth + 1, family, x, width, wait, bool(node.children), took)
+    return Row(span, span.name, note(span, home), node.depth + 1, family, x, width, wait, bool(node.children), took)
 
 
 def _request(trace: Trace, axis: Axis) -> Row:
@@ -154,8 +154,13 @@ def _request(trace: Trace, axis: Axis) -> Row:
     return Row(None, name, "", 0, "tool", 0.0, max(_THINNEST, width), 0.0, True, trace.duration_ns)
 
 
-def note(span: Span) -> str:
-    """Return what stands beside a span's name: model and tokens of a generation."""
+def note(span: Span, home: str | None = None) -> str:
+    """Return what stands beside a span's name: another service than the turn's, model and tokens of a generation."""
+    elsewhere = span.service if span.service != home else None
+    return " · ".join(part for part in (elsewhere, _model(span)) if part)
+
+
+def _model(span: Span) -> str:
     if span.kind not in ("generation", "embedding"):
         return span.model or ""
     usage = span.usage

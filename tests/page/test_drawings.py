@@ -86,3 +86,12 @@ def test_the_axis_has_a_few_round_marks():
         ticks = rows(_trace(length=length))[0].ticks
         assert labels is None or [tick.label for tick in ticks] == labels
         assert 4 <= len(ticks) <= 8
+
+
+def test_a_span_of_another_service_names_it():
+    spans = (
+        Span("1", "t", "GET /stock", "http", service="stock", started_ns=1),
+        Span("2", "t", "chat", "generation", service="shop", model="m", started_ns=2),
+    )
+    _, drawn = rows(Trace("t", "s", service="shop", spans=spans))
+    assert [row.note for row in drawn] == ["", "stock", "m"]
