@@ -93,7 +93,6 @@ def read_aleph(parts: Iterable[Part], answer: Answer) -> None:
         for item in list(mappings(value.get("completions")))[:1]:
             answer.say(item.get("completion"))
             answer.finish(item.get("finish_reason"))
-        answer.by(value.get("model_version"))
         answer.use(_counts(value, _ALEPH_COUNTS))
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from convotrace.insight.echo import without_echoes
 from convotrace.insight.totals import totals
 from convotrace.model import Attachment, Change, Event, Json, Payload, Score, SessionFacts, Span, Stored, Trace
 
@@ -143,8 +144,9 @@ def _unsaid(outer: Trace, part: Trace) -> dict[str, Any]:
 
 def _settled(trace: Trace) -> Trace:
     """Return a trace with the totals of the spans it has now."""
-    failed = sum(span.status == "error" for span in trace.spans)
-    return replace(trace, errors=failed or int(trace.error is not None), **totals(trace.spans))
+    spans = without_echoes(trace.spans)
+    failed = sum(span.status == "error" for span in spans)
+    return replace(trace, spans=spans, errors=failed or int(trace.error is not None), **totals(spans))
 
 
 def _home(facts: SessionFacts, whole: Trace, kin: Sequence[Stored]) -> SessionFacts:

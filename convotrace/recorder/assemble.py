@@ -30,6 +30,7 @@ from convotrace.insight.totals import totals
 from convotrace.model import Change, Event, Failure, Json, Payload, Score, SessionFacts, Span, Target, Trace
 from convotrace.pricing import Prices
 from convotrace.recorder.open import UNSET, OpenEvent, OpenScore, OpenSpan, OpenTrace
+from convotrace.recorder.reply import tells_of_model, with_reply
 from convotrace.recorder.values import text_of
 from convotrace.redaction import Redactor
 from convotrace.settings import Settings
@@ -87,11 +88,12 @@ class Assembler:
         identity = self._identity(trace, exchange)
         message, reply = self._texts(trace, exchange)
         named = identity is not None and identity.source not in _AMBIENT
-        is_turn = _is_turn(trace, exchange, message, reply, named)
+        is_turn = _is_turn(trace, exchange, message, reply, named) or tells_of_model(exchange)
         if not is_turn and not named:
             return Verdict.NO_SESSION, None
         who = identity or Identity(f"{trace.id:032x}", "none")
         record = self._trace(trace, exchange, who, is_turn, message, reply)
+        record = with_reply(record, exchange, trace.content and self._settings.content, self.redactor)
         change = Change(self._session(trace, who), record, trace.written_as)
         if trace.shared:
             change = replace(change, decide=partial(_joined, change.session, record))
@@ -122,7 +124,7 @@ class Assembler:
         return identify(trace.incoming, self._settings, self._secret)
 
     def _texts(self, trace: OpenTrace, exchange: Exchange) -> tuple[str | None, str | None]:
-        message, reply = exchange.message.text, exchange.reply.text
+        message, reply = exchange.message.text, exchange.reply.text or exchange.refusal or exchange.reply.text
         if trace.incoming is not None and self._input_text is not None:
             message = _first_text(self._input_text(trace.incoming, exchange), message)
         if trace.incoming is not None and self._output_text is not None:
