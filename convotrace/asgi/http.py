@@ -1,0 +1,121 @@
+"""One HTTP request through the ASGI door: every message is forwarded first and noted after."""
+
+from __future__ import annotations
+
+from convotrace.asgi.protocol import ASGIApp, Message, Receive, Send, decode, route_of
+from convotrace.capture.current import current_node, now_of
+from convotrace.exchange import captured
+from convotrace.observer import ConvoTrace
+from convotrace.observer.mirror import Mirror
+from convotrace.recorder import OpenTrace
+
+_PARTS_OF_BODY = frozenset({"http.response.body", "http.response.zerocopysend", "http.response.pathsend"})
+
+
+class Exchange:
+    """One request on its way through the door; a fault of ours is counted and goes no further."""
+
+    __slots__ = ("_limit", "_mirror", "_observer", "_receive", "_send", "_trace")
+
+    def __init__(
+        self, observer: ConvoTrace, trace: OpenTrace, mirror: Mirror, receive: Receive, send: Send, limit: int
+    ) -> None:
+        self._observer = observer
+        self._trace = trace
+        self._mirror = mirror
+        self._receive = receive
+        self._send = send
+        self._limit = limit
+        if trace.incoming is not None:
+            trace.incoming.native = mirror.copy
+
+    async def run(self, app: ASGIApp) -> None:
+        """Call the app, with the trace current."""
+        before = current_node.get()
+        current_node.set(self._trace)
+        try:
+            await app(self._mirror.copy, self.receive, self.send)
+        except BaseException as error:
+            self._end(error)
+            raise
+        else:
+            self._end(None)
+        finally:
+            current_node.set(before)
+
+    async def receive(self) -> Message:
+        """Hand on what the server gives, and note it."""
+        message = await self._receive()
+        try:
+            self._note_received(message)
+        except Exception as fault:
+            self._observer.guard.failed("recording", fault)
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Hand on what the app says, and note it after."""
+        if message.get("type") == "http.response.start":
+            message = self._before_start(message)
+        try:
+            await self._send(message)
+        except OSError:
+            self._trace.disconnect()
+            raise
+        try:
+            self._note_sent(message)
+        except Exception as fault:
+            self._observer.guard.failed("recording", fault)
+
+    def _before_start(self, message: Message) -> Message:
+        try:
+            self._mirror.hand_back()
+            return self._with_cookie(message)
+        except Exception as fault:
+            self._observer.guard.failed("recording", fault)
+            return message
+
+    def _with_cookie(self, message: Message) -> Message:
+        observer, request = self._observer, self._trace.incoming
+        if not observer.issues_cookies or request is None:
+            return message
+        headers = list(message.get("headers", ()))
+        https = self._mirror.copy.get("scheme") == "https"
+        cookie = observer.issue_cookie(request, dict(decode(headers)), https)
+        # Headers may be an iterator that is spent now: the list stands in its place.
+        added = [] if cookie is None else [(b"set-cookie", cookie.encode("latin-1"))]
+        return {**message, "headers": [*headers, *added]}
+
+    def _note_received(self, message: Message) -> None:
+        if message["type"] == "http.request":
+            if chunk := message.get("body"):
+                self._trace.read(chunk, self._limit)
+        elif message["type"] == "http.disconnect":
+            self._trace.disconnect()
+
+    def _note_sent(self, message: Message) -> None:
+        trace, kind = self._trace, message["type"]
+        if kind == "http.response.start":
+            named = {bytes(k).lower(): bytes(v).decode("latin-1") for k, v in message.get("headers") or ()}
+            content_type = named.get(b"content-type", "")
+            encoding = named.get(b"content-encoding", "")
+            trace.respond(int(message["status"]), content_type, captured(content_type), encoding)
+        elif kind in _PARTS_OF_BODY:
+            now = now_of(trace)
+            trace.sent(message.get("body", b""), now, self._limit)
+            if not message.get("more_body", False):
+                trace.finish_response(now)
+
+    def _end(self, error: BaseException | None) -> None:
+        try:
+            self._mirror.hand_back()
+            self._note_route()
+        except Exception as fault:
+            self._observer.guard.failed("recording", fault)
+        self._observer.finish(self._trace, error)
+
+    def _note_route(self) -> None:
+        trace, scope, request = self._trace, self._mirror.copy, self._trace.incoming
+        if request is not None:
+            request.path_params = scope.get("path_params") or {}
+            trace.route = trace.route or route_of(scope)
+            self._observer.announcer.announce(scope.get("scheme", "http"), request.headers.get("host", ""))

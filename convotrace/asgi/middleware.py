@@ -1,0 +1,42 @@
+"""The middleware: which scopes are recorded, which are the page's, and which pass untouched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from convotrace.asgi.http import Exchange
+from convotrace.asgi.page import answer_page
+from convotrace.asgi.protocol import SEEN, ASGIApp, Receive, Scope, Send, app_path, incoming
+from convotrace.observer import ConvoTrace
+from convotrace.observer.mirror import Mirror
+
+
+class ConvoTraceMiddleware:
+    """Observe the conversations of an ASGI app, and answer for the page under the mount.
+
+    Args:
+        app: The app, of any framework or none.
+        convotrace: The object to record with; made from the options when None.
+        options: Options of `ConvoTrace`.
+    """
+
+    def __init__(self, app: ASGIApp, /, convotrace: ConvoTrace | None = None, **options: Any) -> None:
+        self.app = app
+        self.convotrace = ConvoTrace(**options) if convotrace is None else convotrace
+        self._mount = self.convotrace.settings.mount
+        self._limit = int(self.convotrace.settings.max_body_bytes)
+        self.convotrace.warm()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        observer = self.convotrace
+        if scope.get("type") != "http" or not observer.enabled:
+            return await self.app(scope, receive, send)
+        path = app_path(scope)
+        if path == self._mount or path.startswith(self._mount + "/"):
+            return await answer_page(observer, scope, receive, send, path[len(self._mount) :])
+        store, seen = observer.store_name, scope.get(SEEN, ())
+        trace = None if store in seen else observer.begin(incoming(scope, path))
+        if trace is None:
+            return await self.app(scope, receive, send)
+        mirror = Mirror(scope, {SEEN: (*seen, store)})
+        return await Exchange(observer, trace, mirror, receive, send, self._limit).run(self.app)

@@ -1,0 +1,76 @@
+"""The page as ASGI answers it: a request under the mount, or an app of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from convotrace.asgi.protocol import ASGIApp, Receive, Scope, Send, app_path, decode, incoming
+from convotrace.identity import Incoming
+from convotrace.observer import ConvoTrace
+
+if TYPE_CHECKING:
+    from convotrace.page import PageResponse
+
+_PAGE_BODY = 64 * 1024 + 1
+
+
+def page_app(convotrace: ConvoTrace) -> ASGIApp:
+    """Return the page as an ASGI app to mount anywhere; its answers are the same bytes."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope.get("type") == "http":
+            await answer_page(convotrace, scope, receive, send, app_path(scope))
+
+    return app
+
+
+async def answer_page(observer: ConvoTrace, scope: Scope, receive: Receive, send: Send, path: str) -> None:
+    """Answer a request under the mount; the store is read in a thread, never in the event loop."""
+    from convotrace.page import PageRequest
+
+    request = incoming(scope, path)
+    asked = PageRequest(
+        method=request.method,
+        path=path,
+        query=request.query_string,
+        headers=_joined(request),
+        body=await _body(receive),
+        peer=request.peer,
+        scheme=scope.get("scheme", "http"),
+        dev=observer.settings.dev,
+    )
+    await _send(send, await _in_thread(lambda: observer.page(asked)))
+
+
+def _joined(request: Incoming) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for name, value in decode(request._raw_headers):
+        separator = "; " if name == "cookie" else ", "
+        headers[name] = headers[name] + separator + value if name in headers else value
+    return headers
+
+
+async def _body(receive: Receive) -> bytes:
+    body = b""
+    while len(body) < _PAGE_BODY:
+        message = await receive()
+        body += message.get("body", b"")
+        if message["type"] != "http.request" or not message.get("more_body", False):
+            break
+    return body
+
+
+async def _in_thread(work: Callable[[], PageResponse]) -> PageResponse:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:  # another event loop than asyncio's, such as trio: the page is short, so it may block
+        return work()
+    return await asyncio.to_thread(work)
+
+
+async def _send(send: Send, response: PageResponse) -> None:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})

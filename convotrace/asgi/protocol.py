@@ -1,0 +1,48 @@
+"""What ASGI calls things, and a scope as a request. Nothing is recorded here."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+from typing import Any
+
+from convotrace.identity import Incoming
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+SEEN = "convotrace.stores"
+"""Key in the app's scope: the stores that already record this request."""
+
+
+def app_path(scope: Scope) -> str:
+    """Return the path without the prefix under which the app is mounted, as far as the server tells it."""
+    path: str = scope.get("path", "")
+    root: str = (scope.get("root_path") or "").rstrip("/")
+    return path[len(root) :] if root and path.startswith(root + "/") else path
+
+
+def incoming(scope: Scope, path: str) -> Incoming:
+    """Return the request of a scope; nothing is decoded before it is asked for."""
+    client = scope.get("client")
+    query = scope.get("query_string", b"").decode("latin-1")
+    headers: Sequence[tuple[bytes, bytes]] = scope.get("headers", ())
+    return Incoming(scope.get("method", "GET"), path, query, headers, decode, scope, client[0] if client else None)
+
+
+def decode(headers: Sequence[tuple[bytes, bytes]]) -> Iterable[tuple[str, str]]:
+    """Return headers as text: UTF-8 where they are, else Latin-1, which any bytes are."""
+    for name, value in headers:
+        try:
+            yield name.decode("latin-1").lower(), value.decode()
+        except UnicodeDecodeError:
+            yield name.decode("latin-1").lower(), value.decode("latin-1")
+
+
+def route_of(scope: Scope) -> str | None:
+    """Return the pattern of the route that the app chose, as far as it says."""
+    route = scope.get("route")
+    path = getattr(route, "path_format", None) or getattr(route, "path", None)
+    return path if isinstance(path, str) else None
