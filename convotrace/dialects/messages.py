@@ -5,22 +5,42 @@ Part types are those of the OpenTelemetry GenAI conventions (message JSON schema
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from convotrace.dialects.parts import message
+from convotrace.dialects.values import as_count, as_number, loaded
 from convotrace.model import Document, Json, ToolDefinition, Usage
 
 _USAGE_NAMES: dict[str, tuple[str, ...]] = {
-    "input": ("input", "input_tokens", "prompt_tokens"),
-    "output": ("output", "output_tokens", "completion_tokens"),
-    "cached_read": ("cached_read", "cached", "cached_tokens", "cache_read_input_tokens"),
-    "cached_write": ("cached_write", "cache_write", "cache_creation_input_tokens"),
-    "reasoning": ("reasoning", "reasoning_tokens"),
-    "audio": ("audio", "audio_tokens"),
-}
+    "input": ("input", "input_tokens", "prompt_tokens", "inputTokens", "promptTokens"),
+    "output": ("output", "output_tokens", "completion_tokens", "outputTokens", "completionTokens"),
+    "cached_read": (
+        "cached_read", "cached", "cached_tokens", "cache_read", "cache_read_tokens", "cache_read_input_tokens",
+        "input_cache_read", "input_cached_tokens", "prompt_details.cache_read", "cachedInputTokens", "cacheReadTokens",
+    ),
+    "cached_write": (
+        "cached_write", "cache_write", "cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens",
+        "input_cache_creation", "prompt_details.cache_write", "cacheWriteTokens",
+    ),
+    "reasoning": (
+        "reasoning", "reasoning_tokens", "output_reasoning", "output_reasoning_tokens", "completion_details.reasoning",
+        "reasoningTokens",
+    ),
+    "audio": ("audio", "audio_tokens", "input_audio", "input_audio_tokens", "prompt_details.audio"),
+}  # fmt: skip
+_USAGE_DETAILS = (
+    "prompt_tokens_details", "completion_tokens_details", "input_tokens_details", "output_tokens_details",
+    "input_token_details", "output_token_details",
+)  # fmt: skip
+# Langfuse counts these apart from the input and output that it names beside them.
+_APART = ("input_cache_read", "input_cache_creation", "input_cached_tokens", "output_reasoning")
 _DOCUMENT_NAMES = frozenset({
     "id", "document_id", "text", "content", "page_content", "score", "title", "url", "metadata",
 })  # fmt: skip
+_SCHEMAS = (
+    "schema", "parameters", "input_schema", "inputSchema", "parameters_json_schema", "json_schema", "tool.json_schema",
+)  # fmt: skip
 _COUNTABLE = 1 << 53
 
 
@@ -29,64 +49,37 @@ def as_messages(value: Json, role: str) -> Json:
     if value is None:
         return None
     if isinstance(value, list):
-        return [_message(item, role) for item in value]
-    return [_message(value, role)]
+        return [message(item, role) for item in _flat(value)]
+    return [message(value, role)]
 
 
-def _message(value: Json, role: str) -> dict[str, Json]:
-    if not isinstance(value, dict):
-        return {"role": role, "parts": [_text(value) if isinstance(value, str) else {"type": "data", "content": value}]}
-    if isinstance(value.get("parts"), list):
-        return {**value, "role": value.get("role") or role}
-    known = ("role", "content", "parts", "tool_calls", "tool_call_id")
-    if not any(name in value for name in known):
-        return {"role": role, "parts": [{"type": "data", "content": value}]}
-    parts = [*_content(value), *_calls(value.get("tool_calls"))]
-    rest = {name: item for name, item in value.items() if name not in known}
-    return {"role": value.get("role") or role, "parts": parts, **rest}
-
-
-def _content(message: Mapping[str, Json]) -> Iterator[Json]:
-    content = message.get("content", message.get("parts"))
-    if message.get("tool_call_id") is not None:
-        yield {"type": "tool_call_response", "id": message["tool_call_id"], "response": content}
-    elif isinstance(content, str):
-        yield _text(content)
-    elif isinstance(content, list):
-        yield from (_part(part) for part in content)
-    elif content is not None:
-        yield {"type": "data", "content": content}
-
-
-def _part(part: Json) -> Json:
-    if isinstance(part, str):
-        return _text(part)
-    if isinstance(part, dict) and part.get("type") in ("text", "input_text", "output_text"):
-        return _text(part.get("text", part.get("content")))
-    return part
-
-
-def _calls(calls: Json) -> Iterator[Json]:
-    for call in calls if isinstance(calls, list) else ():
-        if not isinstance(call, dict):
-            continue
-        function = call.get("function")
-        made = function if isinstance(function, dict) else call
-        yield {"type": "tool_call", "id": call.get("id"), "name": made.get("name"), "arguments": made.get("arguments")}
-
-
-def _text(content: Json) -> Json:
-    return {"type": "text", "content": content}
+def _flat(items: list[Json]) -> list[Json]:
+    """Return a list of messages; LangChain sends a list of such lists."""
+    if items and all(isinstance(item, list) for item in items):
+        return [inner for item in items for inner in item]
+    return items
 
 
 def as_usage(value: Json) -> Usage | None:
     """Return token counts under the names providers use as one record; None when there are none."""
     if not isinstance(value, dict):
         return None
-    details = _merged(value.get("prompt_tokens_details"), value.get("completion_tokens_details"))
+    details = _merged(*(value.get(name) for name in _USAGE_DETAILS))
     places = (value, details) if details else (value,)
     found = {field: count for field, names in _USAGE_NAMES.items() if (count := _count(names, places)) is not None}
-    return Usage(**found) if found else None
+    return Usage(**_with_parts(found, value)) if found else None
+
+
+def _with_parts(found: dict[str, int], value: Mapping[str, Json]) -> dict[str, int]:
+    """Add to input and output the parts counted apart from them, where the total says that they were."""
+    apart = {name: count for name in _APART if (count := as_count(value.get(name)))}
+    total = as_count(value.get("total"))
+    if not apart or total is None or "input" not in found or "output" not in found:
+        return found
+    if found["input"] + found["output"] + sum(apart.values()) != total:
+        return found
+    thought = apart.get("output_reasoning", 0)
+    return {**found, "input": found["input"] + sum(apart.values()) - thought, "output": found["output"] + thought}
 
 
 def _merged(*parts: Json) -> dict[str, Json]:
@@ -96,13 +89,9 @@ def _merged(*parts: Json) -> dict[str, Json]:
 def _count(names: tuple[str, ...], places: tuple[Mapping[str, Json], ...]) -> int | None:
     for place in places:
         for name in names:
-            if name in place and _is_count(place[name]):
-                return int(place[name])
+            if name in place and (count := as_count(place[name])) is not None:
+                return count
     return None
-
-
-def _is_count(value: Json) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _COUNTABLE
 
 
 def as_nano(cost: Json) -> int | None:
@@ -126,16 +115,23 @@ def as_documents(value: Json) -> tuple[Document, ...]:
 def _document(item: Json) -> Document:
     if not isinstance(item, dict):
         return Document(text=item if isinstance(item, str) else str(item))
-    score, metadata = item.get("score"), item.get("metadata")
+    inner = item.get("document")
+    item = inner if isinstance(inner, dict) else item
+    metadata = loaded(item.get("metadata"))
     rest = {name: value for name, value in item.items() if name not in _DOCUMENT_NAMES}
     return Document(
         id=as_text(_first(item, "id", "document_id")),
         text=as_text(_first(item, "text", "content", "page_content")),
-        score=float(score) if isinstance(score, (int, float)) and abs(score) < _COUNTABLE else None,
+        score=_score(_first(item, "score", "relevance_score")),
         title=as_text(item.get("title")),
         url=as_text(item.get("url")),
         metadata={**metadata, **rest} if isinstance(metadata, dict) else rest,
     )
+
+
+def _score(value: Json) -> float | None:
+    number = as_number(value)
+    return None if number is None else float(number)
 
 
 def as_tools(value: Json) -> tuple[ToolDefinition, ...]:
@@ -144,12 +140,23 @@ def as_tools(value: Json) -> tuple[ToolDefinition, ...]:
 
 
 def _tool(item: Json) -> ToolDefinition:
+    item = loaded(item)
     if not isinstance(item, dict):
         return ToolDefinition(name=str(item))
+    inner = _inner_tool(item)
+    name, description = _first(inner, "name", "tool.name"), _first(inner, "description", "tool.description")
+    schema = loaded(_first(inner, *_SCHEMAS))
+    return ToolDefinition(as_text(name) or "", as_text(description), schema)
+
+
+def _inner_tool(item: Mapping[str, Json]) -> Mapping[str, Json]:
+    """Return the definition inside the objects that wrap one: OpenInference's, then a chat client's."""
+    tool = item.get("tool")
+    item = tool if isinstance(tool, dict) else item
+    whole = loaded(item.get("json_schema"))
+    item = whole if isinstance(whole, dict) and ("function" in whole or "name" in whole) else item
     function = item.get("function")
-    inner = function if isinstance(function, dict) else item
-    schema = _first(inner, "schema", "parameters", "input_schema")
-    return ToolDefinition(as_text(inner.get("name")) or "", as_text(inner.get("description")), schema)
+    return function if isinstance(function, dict) else item
 
 
 def score_type(value: Any) -> str:

@@ -1,0 +1,76 @@
+"""What kind of work a span is, by the first sign that says so: a table of names, then what the span carries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from convotrace.dialects.values import as_word
+from convotrace.model import Json, SPAN_KINDS
+
+_OPERATIONS = {
+    "chat": "generation", "generate_content": "generation", "text_completion": "generation", "completion": "generation",
+    "embeddings": "embedding", "embedding": "embedding", "retrieval": "retrieval", "search_memory": "retrieval",
+    "rerank": "reranker", "execute_tool": "tool", "invoke_agent": "agent", "create_agent": "agent", "plan": "agent",
+    "invoke_workflow": "chain", "fetch_response": "internal",
+}  # fmt: skip
+_WORDS = {
+    "llm": "generation", "chat_model": "generation", "generation": "generation", "completion": "generation",
+    "embedding": "embedding", "retriever": "retrieval", "retrieval": "retrieval", "reranker": "reranker",
+    "rerank": "reranker", "tool": "tool", "agent": "agent", "chain": "chain", "workflow": "chain", "task": "chain",
+    "parser": "chain", "prompt": "chain", "decision": "chain", "guardrail": "guardrail", "evaluator": "evaluator",
+    "memory": "internal", "chat": "generation",
+}  # fmt: skip
+# The Vercel AI SDK appends a function's id to its operations: longest first, matched as prefixes.
+_AI_SDK = (
+    ("ai.generateText.doGenerate", "generation"), ("ai.generateObject.doGenerate", "generation"),
+    ("ai.streamObject.doStream", "generation"), ("ai.streamText.doStream", "generation"),
+    ("ai.embedMany.doEmbed", "embedding"), ("ai.embed.doEmbed", "embedding"), ("ai.rerank.doRerank", "reranker"),
+    ("ai.toolCall", "tool"), ("ai.", "chain"),
+)  # fmt: skip
+
+_KINDS: tuple[tuple[str, Mapping[str, str]], ...] = (
+    ("convotrace.kind", {kind: kind for kind in SPAN_KINDS}),
+    ("openinference.span.kind", _WORDS),
+    ("gen_ai.operation.name", _OPERATIONS),
+    ("ai.operationId", {}),
+    ("traceloop.span.kind", _WORDS),
+    ("llm.request.type", _WORDS),
+    ("mlflow.spanType", _WORDS),
+    ("langsmith.span.kind", _WORDS),
+    ("langfuse.observation.type", _WORDS),
+)
+_SIGNS: tuple[tuple[str, str], ...] = (
+    ("gen_ai.tool.name", "tool"), ("tool.name", "tool"), ("ai.toolCall.name", "tool"),
+    ("retrieval.documents.0.document.content", "retrieval"), ("gen_ai.retrieval.query.text", "retrieval"),
+    ("reranker.query", "reranker"), ("embedding.model_name", "embedding"),
+    ("gen_ai.agent.name", "agent"), ("agent_name", "agent"), ("agent.name", "agent"),
+    ("gen_ai.request.model", "generation"), ("gen_ai.response.model", "generation"), ("llm.model_name", "generation"),
+    ("llm.request.model_name", "generation"), ("mlflow.llm.model", "generation"),
+    ("http.request.method", "http"), ("http.method", "http"),
+)  # fmt: skip
+
+
+def kind_of(name: str, attributes: Mapping[str, Json]) -> str:
+    """Return which of our kinds a span is of.
+
+    Args:
+        name: Its name; MCP clients and vector stores say their operation only there.
+        attributes: What it carries; an operation says more than a tool's name, and that more than a model's.
+    """
+    if attributes.get("mcp.method.name") == "tools/call":
+        return "tool"
+    for key, words in _KINDS:
+        word = attributes.get(key)
+        if isinstance(word, str) and (kind := _kind(key, word, words)) is not None:
+            return kind
+    for key, kind in _SIGNS:
+        if as_word(attributes.get(key)) is not None:
+            # A model's or a tool's call over HTTP is that call, and an agent that names its model an agent.
+            return kind
+    return "retrieval" if "db.vector.query.top_k" in attributes or name.endswith(".query.vector") else "internal"
+
+
+def _kind(key: str, word: str, words: Mapping[str, str]) -> str | None:
+    if key == "ai.operationId":
+        return next((kind for prefix, kind in _AI_SDK if word.startswith(prefix)), None)
+    return words.get(word.strip('"').lower())

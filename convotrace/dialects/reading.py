@@ -1,0 +1,212 @@
+"""One span of any library → what it says, in the fields of our records. Table-driven: the names stand in `table`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from convotrace.dialects import events as told_events
+from convotrace.dialects import table
+from convotrace.dialects.contents import Contents, kept, text_documents
+from convotrace.dialects.kinds import kind_of
+from convotrace.dialects.messages import as_documents, as_usage
+from convotrace.dialects.scores import Judgement, judgements
+from convotrace.dialects.sessions import Said, session_of, span_metadata, trace_metadata, trace_tags, user_of
+from convotrace.dialects.values import as_count, as_moment, as_object, as_word, below, first_word, loaded
+from convotrace.model import Event, Json, Usage
+
+_COUNTED = frozenset({"generation", "embedding", "reranker"})
+_CALLED = frozenset({*_COUNTED, "agent"})
+_ASGI_MESSAGES = (" http send", " http receive", " websocket send", " websocket receive")
+_DETAILS = "gen_ai.client.inference.operation.details"
+_VECTOR_EVENTS = ("db.query.result.", "db.search.result.")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a span says.
+
+    Attributes:
+        kind: One of our span kinds.
+        fields: Fields of `model.Span` that it says something about, in the record's final form.
+        attributes: The raw attributes, without the messages that `fields` hold whole and without vectors.
+        events: The events; a message that `fields` hold stands in them by its place.
+        session: The session's id with the name that held it and its rank, None where it names none.
+        judgements: Scores, before the ids of what they judge are known.
+        hidden: A duplicate of a span that is still running, or one of many for each message of a server.
+        http: method, route, path and status_code, as far as they are there.
+    """
+
+    kind: str
+    fields: Mapping[str, Any]
+    attributes: Mapping[str, Json]
+    events: tuple[Event, ...] = ()
+    session: Said | None = None
+    user_id: str | None = None
+    session_name: str | None = None
+    trace_name: str | None = None
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, Json] = field(default_factory=dict)
+    judgements: tuple[Judgement, ...] = ()
+    hidden: bool = False
+    http: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read(
+    name: str,
+    attributes: Mapping[str, Json],
+    events: Sequence[Event] = (),
+    scope: str | None = None,
+    started_ns: int | None = None,
+) -> Reading:
+    """Return what a span says; nothing it carries can make this raise.
+
+    Unknown stays unknown: a count that was not sent is None, never 0. Tokens are read from model calls alone, as the
+    spans around them repeat their children's.
+
+    Args:
+        name: The span's name.
+        attributes: JSON values; structures may be JSON written as text, numbers too.
+        events: Its events in order; log records that belong to it count as events.
+        scope: Name of the library that made it.
+        started_ns: When it began, for the time to the first token.
+    """
+    events = tuple(told_events.opened(event) for event in events)
+    attributes = _with_details(attributes, events)
+    kind = _kind(name, attributes, events)
+    contents = Contents(kind, attributes)
+    fields = {**contents.fields, **_scalars(kind, attributes, events, started_ns)}
+    told = told_events.told(events, fields.get("input"), fields.get("output"))
+    if told.input and "input" not in fields:
+        fields["input"] = told.input
+    if told.output and "output" not in fields:
+        fields["output"] = told.output
+    if "finish_reason" not in fields and (reason := _reason(fields.get("output"))):
+        fields["finish_reason"] = reason
+    return Reading(
+        kind=kind,
+        fields=fields,
+        attributes=kept(attributes, contents),
+        events=told.events,
+        hidden=_is_hidden(name, attributes, scope),
+        http={key: value for key, rows in table.HTTP.items() if (value := table.first(rows, attributes)) is not None},
+        **said_of_trace(attributes, events),
+    )
+
+
+def said_of_trace(attributes: Mapping[str, Json], events: Sequence[Event] = ()) -> dict[str, Any]:
+    """Return what a span says of its session and trace, as fields of a `Reading`; raw attributes say it for ever."""
+    return {
+        "session": session_of(attributes),
+        "user_id": user_of(attributes),
+        "session_name": table.first_of(table.SESSION_NAMES, attributes, as_word),
+        "trace_name": table.first_of(table.TRACE_NAMES, attributes, as_word),
+        "tags": trace_tags(attributes),
+        "metadata": trace_metadata(attributes),
+        "judgements": judgements(attributes, events),
+    }
+
+
+def _with_details(attributes: Mapping[str, Json], events: Sequence[Event]) -> Mapping[str, Json]:
+    """Return the attributes with those of the event that repeats them with their contents."""
+    details = next((event.attributes for event in events if event.name == _DETAILS), None)
+    return attributes if details is None else {**details, **attributes}
+
+
+def _kind(name: str, attributes: Mapping[str, Json], events: Sequence[Event]) -> str:
+    kind = kind_of(name, attributes)
+    if kind == "internal" and any(told_events.is_message(event) for event in events):
+        return "generation"
+    if kind == "internal" and any(event.name.startswith(("db.query.result", "db.search.result")) for event in events):
+        return "retrieval"
+    return kind
+
+
+def _scalars(
+    kind: str, attributes: Mapping[str, Json], events: Sequence[Event], started_ns: int | None
+) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for field_name, rows in table.FIELDS.items():
+        value = table.first(rows, attributes)
+        if value is not None:
+            found[field_name] = value
+    if kind not in _CALLED:
+        # A tool or a chain may name the model around it; only a call has one.
+        for field_name in ("finish_reason", "cost_nano", "first_token_ns"):
+            found.pop(field_name, None)
+    if kind in _COUNTED:
+        found.update(_counted(attributes, events, started_ns))
+    else:
+        found.pop("cost_nano", None)
+    if metadata := span_metadata(attributes):
+        found["metadata"] = metadata
+    if kind in ("retrieval", "reranker") and (documents := _vector_events(events)):
+        found["documents"] = as_documents(documents)
+    return found
+
+
+def _counted(attributes: Mapping[str, Json], events: Sequence[Event], started_ns: int | None) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if (usage := _usage(attributes)) is not None:
+        found["usage"] = usage
+    if parameters := _parameters(attributes):
+        found["parameters"] = parameters
+    if "ai.response.msToFirstChunk" not in attributes and "gen_ai.response.time_to_first_chunk" not in attributes:
+        started = as_moment(attributes.get("langfuse.observation.completion_start_time"))
+        by_client = None if started is None or started_ns is None else max(0, started - started_ns)
+        first = told_events.first_token(events, started_ns) if by_client is None else by_client
+        if first is not None:
+            found["first_token_ns"] = first
+    return found
+
+
+def _usage(attributes: Mapping[str, Json]) -> Usage | None:
+    counts = {
+        name: count
+        for name, names in table.USAGE.items()
+        if (count := table.first_of(names, attributes, as_count)) is not None
+    }
+    if "input" in counts or "output" in counts:
+        return Usage(**counts)
+    for name in table.USAGE_OBJECTS:
+        if name in attributes and (usage := as_usage(loaded(attributes[name]))) is not None:
+            return usage
+    return Usage(**counts) if counts else None
+
+
+def _parameters(attributes: Mapping[str, Json]) -> dict[str, Json]:
+    found: dict[str, Json] = {}
+    for name in table.PARAMETER_OBJECTS:
+        if name in attributes:
+            found.update(as_object(attributes[name]))
+    for prefix in table.PARAMETER_PREFIXES:
+        found.update(below(attributes, prefix))
+    return {
+        name: loaded(value)
+        for name, value in found.items()
+        if value is not None and name.partition(".")[0] not in table.NO_PARAMETERS
+    }
+
+
+def _reason(output: Json) -> str | None:
+    if not isinstance(output, list):
+        return None
+    reasons = (item.get("finish_reason") for item in output if isinstance(item, dict))
+    return next((reason for value in reasons if (reason := first_word(value))), None)
+
+
+def _vector_events(events: Sequence[Event]) -> list[Json]:
+    return [
+        text_documents(event.attributes, prefix)
+        for event in events
+        for prefix in _VECTOR_EVENTS
+        if event.name == prefix[:-1]
+    ]
+
+
+def _is_hidden(name: str, attributes: Mapping[str, Json], scope: str | None) -> bool:
+    if attributes.get("logfire.span_type") == "pending_span":
+        return True
+    is_message = "asgi.event.type" in attributes or name.endswith(_ASGI_MESSAGES)
+    return is_message and (scope is None or "http.request.method" not in attributes)

@@ -1,0 +1,98 @@
+"""Where a span's input, output and tools stand: names in order, and whether each is a value or a flattened list.
+
+Attributes that hold messages are not kept beside the fields that hold them whole: a conversation re-sends its history
+with every call, and storing it twice would grow with the square of its turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from convotrace.dialects.values import grown, loaded, unquoted
+from convotrace.model import Json
+
+
+class Source(NamedTuple):
+    """A name under which a value stands, or with `flat` the prefix of a list flattened into attributes."""
+
+    name: str
+    flat: bool = False
+
+
+class Found(NamedTuple):
+    """A value and the attributes that it was read from."""
+
+    value: Json
+    names: tuple[str, ...]
+
+
+NOTHING = Found(None, ())
+
+MESSAGES_IN = (
+    Source("gen_ai.input.messages"), Source("llm.input_messages", flat=True), Source("llm.input_messages"),
+    Source("gen_ai.prompt", flat=True), Source("gen_ai.prompt"), Source("ai.prompt.messages"),
+)  # fmt: skip
+MESSAGES_OUT = (
+    Source("gen_ai.output.messages"), Source("llm.output_messages", flat=True), Source("llm.output_messages"),
+    Source("gen_ai.completion", flat=True), Source("gen_ai.completion"),
+)  # fmt: skip
+BOTH_WAYS = (Source("pydantic_ai.all_messages"), Source("all_messages_events"), Source("events"))
+"""Input and output in one list."""
+VALUES_IN = (
+    Source("langfuse.observation.input"), Source("ai.prompt"), Source("mlflow.spanInputs"),
+    Source("traceloop.entity.input"), Source("llm.prompts", flat=True), Source("llm.prompts"), Source("input.value"),
+    Source("ai.values"), Source("ai.value"), Source("langfuse.trace.input"), Source("gen_ai.input"),
+    Source("agent.input"), Source("maxim.input"), Source("input"),
+)  # fmt: skip
+VALUES_OUT = (
+    Source("langfuse.observation.output"), Source("mlflow.spanOutputs"), Source("traceloop.entity.output"),
+    Source("final_result"), Source("output.value"), Source("langfuse.trace.output"), Source("gen_ai.output"),
+    Source("agent.output"), Source("maxim.output"), Source("output"),
+)  # fmt: skip
+TOOLS = (
+    Source("gen_ai.tool.definitions"), Source("llm.tools", flat=True), Source("llm.tools"), Source("ai.prompt.tools"),
+    Source("llm.request.functions", flat=True), Source("mlflow.chat.tools"), Source("gen_ai.request.tools"),
+)  # fmt: skip
+ARGUMENTS = (
+    Source("gen_ai.tool.call.arguments"), Source("tool_arguments"), Source("ai.toolCall.args"),
+    Source("ai.toolCall.input"), *VALUES_IN, Source("tool.parameters"),
+)  # fmt: skip
+RESULT = (
+    Source("gen_ai.tool.call.result"), Source("tool_response"), Source("ai.toolCall.result"),
+    Source("ai.toolCall.output"), *VALUES_OUT,
+)  # fmt: skip
+QUERY = (
+    Source("gen_ai.retrieval.query.text"), Source("gen_ai.retrieval.query"), Source("reranker.query"), *VALUES_IN,
+    Source("db.query.text"),
+)  # fmt: skip
+DOCUMENTS = (
+    Source("gen_ai.retrieval.documents"), Source("retrieval.documents", flat=True), Source("retrieval.documents"),
+    Source("reranker.output_documents", flat=True), Source("reranker.output_documents"),
+)  # fmt: skip
+EMBEDDED = (Source("embedding.embeddings", flat=True), Source("embedding.text"), *VALUES_IN)
+
+
+def find(sources: Iterable[Source], attributes: Mapping[str, Json]) -> Found:
+    """Return the first value that is there; JSON written as text is read, an empty value is none."""
+    for source in sources:
+        found = _flattened(source, attributes) if source.flat else _whole(source, attributes)
+        if found.value not in (None, "", [], ()):
+            return found
+    return NOTHING
+
+
+def _whole(source: Source, attributes: Mapping[str, Json]) -> Found:
+    value = attributes.get(source.name)
+    return NOTHING if value is None else Found(loaded(unquoted(value)), (source.name,))
+
+
+def _flattened(source: Source, attributes: Mapping[str, Json]) -> Found:
+    prefix = source.name + "."
+    names = tuple(name for name in attributes if name.startswith(prefix))
+    return Found(grown(attributes, source.name), names) if names else NOTHING
+
+
+def present(sources: Iterable[Source], attributes: Mapping[str, Json]) -> set[str]:
+    """Return the attributes that stand under any of these names."""
+    return {name for source in sources for name in (source.name,) if not source.flat and name in attributes}
