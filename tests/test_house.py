@@ -30,7 +30,7 @@ GUESTS = {
     "orjson": {"*"},
     "peewee": {"store"}, "playhouse": {"store"}, "psycopg": {"store"},
     "jinja2": {"page"}, "markdown_it": {"page"}, "markupsafe": {"page"}, "nh3": {"page"},
-    "structlog": {"hooks", "demo"}, "opentelemetry": {"hooks"},
+    "structlog": {"hooks", "demo"}, "opentelemetry": {"hooks", "intake"},
     "flask": {"convotrace_flask"}, "fastapi": {"convotrace_fastapi"}, "starlette": {"convotrace_starlette"},
     "click": {"cli", "demo"}, "rich": {"cli"}, "uvicorn": {"cli", "demo"},
     "pytest": {"testing"},

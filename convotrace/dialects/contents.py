@@ -173,11 +173,12 @@ def _read_retrieval(contents: Contents, attributes: Mapping[str, Json]) -> None:
         contents.take("output", made, made.value)
 
 
+_DOCUMENT_LISTS = ("documents", "results", "docs")
+
+
 def _documents(value: Json) -> tuple[Document, ...]:
     if isinstance(value, dict):
-        value = next(
-            (value[name] for name in ("documents", "results", "docs") if isinstance(value.get(name), list)), None
-        )
+        value = next((value[name] for name in _DOCUMENT_LISTS if isinstance(value.get(name), list)), None)
     is_list = isinstance(value, list) and all(isinstance(item, (dict, str)) for item in value)
     return as_documents(value) if is_list else ()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from convotrace.dialects.values import as_word
-from convotrace.model import Json, SPAN_KINDS
+from convotrace.model import SPAN_KINDS, Json
 
 _OPERATIONS = {
     "chat": "generation", "generate_content": "generation", "text_completion": "generation", "completion": "generation",

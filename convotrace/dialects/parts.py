@@ -15,6 +15,7 @@ _ROLES = {
     "HumanMessageChunk": "user", "AIMessageChunk": "assistant", "FunctionMessage": "tool",
 }  # fmt: skip
 _SPOKEN = ("role", "content", "parts", "contents", "tool_calls", "tool_call_id", "toolCalls")
+_TEXTS = ("parts", "contents", "text")
 # What a client says of its message besides the message itself, and what only its library needs.
 _DROPPED = frozenset({
     "example", "lc", "additional_kwargs", "response_metadata", "invalid_tool_calls", "usage_metadata", "event.name",
@@ -40,6 +41,8 @@ def message(value: Json, role: str) -> dict[str, Json]:
     role = _ROLES.get(said, said) if isinstance(said, str) and said else role
     parts = [*_content(value), *_calls(value)]
     rest = {name: item for name, item in value.items() if name not in _SPOKEN and name not in _DROPPED}
+    if value.get("content") is None and isinstance(rest.get("text"), str):
+        del rest["text"]
     return {"role": role, "parts": parts, **rest}
 
 
@@ -63,7 +66,7 @@ def _opened(value: Mapping[str, Json], role: str) -> tuple[dict[str, Json], str]
 def _content(value: Mapping[str, Json]) -> Iterator[Json]:
     content = value.get("content")
     if content is None:
-        content = value.get("parts", value.get("contents"))
+        content = next((value[name] for name in _TEXTS if value.get(name) is not None), None)
     if value.get("tool_call_id") is not None:
         yield {"type": "tool_call_response", "id": value["tool_call_id"], "response": content}
     elif isinstance(content, str):

@@ -57,9 +57,10 @@ def _listed(entries: Iterable[Json], name: str, level: str) -> Iterable[Judgemen
             continue
         source = _SOURCES.get(str(said.get("annotator_kind") or "").upper(), "evaluator")
         who = as_text(said.get("identifier"))
+        person = source == "annotator"
         yield Judgement(
             named, value, level, as_text(said.get("explanation")), source,
-            author=who if source == "annotator" else None, evaluator=who if source != "annotator" else None, label=label,
+            author=who if person else None, evaluator=None if person else who, label=label,
         )  # fmt: skip
 
 

@@ -40,8 +40,8 @@ MESSAGES_OUT = (
 BOTH_WAYS = (Source("pydantic_ai.all_messages"), Source("all_messages_events"), Source("events"))
 """Input and output in one list."""
 VALUES_IN = (
-    Source("langfuse.observation.input"), Source("ai.prompt"), Source("mlflow.spanInputs"),
-    Source("traceloop.entity.input"), Source("llm.prompts", flat=True), Source("llm.prompts"), Source("input.value"),
+    Source("llm.prompts", flat=True), Source("llm.prompts"), Source("langfuse.observation.input"),
+    Source("ai.prompt"), Source("mlflow.spanInputs"), Source("traceloop.entity.input"), Source("input.value"),
     Source("ai.values"), Source("ai.value"), Source("langfuse.trace.input"), Source("gen_ai.input"),
     Source("agent.input"), Source("maxim.input"), Source("input"),
 )  # fmt: skip
@@ -96,3 +96,30 @@ def _flattened(source: Source, attributes: Mapping[str, Json]) -> Found:
 def present(sources: Iterable[Source], attributes: Mapping[str, Json]) -> set[str]:
     """Return the attributes that stand under any of these names."""
     return {name for source in sources for name in (source.name,) if not source.flat and name in attributes}
+
+
+_EVERYWHERE = (
+    *MESSAGES_IN, *MESSAGES_OUT, *BOTH_WAYS, *VALUES_IN, *VALUES_OUT, *TOOLS, *ARGUMENTS, *RESULT, *QUERY, *DOCUMENTS,
+    *EMBEDDED,
+)  # fmt: skip
+_CONTENT_NAMES = frozenset(source.name for source in _EVERYWHERE) | {
+    "gen_ai.system_instructions", "body", "gen_ai.message", "model_request_parameters", "exception.stacktrace",
+    "langfuse.observation.status_message",
+}  # fmt: skip
+_CONTENT_PREFIXES = tuple(
+    f"{name}."
+    for name in (
+        *(source.name for source in _EVERYWHERE if source.flat), "ai.response", "ai.result", "llm.prompt_template",
+        "gen_ai.prompt.variable", "reranker.input_documents", "db.query.result", "db.search.result",
+    )
+)  # fmt: skip
+_FACTS = frozenset({
+    "ai.response.finishReason", "ai.response.id", "ai.response.model", "ai.response.msToFirstChunk",
+    "ai.response.msToFinish", "ai.response.timestamp", "ai.response.avgOutputTokensPerSecond",
+    "gen_ai.completion.0.finish_reason",
+})  # fmt: skip
+
+
+def is_content(name: str) -> bool:
+    """Tell whether an attribute of this name holds what people or models said."""
+    return name in _CONTENT_NAMES or (name.startswith(_CONTENT_PREFIXES) and name not in _FACTS)

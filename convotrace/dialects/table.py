@@ -72,12 +72,15 @@ FIELDS: Mapping[str, tuple[Row, ...]] = {
     "finish_reason": _rows(
         first_word,
         "gen_ai.response.finish_reasons", "llm.finish_reason", "gen_ai.response.finish_reason",
-        "gen_ai.response.stop_reason", "ai.response.finishReason", "ai.finishReason", "gen_ai.completion.0.finish_reason",
-        "llm.response.finish_reason", "llm.response.stop_reason", "anthropic.message.stop_reason",
+        "gen_ai.response.stop_reason", "ai.response.finishReason", "ai.finishReason",
+        "gen_ai.completion.0.finish_reason", "llm.response.finish_reason", "llm.response.stop_reason",
+        "anthropic.message.stop_reason",
         "langfuse.observation.metadata.finish_reason", "langfuse.observation.metadata.stop_reason",
     ),
     "cost_nano": (
-        *_rows(_cost, "gen_ai.usage.cost", "llm.cost.total", "llm.usage.cost", "operation.cost", "gen_ai.cost.total_cost"),
+        *_rows(
+            _cost, "gen_ai.usage.cost", "llm.cost.total", "llm.usage.cost", "operation.cost", "gen_ai.cost.total_cost"
+        ),
         ("langfuse.observation.cost_details", _costs("total")),
         ("mlflow.llm.cost", _costs("total_cost", "total")),
         ("gen_ai.usage.cost_details", _costs("total", "total_cost")),

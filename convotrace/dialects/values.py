@@ -1,4 +1,4 @@
-"""Values as they travel in attributes: JSON written as text, numbers written as text, flattened lists. Read, never raised."""
+"""Values as they travel in attributes: JSON and numbers written as text, flattened lists. Reading never raises."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from convotrace.model import Json
 MAX_ITEMS = 2_000
 """Entries of a flattened list beyond this number are left out."""
 _SCRUBBED = re.compile(
-    r"\[?(?:scrubbed|redacted|filtered|masked|removed|hidden)\b.{0,80}\]?$|\*{3,}$|<redacted>$", re.I
+    r"\[(?:scrubbed|redacted|filtered|masked|removed|hidden)\b.{0,80}\]$|\*{3,}$|<(?:redacted|masked)>$|redacted$", re.I
 )
 _COUNTABLE = 1 << 53
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from convotrace.dialects.values import loaded
 from convotrace.model import Json
 
-_GIVEN = ("messages", "contents", "prompt", "prompts", "input", "inputs", "query", "question", "text", "value")
+_GIVEN = ("messages", "contents", "prompt", "prompts", "input", "inputs", "query", "question", "text", "value", "args")
 _MADE = (
     "choices", "generations", "candidates", "messages", "message", "output", "outputs", "response", "content", "text",
     "completion", "answer", "result",
@@ -63,6 +63,8 @@ def _choice(item: Json) -> Json:
         return item["message"]
     if item.get("type") in ("function_call", "reasoning", "web_search_call"):
         return {"role": "assistant", "content": [item]}
+    if "toolName" in item:
+        return {"role": "assistant", "content": [{"type": "tool-call", **item}]}
     return item
 
 

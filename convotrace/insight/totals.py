@@ -9,8 +9,9 @@ from convotrace.model import Span
 
 def totals(spans: tuple[Span, ...]) -> dict[str, Any]:
     """Return token and cost totals, each model call counted once: a parent may repeat its children's tokens."""
-    usage = [span.usage for span in _leaves([span for span in spans if span.usage is not None], spans) if span.usage]
-    paid = _leaves([span for span in spans if span.cost_nano is not None], spans)
+    called = _once(_leaves([span for span in spans if span.usage is not None], spans))
+    usage = [span.usage for span in called if span.usage]
+    paid = _once(_leaves([span for span in spans if span.cost_nano is not None], spans))
     return {
         "input_tokens": _sum([u.input for u in usage]),
         "output_tokens": _sum([u.output for u in usage]),
@@ -33,6 +34,21 @@ def _leaves(counted: list[Span], spans: tuple[Span, ...]) -> list[Span]:
             above.add(parent)
             parent = parents.get(parent)
     return [span for span in counted if span.id not in above]
+
+
+def _once(calls: list[Span]) -> list[Span]:
+    """Return each model call once: a client that makes spans of its own has one inside its instrumentor's.
+
+    Both name the provider's reply, and neither stands above the other; the one that took longer is around it.
+    """
+    found: dict[object, Span] = {}
+    for span in calls:
+        reply = span.attributes.get("gen_ai.response.id") or span.attributes.get("llm.response.id")
+        key = (reply, span.service) if isinstance(reply, str) and reply else span.id
+        known = found.get(key)
+        if known is None or (span.duration_ns or 0, span.id) > (known.duration_ns or 0, known.id):
+            found[key] = span
+    return list(found.values())
 
 
 def _sum(values: list[int | None]) -> int | None:
