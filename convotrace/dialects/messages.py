@@ -89,7 +89,7 @@ def _merged(*parts: Json) -> dict[str, Json]:
 def _count(names: tuple[str, ...], places: tuple[Mapping[str, Json], ...]) -> int | None:
     for place in places:
         for name in names:
-            if name in place and (count := as_count(place[name])) is not None:
+            if name in place and not isinstance(place[name], str) and (count := as_count(place[name])) is not None:
                 return count
     return None
 

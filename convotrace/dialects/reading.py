@@ -170,9 +170,15 @@ def _usage(attributes: Mapping[str, Json]) -> Usage | None:
     if "input" in counts or "output" in counts:
         return Usage(**counts)
     for name in table.USAGE_OBJECTS:
-        if name in attributes and (usage := as_usage(loaded(attributes[name]))) is not None:
+        if name in attributes and (usage := as_usage(_numbered(attributes[name]))) is not None:
             return usage
     return Usage(**counts) if counts else None
+
+
+def _numbered(value: Json) -> dict[str, Json]:
+    """Return counts that were written as text as numbers."""
+    counts = as_object(value)
+    return {name: as_count(count) if isinstance(count, str) else count for name, count in counts.items()}
 
 
 def _parameters(attributes: Mapping[str, Json]) -> dict[str, Json]:

@@ -69,7 +69,9 @@ def _opened(span: Span) -> Span:
     events = told_events.refilled(span.events, span.input, span.output)
     told = told_events.told(events, None, None)
     by_events = {"input": told.input, "output": told.output}
-    alone: dict[str, Any] = {name: None for name, value in by_events.items() if value is not None and getattr(span, name) == value}
+    alone: dict[str, Any] = {
+        name: None for name, value in by_events.items() if value is not None and getattr(span, name) == value
+    }
     return replace(span, events=events, **alone)
 
 

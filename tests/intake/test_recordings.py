@@ -45,7 +45,8 @@ def counted(traces):
 
 
 def wanted(name):
-    want = {"error_spans": 0, "root_spans": 0, "span_events": 0, "sessions": 0, "traces_without_session": 0, **expected()[name]}
+    nothing = dict.fromkeys(("error_spans", "root_spans", "span_events", "sessions", "traces_without_session"), 0)
+    want = {**nothing, **expected()[name]}
     want |= {"input_tokens": want.get("input_tokens", 0), "output_tokens": want.get("output_tokens", 0)}
     want["errors"] = want["error_spans"]
     if name in OTHERWISE:
