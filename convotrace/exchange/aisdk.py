@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from convotrace.exchange.answer import Answer, Part, mapping, text_of
-from convotrace.exchange.jsontext import UNREADABLE, loads
+from convotrace.exchange.jsontext import UNREADABLE, cut_off, loads
 from convotrace.model import Json
 
 _UI_EVENTS = frozenset(
@@ -55,7 +55,14 @@ def data_lines(text: str) -> Iterator[Part] | None:
     # A cut last line is no JSON; of a one-line text that is no JSON nothing says that it is a stream.
     if loads(lines[0][2:]) is UNREADABLE:
         return None
-    return (Part(line[:1], loads(line[2:])) for line in lines)
+    return (_line(line, number == len(lines)) for number, line in enumerate(lines, 1))
+
+
+def _line(line: str, is_last: bool) -> Part:
+    value = loads(line[2:])
+    if is_last and value is UNREADABLE:
+        return Part(line[:1], cut_off(line[2:]), cut=True)
+    return Part(line[:1], value)
 
 
 def read_data(parts: Iterable[Part], answer: Answer) -> None:

@@ -14,11 +14,15 @@ from convotrace.model import Json
 
 
 class Part(NamedTuple):
-    """One event of a stream, one line, or a whole JSON body: its event name, its JSON value, its text as it came."""
+    """One event of a stream, one line, or a whole JSON body: its event name, its JSON value, its text as it came.
+
+    `cut` says that the end of it is missing: its last text may be half of one.
+    """
 
     event: str
     value: Json
     raw: str = ""
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,15 @@ class Answer:
         if self.error is None:
             self.error, self.error_type = error_text(error), error_type(error)
 
+    def extend(self, other: Answer) -> None:
+        """Take over the longer texts of another reading, which saw all that this one saw and half an event more."""
+        text, more = self.text or "", _without_half(other.text or "")
+        # Half an event may not say yet that it is a thought.
+        if more.startswith(text) and (self.texts or not self.thoughts):
+            self.texts = [more] if other.texts else []
+        if "".join(other.thoughts).startswith("".join(self.thoughts)):
+            self.thoughts = other.thoughts
+
     def close(self) -> None:
         """Take back what says nothing: counts that are all 0, and an end by an error that is told in its own words."""
         counts = [count for count in (self.usage or {}).values() if isinstance(count, int | float)]
@@ -144,6 +157,11 @@ class Answer:
     def tool_calls(self) -> tuple[ToolCall, ...]:
         """Return the calls in the order in which they were opened."""
         return tuple(ToolCall(c.name, "".join(c.pieces), c.id, c.kind) for c in self.calls.values() if c.name)
+
+
+def _without_half(text: str) -> str:
+    """Return a text without half a character at its end: JSON escapes one beyond 16 bits in two steps."""
+    return text[:-1] if "\ud800" <= text[-1:] <= "\udbff" else text
 
 
 def joined(pieces: list[str]) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from convotrace.exchange.aisdk import data_lines
 from convotrace.exchange.answer import Answer, Part, joined, mapping, text_of
@@ -16,7 +17,7 @@ from convotrace.exchange.pending import answer_ids, fetched
 from convotrace.exchange.record import NOTHING, Exchange
 from convotrace.exchange.requests import read_fields, read_text
 from convotrace.exchange.streams import line_parts, object_lines, sse_parts
-from convotrace.exchange.table import AI_SDK_DATA, CHAINLIT, TWILIO, Dialect, recognise
+from convotrace.exchange.table import AI_SDK_DATA, CHAINLIT, TWILIO, Dialect, Read, recognise
 from convotrace.exchange.webhooks import is_webhook
 from convotrace.model import Json
 
@@ -61,8 +62,7 @@ def read_exchange(
 
 def _answered(said: Exchange, method: str, body: Json, content_type: str, succeeded: bool) -> Exchange:
     """Return an exchange with what its reply says."""
-    answer = Answer()
-    dialect, reply = _reply(method, said.message, body, content_type, answer)
+    dialect, reply, answer = _reply(method, said.message, body, content_type)
     if _is_bare(dialect, content_type) and (not succeeded or is_webhook(said.request_body)):
         reply = NOTHING
     began_well = succeeded and (dialect is not None or isinstance(body, str))
@@ -102,23 +102,40 @@ def _message(method: str, query: Mapping[str, str], body: Json, content_type: st
     return read_fields(body, cut) if isinstance(body, dict) else NOTHING
 
 
-def _reply(method: str, message: Found, body: Json, content_type: str, answer: Answer) -> tuple[Dialect | None, Found]:
+def _reply(method: str, message: Found, body: Json, content_type: str) -> tuple[Dialect | None, Found, Answer]:
     """Gather a reply, by its dialect or else by the names of its fields."""
     dialect, parts, streams = _parts(body, content_type)
     if not streams and method in _SAFE and not message.recognised:
-        return None, NOTHING
+        return None, NOTHING, Answer()
     dialect = dialect or recognise(parts)
     if dialect is not None:
         if dialect.read is None:
-            return dialect, NOTHING
-        dialect.read(parts, answer)
-        return dialect, Found(True, answer.text)
+            return dialect, NOTHING, Answer()
+        read = dialect.read
+        answer = _gathered(parts, read)
+        return dialect, Found(True, answer.text), answer
     if streams:
-        return None, Found(read_stream(parts, message.recognised, answer), answer.text)
+        answer = _gathered(parts, partial(read_stream, message.recognised))
+        return None, Found(bool(answer.texts), answer.text), answer
+    return None, _plain(message, body, content_type), Answer()
+
+
+def _gathered(parts: Sequence[Part], read: Read) -> Answer:
+    """Gather parts; what a last one that was cut holds may only make the texts longer."""
+    whole, answer = parts[:-1] if parts and parts[-1].cut else parts, Answer()
+    read(whole, answer)
+    if len(whole) < len(parts):
+        more = Answer()
+        read(parts, more)
+        answer.extend(more)
+    return answer
+
+
+def _plain(message: Found, body: Json, content_type: str) -> Found:
     if isinstance(body, dict):
-        return None, json_reply(body, message.recognised)
+        return json_reply(body, message.recognised)
     is_text = isinstance(body, str) and media_type(content_type)[0] == TEXT and message.recognised
-    return None, Found(True, body) if is_text else NOTHING
+    return Found(True, body) if is_text else NOTHING
 
 
 def _parts(body: Json, content_type: str) -> tuple[Dialect | None, Sequence[Part], bool]:

@@ -97,8 +97,8 @@ def last_answer(messages: Json) -> Found:
     return Found()
 
 
-def read_stream(parts: Iterable[Part], asked: bool, answer: Answer) -> bool:
-    """Gather a stream and tell whether it carries a reply.
+def read_stream(asked: bool, parts: Iterable[Part], answer: Answer) -> None:
+    """Gather a stream; it carries a reply if the answer has texts afterwards.
 
     An object contributes the first of the delta fields that holds a text. Anything else but `[DONE]` contributes
     itself if something was asked, for a stream of bare words may as well be a heartbeat: a JSON text what it says, and
@@ -113,7 +113,6 @@ def read_stream(parts: Iterable[Part], asked: bool, answer: Answer) -> bool:
             pieces.append(part.value if isinstance(part.value, str) else part.raw)
             whole = False
     answer.texts.extend(_once(pieces, whole))
-    return bool(pieces)
 
 
 def _object(part: Part, value: Mapping[str, Json], asked: bool, pieces: list[str], answer: Answer) -> bool:

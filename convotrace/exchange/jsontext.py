@@ -38,10 +38,10 @@ def loads_leniently(text: str) -> Json:
         return UNREADABLE
 
 
-def partial(text: str) -> Json:
+def partial(text: str, kept_from: int = _KEPT_FROM) -> Json:
     """Return what a cut-off object or list held, `UNREADABLE` when the text is not one that was only cut off.
 
-    A number or text that the cut went through is left out, but for a text of more than 512 characters.
+    A number or text that the cut went through is left out, but for a text of more than `kept_from` characters.
     """
     stack: list[str] = []
     safe, before = 0, ""
@@ -59,21 +59,27 @@ def partial(text: str) -> Json:
         elif word == ",":
             safe = token.start()
         elif word[0] == '"' and not token[1]:
-            return _cut_in_text(text, token, safe, before, stack)
+            return _cut_in_text(text, token, safe, _is_value(before, stack) and len(token[0]) > kept_from, stack)
         elif word[0] == '"' and _is_value(before, stack):
             safe = token.end()
         before = word
     return _closed(text[:safe], stack) if stack else UNREADABLE
 
 
+def cut_off(text: str) -> Json:
+    """Return what a cut-off event holds, half a text included; `UNREADABLE` when it is no beginning of JSON."""
+    value = partial("[" + text, kept_from=1)
+    return value[0] if isinstance(value, list) and len(value) == 1 else UNREADABLE
+
+
 def _is_value(before: str, stack: list[str]) -> bool:
     return before == ":" or stack[-1] == "]"
 
 
-def _cut_in_text(text: str, token: re.Match[str], safe: int, before: str, stack: list[str]) -> Json:
+def _cut_in_text(text: str, token: re.Match[str], safe: int, kept: bool, stack: list[str]) -> Json:
     if len(text) - token.end() >= _LONGEST_ESCAPE:
         return UNREADABLE
-    if _is_value(before, stack) and len(token[0]) > _KEPT_FROM:
+    if kept:
         return _closed(text[: token.end()] + '"', stack)
     return _closed(text[:safe], stack)
 

@@ -48,7 +48,8 @@ def read_graph(parts: Iterable[Part], answer: Answer) -> None:
             whole.update((text_of(message.get("id")), message) for message in mappings(part.value))
         elif part.event == "error":
             answer.fail(part.value)
-        elif part.event in ("values", "updates"):
+        elif part.event in ("values", "updates") and not part.cut:
+            # The last message of half a state is not the last one.
             _remember(part, state)
     if not answer.said:
         for message in whole.values() or _after_user(state):

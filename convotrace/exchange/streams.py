@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from convotrace.exchange.answer import Part
-from convotrace.exchange.jsontext import UNREADABLE, loads
+from convotrace.exchange.jsontext import UNREADABLE, cut_off, loads
 
 _LINE_END = re.compile("\r\n|\r|\n")
 _BOM = "\ufeff"
@@ -16,7 +16,7 @@ def sse_parts(text: str) -> Iterator[Part]:
     """Yield the events of a `text/event-stream` that have data (WHATWG HTML, section 9.2.6).
 
     The standard drops an event that no blank line ends; one that is a whole object is kept, for some servers forget
-    the line.
+    the line, and one that is the beginning of an object is marked as cut.
     """
     event, lines = "", list[str]()
     for line in _LINE_END.split(text):
@@ -31,15 +31,16 @@ def sse_parts(text: str) -> Iterator[Part]:
             lines.append(value.removeprefix(" "))
         elif name == "event":
             event = value.removeprefix(" ")
-    last = _part(event, "\n".join(lines))
-    if isinstance(last.value, dict):
+    last = _last(event, "\n".join(lines))
+    if isinstance(last.value, dict) or last.cut:
         yield last
 
 
 def line_parts(text: str) -> Iterator[Part]:
-    """Yield the lines that are not blank, but for an object that was cut off."""
-    for line in _LINE_END.split(text.lstrip(_BOM)):
-        part = _part("", line)
+    """Yield the lines that are not blank; of an object that was cut off what it held."""
+    lines = _LINE_END.split(text.lstrip(_BOM))
+    for number, line in enumerate(lines, 1):
+        part = _part("", line) if number < len(lines) else _last("", line)
         if line.strip() and not (part.value is UNREADABLE and line.startswith("{")):
             yield part
 
@@ -47,6 +48,14 @@ def line_parts(text: str) -> Iterator[Part]:
 def object_lines(text: str) -> list[Part]:
     """Return the lines that are objects: lines of JSON under another content type."""
     return [part for part in line_parts(text) if isinstance(part.value, dict)]
+
+
+def _last(event: str, raw: str) -> Part:
+    part = _part(event, raw)
+    if part.value is not UNREADABLE or raw[:1] not in ("{", "["):
+        return part
+    value = cut_off(raw)
+    return Part(event, value, raw, cut=True) if value and value is not UNREADABLE else part
 
 
 def _part(event: str, raw: str) -> Part:

@@ -93,7 +93,7 @@ class Assembler:
             return Verdict.NO_SESSION, None
         who = identity or Identity(f"{trace.id:032x}", "none")
         record = self._trace(trace, exchange, who, is_turn, message, reply)
-        record = with_reply(record, exchange, trace.content and self._settings.content, self.redactor)
+        record = with_reply(record, exchange, trace.content and self._settings.content, self.redactor, self._prices)
         change = Change(self._session(trace, who), record, trace.written_as)
         if trace.shared:
             change = replace(change, decide=partial(_joined, change.session, record))

@@ -16,6 +16,7 @@ from convotrace.exchange import Exchange, ToolCall
 from convotrace.insight.echo import ECHO
 from convotrace.insight.totals import totals
 from convotrace.model import Failure, Json, Span, Trace
+from convotrace.pricing import Prices
 from convotrace.redaction import Redactor
 
 _WORD = (1 << 64) - 1
@@ -38,7 +39,7 @@ def tells_of_model(exchange: Exchange) -> bool:
     return any(told) or exchange.model is not None
 
 
-def with_reply(trace: Trace, exchange: Exchange, content: bool, redactor: Redactor) -> Trace:
+def with_reply(trace: Trace, exchange: Exchange, content: bool, redactor: Redactor, prices: Prices) -> Trace:
     """Return a trace with the error that its reply tells of, and a generation span made from it where there is none.
 
     Args:
@@ -46,6 +47,7 @@ def with_reply(trace: Trace, exchange: Exchange, content: bool, redactor: Redact
         exchange: Both bodies.
         content: Whether texts may be kept.
         redactor: Takes out what must not be stored.
+        prices: What a call costs where its reply does not say so.
     """
     failure = _failure(exchange)
     if failure is not None and trace.status in ("ok", "error") and trace.error is None:
@@ -53,6 +55,8 @@ def with_reply(trace: Trace, exchange: Exchange, content: bool, redactor: Redact
     if not tells_of_model(exchange) or any(span.kind == "generation" for span in trace.spans):
         return trace
     made = _span(trace, exchange, failure, redactor.clean(_messages(exchange)) if content else None)
+    if made.cost_nano is None:
+        made = replace(made, cost_nano=prices.cost(made.provider, made.model, made.usage, made.started_ns))
     spans = (*trace.spans, made)
     return replace(trace, spans=spans, **totals(spans))
 

@@ -6,7 +6,7 @@ import time
 import zlib
 
 import pytest
-from convotrace_test_wire import FRAMES, JSON, SSE, chunk, frame, read, sse
+from convotrace_test_wire import FRAMES, JSON, NDJSON, SSE, TEXT, chunk, frame, lines, read, sse
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,6 +39,64 @@ def test_of_a_cut_json_text_what_was_complete_is_kept(text, value):
 
 
 BROKEN = ["", "x", '"x', '{"a": 1}', '{"a": 1} {', "{]", '{"a" 1, "b": 2', '{"a": "\\u12 ", "b', '{"a": 1}{"b": ']
+
+
+HALF = "Open till six, on Sun"
+CUT_STREAMS = {
+    "openai": (SSE, sse(chunk({"content": "Open till six, "})) + b'data: {"choices": [{"delta": {"content": "on Sun'),
+    "anthropic": (
+        SSE,
+        sse({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Open till six, "}})
+        + b'data: {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "on Sun',
+    ),
+    "ollama": (
+        NDJSON,
+        lines({"model": "m", "message": {"role": "assistant", "content": "Open till six, "}, "done": False})
+        + b'{"model": "m", "message": {"role": "assistant", "content": "on Sun',
+    ),
+    "ai sdk": (TEXT, b'0:"Open till six, "\n0:"on Sun'),
+    "field names": (SSE, sse({"token": "Open till six, "}) + b'data: {"token": "on Sun'),
+    "an escape": (SSE, sse({"token": "Open till six, "}) + b'data: {"token": "on Sun\\u00f'),
+    "a character": (SSE, sse({"token": "Open till six, "}) + b'data: {"token": "on Sun\xc3'),
+    "one huge event": (SSE, b'data: {"token": "Open till six, on Sun'),
+    "a text that grows": (
+        SSE,
+        sse({"text": "Open"}, {"text": "Open till"}, {"text": HALF}) + b'data: {"text": "Open ti',
+    ),
+}
+
+
+@pytest.mark.parametrize(("content_type", "body"), CUT_STREAMS.values(), ids=CUT_STREAMS)
+def test_the_text_of_a_stream_is_right_up_to_the_cut(content_type, body):
+    assert read(body, content_type).reply.text == HALF
+
+
+NOT_SAID = [
+    b'data: {"type": "text_del',
+    b'data: {"choices": [{"delta": {"content": "x"}, "finish_reason": "sto',
+    b'data: {"choices": [{"delta": {"tool_calls": [{"index": 0, "function": {"name": "hou',
+    b"data: cut he",
+]
+
+
+@pytest.mark.parametrize("rest", NOT_SAID)
+def test_half_a_word_of_anything_but_the_text_is_left_out(rest):
+    found = read(sse(chunk({"content": "Open."})) + rest)
+    assert found.reply.text in ("Open.", "Open.x")
+    assert (found.tool_calls, found.finish_reason) == ((), None)
+
+
+def test_a_thought_that_was_cut_is_not_taken_for_the_answer():
+    thought = {"candidates": [{"content": {"parts": [{"text": "Hm, ", "thought": True}]}}]}
+    found = read(sse(thought) + b'data: {"candidates": [{"content": {"parts": [{"text": "Sund')
+    assert (found.reply.text, found.reasoning) == (None, "Hm, ")
+
+
+@given(st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=6), st.data())
+def test_a_stream_cut_anywhere_gives_a_beginning_of_its_text(texts, data):
+    body = sse(*(chunk({"content": text}) for text in texts))
+    found = read(body[: data.draw(st.integers(0, len(body)))]).reply.text or ""
+    assert "".join(texts).startswith(found)
 
 
 @pytest.mark.parametrize("text", BROKEN)

@@ -21,8 +21,8 @@ def sse_data(text):
 def stream_text(parts, asked):
     """Return whether these parts of a stream are a reply, and its text."""
     answer = Answer()
-    found = read_stream([Part("", loads(part), part) for part in parts], asked, answer)
-    return found, answer.text
+    read_stream(asked, [Part("", loads(part), part) for part in parts], answer)
+    return bool(answer.texts), answer.text
 
 
 SSE = [
