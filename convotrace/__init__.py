@@ -6,6 +6,7 @@ This is the face: names only. Importing it loads no web framework, opens no file
 from typing import TYPE_CHECKING, Any
 
 from convotrace.capture import (
+    carrier,
     current_session,
     current_span,
     current_trace,
@@ -55,6 +56,7 @@ __all__ = [
     "Store",
     "StoreError",
     "asgi",
+    "carrier",
     "current_session",
     "current_span",
     "current_trace",

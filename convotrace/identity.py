@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
+from convotrace import propagation
 from convotrace.model import Json
 from convotrace.settings import Settings
 
@@ -93,6 +94,17 @@ class Incoming:
         return found
 
     @cached_property
+    def baggage(self) -> Mapping[str, str]:
+        """What the caller's W3C baggage says, decoded."""
+        return propagation.read_baggage(self.headers.get(propagation.BAGGAGE))
+
+    @property
+    def named_user(self) -> str | None:
+        """The user that the caller's baggage names."""
+        found = as_id(self.baggage.get(propagation.USER)) if propagation.BAGGAGE in self.headers else None
+        return bounded(found) if found else None
+
+    @cached_property
     def cookies(self) -> Mapping[str, str]:
         """Cookies of the request; a part that is no cookie is passed over."""
         return read_cookies(self.headers.get("cookie", ""))
@@ -136,7 +148,7 @@ def identify(incoming: Incoming, settings: Settings, secret: bytes | None, own: 
         or _named(settings.session_query, incoming.path_params, "path")
         or _named(settings.session_query, incoming.query, "query")
         or _named(settings.session_fields, incoming.body if isinstance(incoming.body, Mapping) else {}, "body")
-        or _from_baggage(incoming.headers.get("baggage"))
+        or _named((propagation.SESSION,), incoming.baggage, "baggage")
         or (_from_cookies(incoming, settings, secret) if secret else None)
     )
 
@@ -201,15 +213,6 @@ def _named(names: Iterable[str], values: Mapping[str, Any], source: str) -> Iden
         found = as_id(values.get(name.lower() if source == "header" else name))
         if found is not None:
             return Identity(bounded(found), source, name)
-    return None
-
-
-def _from_baggage(header: str | None) -> Identity | None:
-    """Read W3C baggage (https://www.w3.org/TR/baggage/), entry `session.id`."""
-    for entry in (header or "").split(","):
-        name, _, value = entry.partition(";")[0].partition("=")
-        if name.strip() == "session.id" and (found := as_id(unquote(value.strip()))):
-            return Identity(bounded(found), "baggage", "session.id")
     return None
 
 

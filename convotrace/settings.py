@@ -9,6 +9,7 @@ import difflib
 import inspect
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -29,6 +30,7 @@ DEFAULT_EXCLUDE = (
 DEFAULT_NAMES = ("session_id", "conversation_id", "thread_id", "chat_id")
 
 _MAX_DOLLARS = 10**9
+_HOST = re.compile(r"(?:\*\.)?(?:[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
 
 # Options whose feature comes later: named now so that the name is fixed, refused so that nobody relies on silence.
 _NOT_YET: dict[str, Any] = {
@@ -289,6 +291,14 @@ def _level(name: str, value: Any) -> str:
     raise SettingsError(f"{name} came as {value!r}; use DEBUG, INFO, WARNING, ERROR or CRITICAL.")
 
 
+def _hosts(name: str, value: Any) -> tuple[str, ...]:
+    hosts = _texts(name, value)
+    for host in hosts:
+        if _HOST.fullmatch(host.lower()) is None:
+            raise SettingsError(f"{name} has {host!r}; use host names, such as api.example.com or *.example.com:8443.")
+    return hosts
+
+
 def _instruments(name: str, value: Any) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) and value else _texts(name, value)
 
@@ -331,7 +341,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     **dict.fromkeys(("session_id", "user_id", "input_text", "output_text"), _plain_function),
     "auth": _callable,
     **dict.fromkeys(("exclude", "session_headers", "session_fields", "session_query", "session_cookies"), _texts),
-    "propagate": _texts,
+    "propagate": _hosts,
     "instrument": _instruments,
     "prices": _prices,
     "mount": _mount,

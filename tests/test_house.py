@@ -11,7 +11,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FLOORS = {
     "base": 1,  # model, errors, settings
-    "query": 2, "dialects": 2, "pricing": 2, "identity": 2, "redaction": 2, "carrier": 2,
+    "propagation": 1,  # header texts; it imports nothing, and identity reads baggage by it
+    "query": 2, "dialects": 2, "pricing": 2, "identity": 2, "redaction": 2,
     "exchange": 3, "insight": 3, "export": 3,
     "store": 4,
     "recorder": 5, "intake": 5,

@@ -1,9 +1,11 @@
 """The user's verbs on the current request. Outside a traced request each is a no-op; none ever raises.
 
 `current.py` knows what is current (also in generators), `spans.py` the spans, `verbs.py` the rest, `observe.py` the
-decorator, `log.py` how log lines become events and spans.
+decorator, `carrying.py` what goes along to other services and processes, `log.py` how log lines become events and
+spans.
 """
 
+from convotrace.capture.carrying import carrier
 from convotrace.capture.log import log_line
 from convotrace.capture.observe import observe
 from convotrace.capture.spans import LiveSpan, generation, retrieval, span, tool
@@ -30,6 +32,7 @@ __all__ = [
     "LiveSpan",
     "SessionHandle",
     "TraceHandle",
+    "carrier",
     "current_session",
     "current_span",
     "current_trace",

@@ -84,7 +84,12 @@ def part_span(trace: Trace) -> Span:
 
 
 def _are_kin(one: Trace, other: Trace) -> bool:
-    return other.origin == "otlp" or _is_within(one, other) or _is_within(other, one)
+    return other.origin == "otlp" or _is_within(one, other) or _is_within(other, one) or _is_earlier(other, one)
+
+
+def _is_earlier(earlier: Trace, later: Trace) -> bool:
+    """Tell whether a stored trace is a state of the request from before anybody else could know of it."""
+    return earlier.span_id is None and earlier.origin == later.origin and earlier.started_ns == later.started_ns
 
 
 def _is_within(inner: Trace, outer: Trace) -> bool:

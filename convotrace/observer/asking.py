@@ -39,6 +39,8 @@ class Asker:
             trace.found = Identity(own, "callable") if own else None
         if settings.user_id is not None and trace.user_id is None:
             trace.user_id = self._answer(trace, incoming, "user_id", settings.user_id)
+        if last and trace.user_id is None:
+            trace.user_id = incoming.named_user
 
     def _answer(self, trace: OpenTrace, incoming: Incoming, name: str, function: Callable[[Any], Any]) -> str | None:
         incoming.offer_body(partial(_body_so_far, trace, incoming))

@@ -7,8 +7,9 @@ from typing import Protocol
 
 from convotrace.capture.current import Node, current_node
 from convotrace.capture.verbs import SessionHandle
-from convotrace.identity import Identity, bounded
-from convotrace.recorder import OpenTrace
+from convotrace.identity import Identity, as_id, bounded
+from convotrace.propagation import Caller
+from convotrace.recorder import OpenTrace, text_of
 
 
 class Opener(Protocol):
@@ -22,24 +23,22 @@ class Opener(Protocol):
     def finish(self, trace: OpenTrace, error: BaseException | None = None) -> None: ...
 
 
-class HandSession:
-    """A trace opened by hand; the verbs work inside its `with` block."""
+class _ByHand:
+    """A block that is one trace; the verbs work inside."""
 
-    def __init__(self, observer: Opener, id: str, user_id: str | None, name: str | None) -> None:
+    def __init__(self, observer: Opener) -> None:
         self._observer = observer
-        self._id = id
-        self._user_id = user_id
-        self._name = name
         self._trace: OpenTrace | None = None
         self._before: Node | None = None
 
+    def _open(self) -> OpenTrace | None:
+        """Return the trace of the block, None where there is nothing to open."""
+        raise NotImplementedError
+
     def __enter__(self) -> SessionHandle | None:
-        if not self._observer.enabled:
+        trace = self._trace = self._open() if self._observer.enabled else None
+        if trace is None:
             return None
-        trace = self._trace = self._observer.begun(None, "none")
-        trace.found = Identity(bounded(self._id), "code")
-        trace.user_id = self._user_id
-        trace.session.name = self._name
         self._before = current_node.get()
         current_node.set(trace)
         return SessionHandle(trace)
@@ -58,3 +57,43 @@ class HandSession:
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None:
         self.__exit__(kind, error, tb)
+
+
+class HandSession(_ByHand):
+    """A trace of a session that is named here."""
+
+    def __init__(self, observer: Opener, id: str, user_id: str | None, name: str | None) -> None:
+        super().__init__(observer)
+        self._id = id
+        self._user_id = user_id
+        self._name = name
+
+    def _open(self) -> OpenTrace:
+        trace = self._observer.begun(None, "none")
+        trace.found = Identity(bounded(self._id), "code")
+        trace.user_id = self._user_id
+        trace.session.name = self._name
+        return trace
+
+
+class Resumed(_ByHand):
+    """A part of a trace that began elsewhere; nothing at all where the carrier names none."""
+
+    def __init__(self, observer: Opener, caller: Caller | None, name: str, user_id: str | None) -> None:
+        super().__init__(observer)
+        self._caller = caller
+        self._name = name
+        self._user_id = user_id
+
+    def _open(self) -> OpenTrace | None:
+        caller = self._caller
+        if caller is None:
+            return None
+        trace = self._observer.begun(None, "none")
+        trace.id, trace.parent_span, trace.shared = caller.trace_id, caller.span_id, True
+        trace.name = text_of(self._name)
+        session, user = as_id(caller.session_id), as_id(self._user_id) or as_id(caller.user_id)
+        # Where the session was not known yet, this is the one that such a trace is kept under until it is.
+        trace.found = Identity(bounded(session), "baggage") if session else Identity(f"{trace.id:032x}", "none")
+        trace.user_id = bounded(user) if user else None
+        return trace

@@ -22,7 +22,8 @@ from convotrace.identity import Incoming
 from convotrace.model import Change, Failure, Json
 from convotrace.observer.announce import Announcer
 from convotrace.observer.asking import Asker
-from convotrace.observer.by_hand import HandSession
+from convotrace.observer.by_hand import HandSession, Resumed
+from convotrace.observer.callers import Callers
 from convotrace.observer.cookie import own_cookie
 from convotrace.observer.exclude import Excluder
 from convotrace.observer.guard import Guard, to_stderr
@@ -30,6 +31,7 @@ from convotrace.observer.health import health
 from convotrace.observer.house import House
 from convotrace.observer.late import Late, pause, show
 from convotrace.observer.tally import Tallies
+from convotrace.propagation import Hosts, read_carrier
 from convotrace.recorder import Assembler, OpenTrace, Verdict, failure_of
 from convotrace.settings import Settings
 
@@ -60,7 +62,10 @@ class ConvoTrace:
         self.debug: Callable[[], bool] = lambda: False
         self._asker = Asker(self._settings, self.guard, lambda: self._secret)
         self._excluded = Excluder(self._settings.exclude)
+        # By object: several requests may be of one trace id.
         self._open: dict[int, OpenTrace] = {}
+        self._callers = Callers()
+        self._reaches = Hosts(self._settings.propagate) or None
         self._late = Late()
         # These are called by the writer, when the request may have gone.
         self._asks_later = self._settings.input_text is not None or self._settings.output_text is not None
@@ -119,7 +124,10 @@ class ConvoTrace:
         trace.log_level = self._log_level
         trace.identify = self._asker.known_id
         trace.late = self._added_late
-        self._open[trace.id] = trace
+        trace.reaches = self._reaches
+        if incoming is not None:
+            self._callers.join(trace, incoming)
+        self._open[id(trace)] = trace
         self.writer.wake()
         return trace
 
@@ -127,10 +135,10 @@ class ConvoTrace:
         """End a trace and queue it; an exception that left the app is noted as its failure. Never raises."""
         try:
             self._end(trace, error)
-            self._open.pop(trace.id, None)
+            self._open.pop(id(trace), None)
             self._queue(trace)
         except Exception as fault:  # whatever is wrong with us, the app's own end is not touched
-            self._open.pop(trace.id, None)
+            self._open.pop(id(trace), None)
             self.guard.failed("recording", fault)
             self._lose(trace)
 
@@ -193,6 +201,19 @@ class ConvoTrace:
             name: A name for the session.
         """
         return HandSession(self, str(id), user_id, name)
+
+    def resume(self, carrier: Mapping[str, str] | None, name: str = "job", user_id: str | None = None) -> Resumed:
+        """Go on with the work of a request elsewhere, by what `convotrace.carrier()` gave there.
+
+        `with ct.resume(carrier): …` joins the session and the tree of that request, in another process and minutes
+        later too. A carrier that names nobody opens nothing.
+
+        Args:
+            carrier: The mapping, as it came through the queue.
+            name: What is done, as the tree shows it.
+            user_id: Who the user is, where that is not what the carrier says.
+        """
+        return Resumed(self, read_carrier(carrier), name, user_id)
 
     @property
     def issues_cookies(self) -> bool:

@@ -49,10 +49,10 @@ class Late:
         """Tell whether a trace was written too lately; then it is remembered."""
         if trace.due <= time_ns():
             return False
-        self._waiting[trace.id] = trace
+        self._waiting[id(trace)] = trace
         return True
 
     def take(self, now: int | None = None) -> list[OpenTrace]:
         """Return and forget the traces whose pause is over at a time in ns; all of them without one."""
         ready = [trace for trace in list(self._waiting.values()) if now is None or trace.due <= now]
-        return [trace for trace in ready if self._waiting.pop(trace.id, None) is not None]
+        return [trace for trace in ready if self._waiting.pop(id(trace), None) is not None]

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from convotrace.identity import Identity, Incoming
 from convotrace.model import Failure, Json
+from convotrace.propagation import Hosts
 from convotrace.recorder.values import weighed
 
 UNSET: Any = object()
@@ -131,7 +132,7 @@ class OpenTrace:
     __slots__ = ("answered", "asked", "bodies", "chunks", "content", "counted", "cut_input", "cut_output",
                  "disconnected", "due", "ended", "events", "events_noted", "failure", "first_byte", "found", "held",
                  "id", "identify", "incoming", "input_text", "largest_gap", "last_chunk", "late", "log_level",
-                 "logged", "metadata", "name", "offset", "output_text", "parent_span", "protocol", "queued",
+                 "logged", "metadata", "name", "offset", "output_text", "parent_span", "protocol", "queued", "reaches",
                  "request_bytes", "request_chunks", "response_bytes", "response_chunks", "response_encoding",
                  "response_type", "route",
                  "scores", "session", "shared", "shown", "shown_at", "skipped", "span_id", "spans", "spans_over",
@@ -145,6 +146,8 @@ class OpenTrace:
         self.span_id = getrandbits(64) or 1
         self.parent_span: int | None = None
         self.shared = False
+        # The hosts that may see our ids, where the options name some.
+        self.reaches: Hosts | None = None
         # How OpenTelemetry hears of our spans: set by `hooks`, None where it is not there.
         self.telemetry: Telemetry | None = None
         self.incoming = incoming
