@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from convotrace.capture.current import Node, current_node, now_of
@@ -22,11 +23,11 @@ SEEN = "convotrace.stores"
 """Key in the app's environ: the stores that already record this request."""
 TRACE = "convotrace.trace"
 """Key in the app's environ: the open trace, for a porch that knows more about the request."""
-_PAGE_BODY = 64 * 1024 + 1
 _REASONS = {
     200: "OK", 201: "Created", 303: "See Other", 304: "Not Modified", 307: "Temporary Redirect",
     308: "Permanent Redirect", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed",
-    413: "Content Too Large", 500: "Internal Server Error", 503: "Service Unavailable",
+    413: "Content Too Large", 415: "Unsupported Media Type",
+    500: "Internal Server Error", 503: "Service Unavailable",
 }  # fmt: skip
 
 
@@ -316,19 +317,21 @@ def answer_page(observer: ConvoTrace, environ: Environ, start_response: StartRes
         path=path,
         query=request.query_string,
         headers=dict(request.headers),
-        body=_body(environ),
         peer=request.peer,
         scheme=environ.get("wsgi.url_scheme", "http"),
         dev=observer.settings.dev,
     )
-    response = observer.page(asked)
+    body = _body(environ, observer.page_reads(asked))
+    response = observer.page(replace(asked, body=body))
     start_response(f"{response.status} {_REASONS.get(response.status, 'Unknown')}", list(response.headers))
     return [response.body]
 
 
-def _body(environ: Environ) -> bytes:
+def _body(environ: Environ, most: int) -> bytes:
     length = environ.get("CONTENT_LENGTH") or "0"
-    wanted = min(int(length) if length.isdecimal() else 0, _PAGE_BODY)
+    wanted = min(int(length) if length.isdecimal() else 0, most)
+    if not environ.get("CONTENT_LENGTH") and environ.get("wsgi.input_terminated"):
+        wanted = most  # sent in chunks, and the server tells where they end
     return environ["wsgi.input"].read(wanted) if wanted else b""
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
 
 from convotrace.asgi.protocol import ASGIApp, Receive, Scope, Send, app_path, decode, incoming
 from convotrace.identity import Incoming
@@ -13,7 +15,7 @@ from convotrace.observer import ConvoTrace
 if TYPE_CHECKING:
     from convotrace.page import PageResponse
 
-_PAGE_BODY = 64 * 1024 + 1
+T = TypeVar("T")
 
 
 def page_app(convotrace: ConvoTrace) -> ASGIApp:
@@ -28,7 +30,7 @@ def page_app(convotrace: ConvoTrace) -> ASGIApp:
 
 async def answer_page(observer: ConvoTrace, scope: Scope, receive: Receive, send: Send, path: str) -> None:
     """Answer a request under the mount; the store is read in a thread, never in the event loop."""
-    from convotrace.page import PageRequest
+    from convotrace.page import MAX_BODY, PageRequest
 
     request = incoming(scope, path)
     asked = PageRequest(
@@ -36,12 +38,13 @@ async def answer_page(observer: ConvoTrace, scope: Scope, receive: Receive, send
         path=path,
         query=request.query_string,
         headers=_joined(request),
-        body=await _body(receive),
         peer=request.peer,
         scheme=scope.get("scheme", "http"),
         dev=observer.settings.dev,
     )
-    await _send(send, await _in_thread(lambda: observer.page(asked)))
+    most = await _in_thread(lambda: observer.page_reads(asked)) if request.method == "POST" else MAX_BODY + 1
+    body = await _body(receive, most)
+    await _send(send, await _in_thread(lambda: observer.page(replace(asked, body=body))))
 
 
 def _joined(request: Incoming) -> dict[str, str]:
@@ -52,17 +55,17 @@ def _joined(request: Incoming) -> dict[str, str]:
     return headers
 
 
-async def _body(receive: Receive) -> bytes:
-    body = b""
-    while len(body) < _PAGE_BODY:
+async def _body(receive: Receive, most: int) -> bytes:
+    body = io.BytesIO()
+    while body.tell() < most:
         message = await receive()
-        body += message.get("body", b"")
+        body.write(message.get("body", b""))
         if message["type"] != "http.request" or not message.get("more_body", False):
             break
-    return body
+    return body.getvalue()
 
 
-async def _in_thread(work: Callable[[], PageResponse]) -> PageResponse:
+async def _in_thread(work: Callable[[], T]) -> T:
     try:
         asyncio.get_running_loop()
     except RuntimeError:  # another event loop than asyncio's, such as trio: the page is short, so it may block

@@ -6,7 +6,7 @@ import atexit
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -31,6 +31,7 @@ from convotrace.observer.health import health
 from convotrace.observer.house import House
 from convotrace.observer.late import Late, pause, show
 from convotrace.observer.tally import Tallies
+from convotrace.pricing import Prices
 from convotrace.propagation import Hosts, read_carrier
 from convotrace.recorder import Assembler, OpenTrace, Verdict, failure_of
 from convotrace.settings import Settings
@@ -59,6 +60,8 @@ class ConvoTrace:
         self._settings = self._given = Settings.of(options)
         self.guard = Guard(self._settings.hook_timeout, to_stderr)
         self.requests = _tallies()
+        self.received = _received()
+        self.prices = Prices.of(self._settings.prices)
         self.debug: Callable[[], bool] = lambda: False
         self._asker = Asker(self._settings, self.guard, lambda: self._secret)
         self._excluded = Excluder(self._settings.exclude)
@@ -307,7 +310,7 @@ class ConvoTrace:
             None if hook is None else partial(self.guard.call, name, hook)
             for name, hook in (("input_text", settings.input_text), ("output_text", settings.output_text))
         ]
-        return Assembler(settings, self.open_store().secret("identity"), *guarded)
+        return Assembler(settings, self.open_store().secret("identity"), guarded[0], guarded[1], self.prices)
 
     def _due(self, now: int) -> Iterable[OpenTrace]:
         """Return the traces to be written though nobody queued them.
@@ -322,6 +325,24 @@ class ConvoTrace:
     def put(self, change: Change) -> bool:
         """Queue a change from outside a request; False where it was dropped (and counted)."""
         return self.writer.put(change, 1_000, important=True, kind="score")
+
+    def take(self, changes: Sequence[Change], size: int) -> bool:
+        """Queue what another service sent; False where there is no room, and it must send all of it again.
+
+        What was queued before stays: a span that comes again takes its own place.
+
+        Args:
+            changes: What is to be written, one trace each.
+            size: About how many bytes they hold together.
+        """
+        if not self.writer.has_spare_room():
+            return False
+        rows = [1 + len(change.trace.spans if change.trace else ()) for change in changes]
+        share = size // max(1, sum(rows))
+        return all(
+            self.writer.put(change, share * count, count, kind="otlp")
+            for change, count in zip(changes, rows, strict=True)
+        )
 
     # The user's side
 
@@ -375,11 +396,18 @@ class ConvoTrace:
 
         return answer(request, House(self))
 
+    def page_reads(self, request: PageRequest) -> int:
+        """Return how many bytes of its body the page wants of a request; never raises."""
+        from convotrace.page import reads
+
+        return reads(request, House(self))
+
     def counters(self) -> dict[str, Json]:
         """Return what this process counted beside its writer."""
         return {
             "requests": self.requests.values(),
             "hooks": self.guard.failures.values(),
+            "otlp": self.received.values(),
             "redacted": self._assembler.redactor.count if self._assembler else 0,
         }
 
@@ -411,7 +439,7 @@ class ConvoTrace:
     def forget_open(self) -> None:
         """Forget the traces and the counts of the parent process, in a forked child."""
         self._open, self._late = {}, Late()
-        self.requests, self.guard.failures = _tallies(), Tallies()
+        self.requests, self.received, self.guard.failures = _tallies(), _received(), Tallies()
         self._lock = threading.Lock()
         self._store = None
         self._assembler = None
@@ -424,6 +452,10 @@ def _written(item: Any, session_id: str) -> None:
 
 def _tallies() -> Tallies:
     return Tallies("turns", "folded", "no_session", "excluded", "lost")
+
+
+def _received() -> Tallies:
+    return Tallies("requests", "refused", "spans", "logs", "rejected")
 
 
 def everyone() -> list[ConvoTrace]:

@@ -11,7 +11,7 @@ from convotrace.settings import Settings
 if TYPE_CHECKING:
     from convotrace.store.workers import Worker
 
-_SUMMED = ("requests", "queued", "written", "dropped", "redacted", "hooks")
+_SUMMED = ("requests", "queued", "written", "dropped", "redacted", "hooks", "otlp")
 
 
 def health(settings: Settings, own: Mapping[str, Json], workers: Iterable[Worker], here: int | None) -> dict[str, Json]:
@@ -39,6 +39,7 @@ def health(settings: Settings, own: Mapping[str, Json], workers: Iterable[Worker
         "release": settings.release,
         "content": settings.content,
         "access": _access(settings),
+        "otlp_receiver": settings.otlp_receiver,
         "workers": [_shown(worker) for worker in there],
     }
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from convotrace.model import Change, Json
 from convotrace.observer.guard import Guard
+from convotrace.observer.tally import Tallies
+from convotrace.pricing import Prices
 from convotrace.settings import Settings
 
 if TYPE_CHECKING:
@@ -19,6 +22,8 @@ class Observed(Protocol):
     """The part of a ConvoTrace that the page needs."""
 
     guard: Guard
+    received: Tallies
+    prices: Prices
 
     @property
     def settings(self) -> Settings: ...
@@ -30,6 +35,8 @@ class Observed(Protocol):
     def health(self) -> dict[str, Json]: ...
 
     def put(self, change: Change) -> bool: ...
+
+    def take(self, changes: Sequence[Change], size: int) -> bool: ...
 
 
 class House:
@@ -56,6 +63,15 @@ class House:
 
     def put(self, change: Change) -> bool:
         return self._observer.put(change)
+
+    def take(self, changes: Sequence[Change], size: int) -> bool:
+        return self._observer.take(changes, size)
+
+    def prices(self) -> Prices:
+        return self._observer.prices
+
+    def count(self, what: str, number: int) -> None:
+        self._observer.received.add(what, number)
 
     def failed(self, where: str, error: BaseException) -> None:
         self._observer.guard.failed(where, error)

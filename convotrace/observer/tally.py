@@ -30,9 +30,11 @@ class Tallies:
     def __init__(self, *names: str) -> None:
         self._by_name: dict[str, Tally] = defaultdict(Tally, {name: Tally() for name in names})
 
-    def add(self, name: str) -> None:
-        """Add one to a number."""
-        self._by_name[name].add()
+    def add(self, name: str, times: int = 1) -> None:
+        """Add to a number."""
+        tally = self._by_name[name]
+        for _ in range(times):
+            tally.add()
 
     def values(self) -> dict[str, int]:
         """Return every number by its name."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from convotrace.errors import BadRequest, StoreError
-from convotrace.page.access import admit
+from convotrace.page.access import SEND, Admission, admit, admit_sender
 from convotrace.page.backend import Backend, Reader
 from convotrace.page.http import MAX_BODY, PageRequest, PageResponse, not_found, plain, wrong
 from convotrace.page.link import swap
+from convotrace.page.otlp import too_long
 from convotrace.page.render import page as render
 from convotrace.page.routes import Handler, Route, find, is_page
 from convotrace.page.visit import Unknown, Visit
 
-__all__ = ["MAX_BODY", "Backend", "PageRequest", "PageResponse", "Reader", "answer"]
+__all__ = ["MAX_BODY", "Backend", "PageRequest", "PageResponse", "Reader", "answer", "reads"]
 
 
 def answer(request: PageRequest, backend: Backend) -> PageResponse:
@@ -32,8 +33,31 @@ def answer(request: PageRequest, backend: Backend) -> PageResponse:
     return response
 
 
+def reads(request: PageRequest, backend: Backend) -> int:
+    """Return how many bytes of its body a door has to read for a request, one more than is accepted; never raises.
+
+    Only who may send much is read: everybody else sends as little as a form of the page.
+
+    Args:
+        request: The request as it came, without its body.
+        backend: The house around the page.
+    """
+    found = find(request.path)
+    if found is None or found[0].limit <= MAX_BODY or found[0].handler(request.method) is None:
+        return MAX_BODY + 1
+    if _admission(request, backend, found) is None or too_long(request, found[0].limit):
+        return 0
+    return found[0].limit + 1
+
+
+def _admission(request: PageRequest, backend: Backend, found: tuple[Route, dict[str, str]] | None) -> Admission | None:
+    if found is not None and found[0].right == SEND:
+        return admit_sender(request, backend)
+    return admit(request, backend, found is not None and found[0].is_html)
+
+
 def _guarded(request: PageRequest, backend: Backend, found: tuple[Route, dict[str, str]] | None) -> PageResponse:
-    admission = admit(request, backend, found is not None and found[0].is_html)
+    admission = _admission(request, backend, found)
     if admission is None or found is None:
         return not_found()
     route, parts = found

@@ -19,6 +19,8 @@ from convotrace.page.backend import Backend
 from convotrace.page.http import PageRequest
 from convotrace.settings import RIGHTS
 
+SEND = "send"
+"""The right to send spans: it opens the receiver, and the receiver alone."""
 COOKIE = "convotrace_page"
 """How the names of our cookies begin; the rest tells one store from another."""
 _LOCAL_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
@@ -51,6 +53,24 @@ def admit(request: PageRequest, backend: Backend, is_html: bool) -> Admission | 
     if by is None and _is_development(request):
         by = "development"
     return Admission(frozenset(settings.rights), by) if by else None
+
+
+def admit_sender(request: PageRequest, backend: Backend) -> Admission | None:
+    """Return the right to send spans to the receiver, None for everybody without it and while the receiver is off.
+
+    A token of its own takes the place of the guard against other sites: no browser adds it by itself. The app's
+    `auth` is not asked, since a service cannot log in.
+    """
+    settings = backend.settings
+    if not settings.otlp_receiver:
+        return None
+    bearer = _bearer(request)
+    token = settings.otlp_token or (_token(backend) if bearer else None)
+    if token and _same(bearer, token):
+        return Admission(frozenset({SEND}), "token")
+    if _is_development(request) and _sent_from_here(request, settings.page_url, is_html=False):
+        return Admission(frozenset({SEND}), "development")
+    return None
 
 
 def cookie_value(token: str) -> str:

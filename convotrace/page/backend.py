@@ -5,9 +5,11 @@ The one implementation lives where rooms are wired together; tests bring their o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from convotrace.model import Change, Conversation, Json, SessionPage
+from convotrace.pricing import Prices
 from convotrace.settings import Settings
 
 
@@ -44,6 +46,15 @@ class Backend(Protocol):
 
     def put(self, change: Change) -> bool:
         """Queue a change; return False where it was dropped (and counted)."""
+
+    def take(self, changes: Sequence[Change], size: int) -> bool:
+        """Queue what another service sent, about so many bytes; return False where it must send it again."""
+
+    def prices(self) -> Prices:
+        """Return the prices in force."""
+
+    def count(self, what: str, number: int) -> None:
+        """Add to what the receiver counts: requests, refused, spans, rejected, logs."""
 
     def failed(self, where: str, error: BaseException) -> None:
         """Count a failure of our own."""

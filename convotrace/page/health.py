@@ -20,6 +20,7 @@ _TITLES = {
     "hooks": "Own failures",
     "write_ms": "Write time of a batch, ms",
 }
+_ELSEWHERE = frozenset({"warnings", "otlp", "otlp_receiver"})
 _DOORS = {
     "auth": "the app's own auth",
     "token": "the token",
@@ -44,7 +45,7 @@ def page(visit: Visit) -> PageResponse:
         "lost": sum(number for number, _ in lost),
         "why": ", ".join(dict.fromkeys(reason for _, reason in lost)),
         "warnings": _warnings(visit, state),
-        "cards": [*_cards(state), _capture(visit), _access(visit)],
+        "cards": [*_cards(state), _capture(visit), _receiver(visit, state), _access(visit)],
     }
     return render("health.html", {**visit.frame("health"), **view})
 
@@ -56,10 +57,11 @@ def data(visit: Visit) -> PageResponse:
 
 def _cards(state: Mapping[str, Json]) -> Iterator[Card]:
     """Yield a box for each group of facts, and one for those that stand alone."""
-    alone = {name: value for name, value in state.items() if not isinstance(value, Mapping) and name != "warnings"}
+    shown = {name: value for name, value in state.items() if name not in _ELSEWHERE}
+    alone = {name: value for name, value in shown.items() if not isinstance(value, Mapping)}
     if alone:
         yield Card("Now", list(_rows(alone)))
-    for name, value in state.items():
+    for name, value in shown.items():
         if isinstance(value, Mapping):
             rows = list(_rows(value)) or [("so far", "nothing")]
             yield Card(_TITLES.get(name, name.replace("_", " ").capitalize()), rows)
@@ -113,6 +115,22 @@ def _capture(visit: Visit) -> Card:
             ("redaction", settings.redact or "off, but for the never-stored names"),
             ("log lines", f"{settings.capture_logs}, from {settings.log_level}"),
             ("sessions pause after", f"{settings.idle_timeout / 60:g} min"),
+        ],
+    )
+
+
+def _receiver(visit: Visit, state: Mapping[str, Json]) -> Card:
+    settings, counted = visit.backend.settings, state.get("otlp")
+    if not settings.otlp_receiver:
+        return Card("Spans from other services", [("receiver", "off"), ("to take them, set", "otlp_receiver=True")])
+    return Card(
+        "Spans from other services",
+        [
+            ("receiver", "on"),
+            ("spans go to", f"{settings.mount}/v1/traces"),
+            ("log records go to", f"{settings.mount}/v1/logs"),
+            ("token", "otlp_token" if settings.otlp_token else "the page's"),
+            *_rows(counted if isinstance(counted, Mapping) else {}),
         ],
     )
 

@@ -15,7 +15,7 @@ from convotrace.export import dump
 from convotrace.model import Json
 
 MAX_BODY = 64 * 1024
-"""Largest body the page accepts; a door need not read more than one byte beyond it."""
+"""Largest body that most of the page accepts; `reads` tells a door how much to read for a request."""
 _MAX_FIELDS = 60
 
 POLICY = (
@@ -42,7 +42,7 @@ class PageRequest:
         path: What follows the mount, percent-decoded: "" or "/…".
         query: The raw query string.
         headers: Lower-case name to value; repeated ones joined by ", ", cookies by "; ".
-        body: The whole body, or its first MAX_BODY + 1 bytes.
+        body: The whole body, or its first bytes, as many as `reads` says.
         peer: IP address at the other end of the socket, None where there is none.
         scheme: "http" or "https", as the server says.
         dev: Whether development was declared.

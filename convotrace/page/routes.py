@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from convotrace.page import assets, health, link, scores, session, turn
+from convotrace.page import assets, health, link, otlp, scores, session, turn
 from convotrace.page import list as sessions
-from convotrace.page.http import PageResponse, plain
+from convotrace.page.access import SEND
+from convotrace.page.http import MAX_BODY, PageResponse, plain
 from convotrace.page.visit import Visit
 
 Handler = Callable[[Visit], PageResponse]
@@ -23,6 +24,8 @@ class Route:
     right: str = "read"
     is_html: bool = False
     is_json: bool = False
+    limit: int = MAX_BODY
+    """Bytes of a body that are read at most."""
 
     def handler(self, method: str) -> Handler | None:
         """Return what answers a method; HEAD is answered like GET."""
@@ -37,6 +40,7 @@ class Route:
 
 def _pattern(shape: str) -> re.Pattern[str]:
     parts = {"{key}": r"(?P<key>[A-Za-z0-9_~-]{1,400})", "{trace}": r"(?P<trace>[0-9a-f]{32})"}
+    parts |= {"{signal}": r"(?P<signal>traces|logs)"}
     parts |= {"{hash}": r"(?P<hash>[0-9a-f]{16})", "{name}": r"(?P<name>[a-z0-9.-]{1,40})"}
     text = re.escape(shape).replace(r"\{", "{").replace(r"\}", "}")
     for name, pattern in parts.items():
@@ -74,6 +78,7 @@ ROUTES: tuple[Route, ...] = (
     Route(_pattern("/s/{key}/scores"), {"POST": scores.add}, right="annotate", is_json=True),
     _page("/health", health.page),
     _data("/health.json", health.data),
+    Route(_pattern("/v1/{signal}"), {"POST": otlp.receive}, right=SEND, limit=otlp.MAX_SENT),
     Route(_pattern("/healthz"), {"GET": _alive}),
     Route(_pattern("/static/{hash}/{name}"), {"GET": _file}),
 )

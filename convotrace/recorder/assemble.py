@@ -64,6 +64,7 @@ class Assembler:
         secret: The store's key for hashing cookies and clients.
         input_text: The app's own reader of the message, already guarded; None for the common names.
         output_text: The same for the reply.
+        prices: For calls without a cost of their own; those of the settings when None.
     """
 
     def __init__(
@@ -72,10 +73,11 @@ class Assembler:
         secret: bytes,
         input_text: TextHook | None = None,
         output_text: TextHook | None = None,
+        prices: Prices | None = None,
     ) -> None:
         self.redactor = Redactor()
         self._settings = settings
-        self._prices = Prices.of(settings.prices)
+        self._prices = Prices.of(settings.prices) if prices is None else prices
         self._secret = secret
         self._input_text = input_text
         self._output_text = output_text

@@ -13,6 +13,9 @@ T = TypeVar("T")
 IMPORTANT_MORE = 1.25
 """Errors and scores may fill the queue by a quarter more: they are dropped last."""
 
+SPARED = 0.5
+"""What comes again when it is refused may fill this part of the queue: the rest is for what would be lost."""
+
 
 class Entry(NamedTuple, Generic[T]):
     """One item with its weight."""
@@ -64,6 +67,10 @@ class Backlog(Generic[T]):
         self.rows += entry.rows
         self.size += entry.size
         return True
+
+    def is_filling(self) -> bool:
+        """Tell whether only what would be lost otherwise should be put now."""
+        return self.rows >= self._max_rows * SPARED or self.size >= self._max_bytes * SPARED
 
     def mark(self) -> Signal:
         """Append a signal, to be set when everything before it is settled."""

@@ -95,6 +95,10 @@ class Writer(Generic[T]):
             self._rouse()
         return True
 
+    def has_spare_room(self) -> bool:
+        """Tell whether there is room for what its sender would send again: the rest is for what would be lost."""
+        return not (self._closed or self._backlog.is_filling())
+
     def wake(self) -> None:
         """Let the thread look whether anything is due, if it sleeps; to be called where something begins."""
         if self._idle:

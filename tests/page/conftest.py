@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -33,6 +34,7 @@ from convotrace.model import (
     Warning,
 )
 from convotrace.page import PageRequest, PageResponse, answer
+from convotrace.pricing import Prices
 from convotrace.settings import Settings
 
 TOKEN = "open-sesame-0123456789"
@@ -72,6 +74,8 @@ class House:
         self.secret: str | None = TOKEN
         self.drained = 0
         self.accepts = True
+        self.taken: list[tuple[Change, int]] = []
+        self.counted: Counter[str] = Counter()
         self.broken: Exception | None = None
         self.failures: list[tuple[str, BaseException]] = []
         self.state: dict[str, Any] = {"queued": 0, "dropped": {}, "requests": {"turns": 0}, "warnings": []}
@@ -97,6 +101,17 @@ class House:
             self.shelf.conversations = [_with_scores(c, change) for c in self.shelf.conversations]
         return self.accepts
 
+    def take(self, changes: Sequence[Change], size: int) -> bool:
+        if self.accepts:
+            self.taken += [(change, size) for change in changes]
+        return self.accepts
+
+    def prices(self) -> Prices:
+        return Prices.of(self.settings.prices)
+
+    def count(self, what: str, number: int) -> None:
+        self.counted[what] += number
+
     def failed(self, where: str, error: BaseException) -> None:
         self.failures.append((where, error))
 
@@ -108,6 +123,12 @@ def _with_scores(conversation: Conversation, change: Change) -> Conversation:
 
 
 Ask = Callable[..., PageResponse]
+
+
+@pytest.fixture(scope="session")
+def house_class() -> type[House]:
+    """Return the class of houses, for a house that lives longer than one test."""
+    return House
 
 
 @pytest.fixture
