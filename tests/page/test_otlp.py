@@ -167,9 +167,7 @@ def test_another_coding_is_refused(send, coding):
     assert said(response).endswith("send gzip or none.") and len(said(response)) < 200
 
 
-@pytest.mark.parametrize(
-    "kind", ["text/plain", "", "application/x-ndjson", "multipart/form-data; x=y", "\ud800"]
-)
+@pytest.mark.parametrize("kind", ["text/plain", "", "application/x-ndjson", "multipart/form-data; x=y", "\ud800"])
 def test_another_content_type_is_refused_in_json(send, kind):
     response = send(headers={"content-type": kind})
     assert (response.status, dict(response.headers)["content-type"]) == (415, "application/json")
