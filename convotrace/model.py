@@ -268,8 +268,14 @@ class Trace:
     """W3C span id of the request itself, where anybody outside this process may know it."""
     parent_id: str | None = None
     """Span id of the caller, where the request came with one."""
-    answer_id: str | None = None
-    """Under what id the answer can be fetched, while it is awaited from another request."""
+    answer_ids: tuple[str, ...] = ()
+    """Under what names another request may fetch the answer, the most specific first; none where it came at once."""
+    resent: str | None = None
+    """The earlier messages that the request sent again, as `insight.history` sums them up; None for none."""
+    regenerates: bool = False
+    """Whether the request asked for another answer to the same message."""
+    placed: bool = False
+    """Whether others put it where it stands or added to it: its own later states keep that."""
     route: str | None = None
     status: str = "ok"
     status_code: int | None = None
@@ -513,3 +519,5 @@ class Change:
     without `decide`, or None for nothing. What stands here until then is a guess, for counting."""
     takes: tuple[Trace, ...] = ()
     """Stored traces whose place this one takes: they are deleted, wherever they stand."""
+    moves: tuple[Change, ...] = ()
+    """Further changes that a decision brings along; they are written first."""

@@ -11,6 +11,8 @@ from convotrace.identity import as_id, bounded
 from convotrace.model import OUTCOMES, Json
 from convotrace.recorder import OpenSpan, OpenTrace, plain, text_of
 
+_LONGEST_RELATION = 60
+
 
 class TraceHandle:
     """The current trace, as far as the app may see it."""
@@ -213,9 +215,24 @@ def end_session(outcome: str | None = None, resolved: bool | None = None) -> Non
     if outcome is not None and (type(outcome) is not str or outcome not in OUTCOMES):
         event("unknown_outcome", on="session", outcome=outcome, accepted=list(OUTCOMES))
         outcome = None
-    trace.session.ended = now_of(trace)
-    trace.session.outcome = outcome or trace.session.outcome
-    trace.session.resolved = trace.session.resolved if resolved is None else bool(plain(resolved))
+    notes = trace.session
+    notes.ended = now_of(trace)
+    notes.outcome = outcome or notes.outcome
+    notes.resolved = notes.resolved if resolved is None else bool(plain(resolved))
+    event("session.end", on="session", outcome=notes.outcome, resolved=notes.resolved)
+
+
+def link_session(id: Any, relation: str = "continues") -> None:
+    """Link this session to an earlier one of the same user; both show it.
+
+    Args:
+        id: The id of the other session.
+        relation: What this one is to it, in a word.
+    """
+    trace, found = _trace(), as_id(id)
+    if trace is None or found is None:
+        return
+    trace.session.links.append((bounded(found), text_of(relation)[:_LONGEST_RELATION]))
     settle(trace)
 
 

@@ -97,7 +97,7 @@ def _trace(it: model.Trace) -> dict[str, Json]:
         "tags": list(it.tags), "metadata": dict(it.metadata), "protocol": it.protocol, "close_code": it.close_code,
         "request": _request(it.request), "request_bytes": it.request_bytes, "response_bytes": it.response_bytes,
         "chunks": it.chunks, "largest_gap_ms": it.largest_gap_ms, "retries": it.retries,
-        "span_id": it.span_id, "parent_id": it.parent_id, "answer_id": it.answer_id, "left": _left(it.left),
+        "span_id": it.span_id, "parent_id": it.parent_id, "answer_ids": list(it.answer_ids), "left": _left(it.left),
         "origin": it.origin, "cut": {"input": it.cut.input, "output": it.cut.output},
         "signals": [_signal(one) for one in it.signals],
         "attachments": [_attachment(one) for one in it.attachments], "spans": [_span(span) for span in it.spans],

@@ -45,6 +45,8 @@ _READERS: dict[str, Callable[[Any], Any]] = {
 _PRICED = frozenset({"generation", "embedding"})
 # A login cookie rides on every request of a site: it names the session of a turn, but makes none by itself.
 _AMBIENT = frozenset({"cookie", "own_cookie"})
+# Ids that nobody gave outright: they tell users apart by themselves, or not at all.
+_CHANCE = _AMBIENT | {"none", "history"}
 
 
 class Verdict(enum.Enum):
@@ -143,6 +145,7 @@ class Assembler:
             id_source=who.source,
             id_name=who.name,
             user_id=trace.user_id,
+            other_id=self._other_id(trace, who),
             name=notes.name,
             environment=settings.effective_environment,
             release=settings.release,
@@ -154,7 +157,14 @@ class Assembler:
             ended_ns=notes.ended,
             events=self._events(notes.events),
             scores=_scores(notes.scores, who.id),
+            links=tuple(model.Link(*link) for link in notes.links),
         )
+
+    def _other_id(self, trace: OpenTrace, who: Identity) -> str | None:
+        """Return the id to use where the id that the client named is another user's."""
+        if trace.user_id is None or not self._settings.split_users or who.source in _CHANCE:
+            return None
+        return f"{who.id}~{keyed_hash(self._secret, trace.user_id, 4)}"
 
     def _trace(
         self, trace: OpenTrace, exchange: Exchange, who: Identity, is_turn: bool, message: str | None, reply: str | None

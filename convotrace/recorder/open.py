@@ -311,13 +311,15 @@ class OpenTrace:
 class SessionNotes:
     """What a request said about its session."""
 
-    __slots__ = ("ended", "events", "metadata", "name", "outcome", "resolved", "scores", "tags")
+    __slots__ = ("ended", "events", "links", "metadata", "name", "outcome", "resolved", "scores", "tags")
 
     def __init__(self) -> None:
         self.tags: list[str] = []
         self.metadata: dict[str, Json] = {}
         self.events: list[OpenEvent] = []
         self.scores: list[OpenScore] = []
+        # Ids of other sessions, each with its relation.
+        self.links: list[tuple[str, str]] = []
         self.name: str | None = None
         self.outcome: str | None = None
         self.resolved: bool | None = None

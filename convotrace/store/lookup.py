@@ -34,10 +34,13 @@ class StoreLookup:
     def traces(self, trace_id: str) -> list[Stored]:
         """Return every trace of this id, in any session, the earliest first."""
         rows = self._all(self._sql.traces_of_id, pack_trace_id(trace_id))
-        return [self.stored(TraceRow._make(columns)) for columns in rows]
+        return [self._stored(TraceRow._make(columns)) for columns in rows]
 
-    def stored(self, row: TraceRow) -> Stored:
-        """Return a trace with all that it brought."""
+    def at(self, sid: int, tk: int) -> Stored:
+        """Return the trace of a key with all that it brought."""
+        return self._stored(TraceRow._make(self._connection.execute(self._sql.trace_of_key, (sid, tk)).fetchone()))
+
+    def _stored(self, row: TraceRow) -> Stored:
         session_id = self._session_id(row.sid)
         contents = Contents((), self._fetcher(row.sid))
         events, on_session = self._events(row)

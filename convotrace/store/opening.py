@@ -85,8 +85,10 @@ def _make_tables(connections: Connections, tables: Tables) -> None:
     patiently(lambda: _set_modes(connection), OPEN_PATIENCE)
     patiently(lambda: connection.execute("BEGIN IMMEDIATE"), OPEN_PATIENCE)
     try:
+        application, version, _ = _what_it_is(connection)
         # Another process may have been first.
-        if _what_it_is(connection)[0] != APPLICATION_ID:
+        if application != APPLICATION_ID or version < SCHEMA_VERSION:
+            _add_columns(connection, tables)
             connections.writer.create_tables(tables.all(), safe=True)
             connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
@@ -94,6 +96,17 @@ def _make_tables(connections: Connections, tables: Tables) -> None:
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+
+
+def _add_columns(connection: sqlite3.Connection, tables: Tables) -> None:
+    """Add to the tables of an older schema the columns they lack; each of those may be null."""
+    for table in tables.all():
+        name = table._meta.table_name
+        there = {row[1] for row in connection.execute(f'PRAGMA table_info("{name}")')}
+        for column in table._meta.sorted_fields:
+            if there and column.column_name not in there:
+                context = table._meta.database.get_sql_context()
+                connection.execute(f'ALTER TABLE "{name}" ADD COLUMN {context.sql(column.ddl(context)).query()[0]}')
 
 
 def _set_modes(connection: sqlite3.Connection) -> None:

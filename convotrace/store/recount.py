@@ -30,6 +30,7 @@ def count_again(sql: Statements, connection: sqlite3.Connection, row: Row) -> bo
     for name, value in zip(COUNTED, counted, strict=True):
         row[name] = value if name in KNOWN_TOTALS else value or 0
     row["events"] += events
+    row["last_turn"] = connection.execute(sql.last_turn, (sid,)).fetchone()[0]
     row["first_tk"], row["first_input"] = _said(connection, sql.first_input, sid)
     row["last_tk"], row["last_output"] = _said(connection, sql.last_output, sid)
     row["clients"] = encode_column([c for (c,) in connection.execute(sql.clients, (sid, CLIENTS_KEPT))])

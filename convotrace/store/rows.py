@@ -32,6 +32,7 @@ class SessionRow(NamedTuple):
     clients: str | None
     started: int
     last: int
+    last_turn: int | None
     ended: int | None
     outcome: str
     outcome_reason: str | None
@@ -92,7 +93,17 @@ class TraceRow(NamedTuple):
     tags: str | None
     metadata: str | None
     extra: str | None
+    said: int | None
+    placed: int | None
     indexed: int
+
+
+class AwaitedRow(NamedTuple):
+    """One name under which the answer of a turn may be fetched."""
+
+    sid: int
+    tk: int
+    name: str
 
 
 class SpanRow(NamedTuple):

@@ -22,7 +22,7 @@ from peewee import (
     TextField,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Table = Any
 """A model class: its metaclass makes the columns, so no type checker sees them."""
@@ -36,6 +36,7 @@ class Tables:
     worker: Table
     session: Table
     trace: Table
+    awaited: Table
     span: Table
     event: Table
     score: Table
@@ -104,6 +105,8 @@ def _conversations(base: Table) -> dict[str, Table]:
         clients = TextField(null=True)
         started = BigIntegerField()
         last = BigIntegerField(index=True)
+        # When the last turn began: an end that is told of later was no end.
+        last_turn = BigIntegerField(null=True)
         ended = BigIntegerField(null=True)
         outcome = TextField()
         outcome_reason = TextField(null=True)
@@ -164,6 +167,10 @@ def _conversations(base: Table) -> dict[str, Table]:
         tags = TextField(null=True)
         metadata = TextField(null=True)
         extra = TextField(null=True)
+        # A hash of what was said in it, by which a re-sent history finds it.
+        said = BigIntegerField(null=True)
+        # Put where it stands by others, or added to by them: 1, else null.
+        placed = SmallIntegerField(null=True)
         indexed = SmallIntegerField()
 
         class Meta:
@@ -171,9 +178,25 @@ def _conversations(base: Table) -> dict[str, Table]:
 
     Session.add_index(Session.index(Session.user_id, Session.last, where=Session.user_id.is_null(False)))
     Trace.add_index(Trace.index(Trace.trace_id))
+    Trace.add_index(Trace.index(Trace.said, where=Trace.said.is_null(False), name="trace_said"))
     Trace.add_index(Trace.index(Trace.started, where=Trace.status == "error", name="trace_errors"))
     Trace.add_index(Trace.index(Trace.n, where=Trace.indexed == 0, name="trace_unindexed"))
-    return {"session": Session, "trace": Trace}
+    return {"session": Session, "trace": Trace, "awaited": _awaited(base)}
+
+
+def _awaited(base: Table) -> Table:
+    class Awaited(base):  # type: ignore[misc]
+        """Names under which answers may be fetched that had not come with their turns."""
+
+        sid = BigIntegerField()
+        tk = BigIntegerField()
+        name = TextField(index=True)
+
+        class Meta:
+            primary_key = False
+            indexes = ((("sid", "tk"), False),)
+
+    return Awaited
 
 
 def _work(base: Table) -> dict[str, Table]:

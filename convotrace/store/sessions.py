@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from convotrace.identity import session_key
-from convotrace.model import SessionFacts
+from convotrace.insight.places import resumption
+from convotrace.model import Event, Link, SessionFacts
 from convotrace.store.codec import decode_column, encode_column, original, storable
 from convotrace.store.rows import SessionRow, TraceRow
 from convotrace.store.statements import COUNTED
@@ -30,6 +32,7 @@ class OldState(NamedTuple):
     started: int
     duration: int | None
     is_turn: int
+    placed: bool
     counted: tuple[int | None, ...]
     had_input: bool
     had_output: bool
@@ -37,8 +40,9 @@ class OldState(NamedTuple):
 
 def old_state(columns: tuple[Any, ...]) -> OldState:
     """Return what the statement `trace_states` read."""
-    sid, tk, started, duration, is_turn, *rest = columns
-    return OldState(sid, tk, started, duration, is_turn, tuple(rest[:-2]), bool(rest[-2]), bool(rest[-1]))
+    sid, tk, started, duration, is_turn, placed, *rest = columns
+    spoke = [bool(rest[-2]), bool(rest[-1])]
+    return OldState(sid, tk, started, duration, is_turn, bool(placed), tuple(rest[:-2]), *spoke)
 
 
 def new_session(sid: int, facts: SessionFacts, born: int, at_ns: int) -> Row:
@@ -59,10 +63,25 @@ def add_facts(row: Row, facts: SessionFacts) -> None:
         row[name] = storable(getattr(facts, name)) or row[name]
     _unite(row, "services", (facts.service,) if facts.service else ())
     _unite(row, "tags", facts.tags)
-    _unite(row, "links", [[link.session_id, link.relation] for link in facts.links])
+    for link in facts.links:
+        add_link(row, link)
     if facts.metadata:
         row["metadata"] = encode_column({**(decode_column(row["metadata"]) or {}), **facts.metadata})
     _add_outcome(row, facts)
+
+
+def add_link(row: Row, link: Link) -> None:
+    """Note that a session has to do with another one."""
+    _unite(row, "links", [[link.session_id, link.relation]])
+
+
+def resumed(row: Row, at_ns: int) -> Event | None:
+    """Open a session again where a turn began after its end; return the event that tells of it."""
+    if row["ended"] is None or at_ns <= row["ended"]:
+        return None
+    event = resumption(at_ns, row["outcome"])
+    row["ended"], row["outcome"], row["outcome_reason"] = None, "open", None
+    return event
 
 
 def add_trace(row: Row, trace: TraceRow, old: OldState | None) -> bool:
@@ -79,6 +98,7 @@ def add_trace(row: Row, trace: TraceRow, old: OldState | None) -> bool:
     row["turns"] += trace.is_turn - (old.is_turn if old else 0)
     vague = _add_counts(row, trace, old)
     if trace.is_turn:
+        row["last_turn"] = max(row["last_turn"] or 0, trace.started)
         _add_texts(row, trace)
         _unite(row, "clients", (trace.client,) if trace.client else (), most=CLIENTS_KEPT)
     return old is not None and (vague or _must_recount(trace, end, old))
@@ -91,6 +111,9 @@ def cut(text: str | None) -> str | None:
 
 
 def _add_outcome(row: Row, facts: SessionFacts) -> None:
+    if facts.ended_ns is not None and facts.ended_ns < (row["last_turn"] or 0):
+        # A turn began after this end, so it was none.
+        facts = replace(facts, ended_ns=None, outcome=None, outcome_reason=None)
     if facts.outcome is not None:
         # Only who says "open" opens an ended session again; another request in it does not.
         if facts.outcome == "open":
@@ -126,7 +149,8 @@ def _must_recount(trace: TraceRow, end: int, old: OldState) -> bool:
     lost_input = old.had_input and (trace.input_text is None or not trace.is_turn)
     lost_output = old.had_output and (trace.output_text is None or not trace.is_turn)
     moved = old.tk != trace.tk or old.started < trace.started or old.started + (old.duration or 0) > end
-    return lost_input or lost_output or moved
+    no_turn = bool(old.is_turn and not trace.is_turn)
+    return lost_input or lost_output or moved or no_turn
 
 
 def _unite(row: Row, name: str, more: Sequence[Any], most: int = sys.maxsize) -> None:

@@ -11,6 +11,7 @@ from peewee import EXCLUDED, SQL, fn
 
 from convotrace.store.rows import (
     KNOWN_TOTALS,
+    AwaitedRow,
     ContentRow,
     EventRow,
     ScoreRow,
@@ -46,6 +47,7 @@ class Statements:
     def _insert(self, tables: Tables) -> None:
         """Rows as they come: (the row)."""
         self.insert_trace = _text(_insertion(tables.trace, TraceRow).on_conflict_ignore())
+        self.insert_awaited = _text(_insertion(tables.awaited, AwaitedRow))
         self.insert_span = _text(_insertion(tables.span, SpanRow))
         self.insert_event = _text(_insertion(tables.event, EventRow).on_conflict_ignore())
         self.insert_content = _text(_insertion(tables.content, ContentRow).on_conflict_ignore())
@@ -78,9 +80,10 @@ class Statements:
         self.turn_marks = _text(turns.order_by(trace.tk.desc()).limit(1))
 
     def _look_up(self, tables: Tables) -> None:
-        """One trace as it stands: by its id (trace id), what it brought (sid, tk), one content (sid, hash)."""
+        """One trace as it stands: by its id (trace id), what it brought (sid, tk), a content (sid, hash)."""
         trace, span, event, score, content = tables.trace, tables.span, tables.event, tables.score, tables.content
         self.traces_of_id = _text(_selection(trace, TraceRow).where(trace.trace_id == b"").order_by(trace.started))
+        self.trace_of_key = _text(_selection(trace, TraceRow).where(trace.sid == 0, trace.tk == 0))
         spans = _selection(span, SpanRow).where(span.sid == 0, span.tk == 0)
         events = _selection(event, EventRow).where(event.sid == 0, event.tk == 0)
         scores = _selection(score, ScoreRow).where(score.sid == 0, score.origin == 0)
@@ -92,12 +95,13 @@ class Statements:
     def _rewrite(self, tables: Tables) -> None:
         """A trace written before: its states (trace id), whose key it is (sid, tk), all it brought (sid, tk)."""
         session, trace, span, event, score = tables.session, tables.trace, tables.span, tables.event, tables.score
-        worth = [getattr(trace, name) for name in ("sid", "tk", "started", "duration", "is_turn", *COUNTED)]
+        worth = [getattr(trace, name) for name in ("sid", "tk", "started", "duration", "is_turn", "placed", *COUNTED)]
         spoke = [trace.input_text.is_null(False), trace.output_text.is_null(False)]
         self.trace_states = _text(trace.select(*worth, *spoke).where(trace.trace_id == b"").order_by(trace.n.desc()))
         self.trace_at = _text(trace.select(trace.trace_id).where(trace.sid == 0, trace.tk == 0))
         self.delete_trace = [
             _text(trace.delete().where(trace.sid == 0, trace.tk == 0)),
+            _text(tables.awaited.delete().where(tables.awaited.sid == 0, tables.awaited.tk == 0)),
             _text(span.delete().where(span.sid == 0, span.tk == 0)),
             _text(event.delete().where(event.sid == 0, event.tk == 0)),
             _text(score.delete().where(score.sid == 0, score.origin == 0)),
@@ -116,13 +120,17 @@ class Statements:
         self.delete_score = _text(score.delete().where(score.sid == 0, score.id == ""))
 
     def _count(self, tables: Tables) -> None:
-        """A session's totals: (sid), events from no trace (sid, OUTSIDE), any score (sid, limit)."""
+        """A session's totals: (sid), events from no trace (sid, OUTSIDE), any score (sid, limit), last turn (sid)."""
         trace, event, score = tables.trace, tables.event, tables.score
         end = trace.started + fn.coalesce(trace.duration, _ZERO)
         span_of_time = (fn.min(trace.started), fn.max(end))
         sums = [fn.sum(getattr(trace, name)) for name in COUNTED]
         totals = trace.select(fn.count(trace.tk), fn.sum(trace.is_turn), *span_of_time, *sums)
         self.recount = _text(totals.where(trace.sid == 0))
+        turn = (trace.sid == 0) & (trace.is_turn == _ONE)
+        self.last_turn = _text(trace.select(fn.max(trace.started)).where(turn))
+        # The first turn that began after a moment: (sid, moment).
+        self.next_turn = _text(trace.select(fn.min(trace.started)).where(turn, trace.started > 0))
         self.outside_events = _text(event.select(fn.count(event.at)).where(event.sid == 0, event.tk == 0))
         self.any_score = _text(score.select(score.id).where(score.sid == 0).limit(1))
 

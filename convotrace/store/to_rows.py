@@ -7,11 +7,12 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, field
 
+from convotrace.insight.history import exchange_hash
 from convotrace.model import Document, Event, Json, Score, SessionFacts, Span, Trace, Usage
 from convotrace.store.codec import encode, encode_column, storable
 from convotrace.store.contents import Packer
 from convotrace.store.keys import OUTSIDE, pack_trace_id, span_id, span_key
-from convotrace.store.rows import EventRow, ScoreRow, SpanRow, TraceRow
+from convotrace.store.rows import AwaitedRow, EventRow, ScoreRow, SpanRow, TraceRow
 
 _TEXT_APART = 128
 
@@ -21,6 +22,7 @@ class TraceRows:
     """Everything that one trace brings to the store."""
 
     trace: TraceRow
+    awaited: list[AwaitedRow] = field(default_factory=list)
     spans: list[SpanRow] = field(default_factory=list)
     events: list[EventRow] = field(default_factory=list)
     scores: list[ScoreRow] = field(default_factory=list)
@@ -39,6 +41,8 @@ def trace_rows(packer: Packer, sid: int, tk: int, trace: Trace, facts: SessionFa
     """
     events = len(trace.events) + len(facts.events) + sum([len(span.events) for span in trace.spans])
     rows = TraceRows(_trace_row(packer, sid, tk, trace, worker, events))
+    if trace.answer_ids:
+        rows.awaited += [AwaitedRow(sid, tk, storable(name) or "") for name in trace.answer_ids]
     _add_events(rows.events, sid, tk, 0, trace.events)
     _add_events(rows.events, sid, tk, 0, facts.events, on_session=1)
     scores = [*facts.scores, *trace.scores]
@@ -89,7 +93,9 @@ def _trace_row(packer: Packer, sid: int, tk: int, trace: Trace, worker: int, eve
         error_type=storable(trace.error.type) if trace.error else None, service=storable(trace.service),
         user_id=storable(trace.user_id), id_source=trace.id_source, protocol=trace.protocol,
         client=storable(trace.request.client) if trace.request else None, tags=encode_column(trace.tags),
-        metadata=encode_column(trace.metadata), extra=encode_column(_trace_extra(trace)), indexed=0,
+        metadata=encode_column(trace.metadata), extra=encode_column(_trace_extra(trace)),
+        said=exchange_hash(trace.input.text, trace.output.text) if trace.is_turn else None,
+        placed=1 if trace.placed else None, indexed=0,
     )  # fmt: skip
 
 
@@ -98,7 +104,8 @@ def _trace_extra(trace: Trace) -> dict[str, Json]:
     extra: dict[str, Json] = {
         "close_code": trace.close_code, "request_bytes": trace.request_bytes, "response_bytes": trace.response_bytes,
         "chunks": trace.chunks, "largest_gap_ns": trace.largest_gap_ns, "retries": trace.retries,
-        "span_id": trace.span_id, "parent_id": trace.parent_id,
+        "span_id": trace.span_id, "parent_id": trace.parent_id, "resent": trace.resent,
+        "answer_ids": trace.answer_ids or None, "regenerates": trace.regenerates or None,
     }  # fmt: skip
     extra = {name: value for name, value in extra.items() if value is not None}
     if trace.error:

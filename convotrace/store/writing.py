@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import Any
 
-from convotrace.model import Change, Trace
-from convotrace.store.codec import original
+from convotrace.insight.places import back, kept, of_other_user, resumption
+from convotrace.model import Change, Event, SessionFacts, Trace
+from convotrace.store.codec import original, storable
 from convotrace.store.contents import Packer
 from convotrace.store.keys import SessionKeys, pack_trace_id, trace_key
 from convotrace.store.lookup import StoreLookup
@@ -18,10 +19,11 @@ from convotrace.store.native import new_lock
 from convotrace.store.opening import Opened
 from convotrace.store.recount import count_again, delete_session, sweep
 from convotrace.store.rows import SessionRow
-from convotrace.store.sessions import OldState, Row, add_facts, add_trace, new_session, old_state
+from convotrace.store.sessions import OldState, Row, add_facts, add_link, add_trace, new_session, old_state, resumed
 from convotrace.store.to_rows import TraceRows, outside_events, score_row, trace_rows
 
 _ATTEMPTS = 8
+_SHARED_REMEMBERED = 10_000
 _columns = itemgetter(*SessionRow._fields)
 
 
@@ -36,6 +38,8 @@ class Recorder:
         self._opened = opened
         self._worker = worker
         self._lock = new_lock()
+        # Ids that several users share: what comes under one of them is not encoded before its session is known.
+        self._shared: set[str] = set()
         self.keys = SessionKeys(sid_secret)
         self.packer = Packer(content_secret)
 
@@ -62,7 +66,7 @@ class Recorder:
             if careful:
                 self._forget(changes)
             # Encoding, hashing and compression happen before the write lock is taken.
-            built = [None if careful or change.decide else self._build(change) for change in changes]
+            built = [None if careful else self._build(change) for change in changes]
             written: list[Change | None] = []
             with self._opened.connections.writing() as connection:
                 batch = _Batch(self, self._opened, connection, careful)
@@ -79,8 +83,17 @@ class Recorder:
         for change in changes:
             self.packer.forget(self.keys.of(change.session.id))
 
+    def note_shared(self, session_id: str) -> None:
+        """Note that several users share an id."""
+        if len(self._shared) >= _SHARED_REMEMBERED:
+            self._shared.clear()
+        self._shared.add(session_id)
+
     def _build(self, change: Change) -> TraceRows | None:
-        return self.build(change, trace_key(change.trace.started_ns, change.trace.id)) if change.trace else None
+        trace = change.trace
+        # Where it will stand is known only inside the transaction.
+        late = change.decide is not None or change.written_as is not None or change.session.id in self._shared
+        return None if late or trace is None else self.build(change, trace_key(trace.started_ns, trace.id))
 
     def build(self, change: Change, tk: int) -> TraceRows:
         """Return the rows of a change that has a trace."""
@@ -115,43 +128,98 @@ class _Batch:
         self._written: set[tuple[str, int]] = set()
         self._uncertain: set[int] = set()
         self._left: set[int] = set()
+        self._pending: list[TraceRows] = []
         self.born: dict[int, int] = {}
 
     def write(self, run: Sequence[tuple[Change, TraceRows | None]]) -> list[Change | None]:
         """Write changes of which no two are of one trace; return each as it was decided."""
-        pending: list[TraceRows] = []
-        written: list[Change | None] = []
-        for change, built in run:
-            if change.decide is None:
-                decided: Change | None = change
-            else:
-                # A decision sees all that came before it.
-                self._insert(pending)
-                pending = []
-                decided = change.decide(self._lookup)
-            written.append(decided)
-            if decided is not None and (rows := self._rows(decided, built)) is not None:
-                pending.append(rows)
-            if self._careful:
-                self._insert(pending)
-                pending = []
-        self._insert(pending)
+        written = [self._one(change, built) for change, built in run]
+        self._insert()
         return written
 
-    def _rows(self, change: Change, built: TraceRows | None) -> TraceRows | None:
-        """Note a change in its session's row; return the rows of its trace, which are still to be inserted."""
-        row = self._session(change)
-        add_facts(row, change.session)
-        if change.trace is None:
-            self._write_outside(change, row)
-            return None
-        old = self._take_places(change, row["sid"]) if change.takes else self._take_back(change, row["sid"])
-        rows = built or self._recorder.build(change, self._free_key(change, row["sid"]))
+    def _one(self, change: Change, built: TraceRows | None) -> Change | None:
+        """Write one change as it was decided; its rows are still to be inserted."""
+        decided: Change | None = change
+        if change.decide is not None:
+            # A decision sees all that came before it.
+            self._insert()
+            decided = change.decide(self._lookup)
+            for move in decided.moves if decided is not None else ():
+                self._add(move, None)
+        done = None if decided is None else self._add(decided, built)
+        if self._careful:
+            self._insert()
+        return done
+
+    def _add(self, change: Change, built: TraceRows | None) -> Change:
+        """Note a change in its session's row and its rows among those to be inserted; return it as it is written."""
+        old = None if change.takes else self._find(change)
+        settled = self._settled(change, old)
+        if settled is not change and built is not None:
+            raise Again
+        row = self._session(settled)
+        self._resume(settled, row, is_new=old is None and not change.takes)
+        add_facts(row, settled.session)
+        self._link_back(settled.session)
+        if settled.trace is None:
+            self._write_outside(row, settled.session)
+        else:
+            self._add_rows(settled, settled.trace, row, old, built)
+        return settled
+
+    def _settled(self, change: Change, old: OldState | None) -> Change:
+        """Return a change under the session where it belongs: its user's, or where its earlier state was put."""
+        if old is not None and old.placed:
+            self._insert()
+            return kept(change, self._lookup.at(old.sid, old.tk))
+        facts = change.session
+        if facts.other_id is None or facts.user_id is None:
+            return change
+        row = self._row_of(facts.id)
+        if row is None or row["user_id"] in (None, storable(facts.user_id)):
+            return change
+        self._recorder.note_shared(facts.id)
+        return of_other_user(change)
+
+    def _add_rows(
+        self, change: Change, trace: Trace, row: Row, found: OldState | None, built: TraceRows | None
+    ) -> None:
+        sid = row["sid"]
+        if change.takes:
+            old = self._take_places(change, sid)
+        else:
+            old = None if found is None else self._delete(found, sid, trace.id)
+        rows = built or self._recorder.build(change, self._free_key(change, sid))
         row["judged"] |= bool(rows.scores)
         if add_trace(row, rows.trace, old):
-            self._uncertain.add(row["sid"])
-        self._written.add((change.trace.id, change.trace.started_ns))
-        return rows
+            self._uncertain.add(sid)
+        self._written.add((trace.id, trace.started_ns))
+        self._pending.append(rows)
+
+    def _resume(self, change: Change, row: Row, is_new: bool) -> None:
+        """Open a session again that a turn goes on with after its end, and note that it was."""
+        trace, ended = change.trace, change.session.ended_ns
+        if trace is not None and trace.is_turn and is_new and (event := resumed(row, trace.started_ns)) is not None:
+            self._note_outside(row, (event,))
+        elif ended is not None and ended < (row["last_turn"] or 0):
+            # The end of it is told of after a turn that came later.
+            self._insert()
+            (at,) = self._connection.execute(self._sql.next_turn, (row["sid"], ended)).fetchone()
+            if at is not None:
+                self._note_outside(row, (resumption(at, change.session.outcome or row["outcome"]),))
+
+    def _link_back(self, facts: SessionFacts) -> None:
+        """Show a link on the session that it leads to as well, where that is stored."""
+        for link in facts.links:
+            row = self._row_of(link.session_id)
+            if row is not None and link.session_id != facts.id:
+                self._sessions[row["sid"]] = row
+                add_link(row, back(facts.id, link))
+
+    def _row_of(self, session_id: str) -> Row | None:
+        sid = self._recorder.keys.of(session_id)
+        row = self._sessions.get(sid) or self._read_session(sid)
+        return row if row is not None and original(row["id"]) == session_id else None
 
     def finish(self) -> None:
         """Count again what must be, write the sessions, and delete those that nothing is left of."""
@@ -193,13 +261,6 @@ class _Batch:
     def _read_session(self, sid: int) -> Row | None:
         found = self._connection.execute(self._sql.session_by_sid, (sid,)).fetchone()
         return None if found is None else dict(zip(SessionRow._fields, found, strict=True))
-
-    def _take_back(self, change: Change, sid: int) -> OldState | None:
-        """Delete what an earlier state of the trace wrote; return that state if it stood in the same session."""
-        old = self._find(change)
-        if old is None or change.trace is None:
-            return None
-        return self._delete(old, sid, change.trace.id)
 
     def _take_places(self, change: Change, sid: int) -> OldState | None:
         """Delete the traces whose place this one takes; return the state of the only one, if it stood here too."""
@@ -258,19 +319,23 @@ class _Batch:
             tk += 1
         return tk
 
-    def _write_outside(self, change: Change, row: Row) -> None:
+    def _write_outside(self, row: Row, facts: SessionFacts) -> None:
         """Write what a session was told without a request."""
-        sid = row["sid"]
-        row["events"] += self._execute_many(self._sql.insert_event, outside_events(sid, change.session.events))
-        scores = [score_row(sid, None, seq, score) for seq, score in enumerate(change.session.scores)]
+        self._note_outside(row, facts.events)
+        scores = [score_row(row["sid"], None, seq, score) for seq, score in enumerate(facts.scores)]
         row["judged"] |= bool(scores)
         self._execute_many(self._sql.put_score, scores)
 
-    def _insert(self, rows: Sequence[TraceRows]) -> None:
+    def _note_outside(self, row: Row, events: Sequence[Event]) -> None:
+        row["events"] += self._execute_many(self._sql.insert_event, outside_events(row["sid"], events))
+
+    def _insert(self) -> None:
+        rows, self._pending = self._pending, []
         inserted = self._execute_many(self._sql.insert_trace, [row.trace for row in rows])
         if inserted != len(rows):
             # Another trace has this key, or this very trace was written before.
             raise Again
+        self._execute_many(self._sql.insert_awaited, [name for row in rows for name in row.awaited])
         self._execute_many(self._sql.insert_span, [span for row in rows for span in row.spans])
         self._execute_many(self._sql.insert_event, [event for row in rows for event in row.events])
         self._execute_many(self._sql.put_score, [score for row in rows for score in row.scores])

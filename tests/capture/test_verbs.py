@@ -5,7 +5,7 @@ import pytest
 import convotrace as ct
 from convotrace.capture import log_line
 from convotrace.capture.current import current, current_node
-from convotrace.model import Document, Failure, ToolDefinition, Usage
+from convotrace.model import Document, Failure, Link, ToolDefinition, Usage
 
 
 class Raises:
@@ -118,8 +118,17 @@ def test_ending_a_session_again_keeps_what_was_not_said_anew(trace, written):
 
 def test_an_outcome_that_is_none_is_noted_and_not_used(trace, written):
     ct.end_session("exploded")
-    (event,) = written().session.events
+    event, end = written().session.events
     assert written().session.outcome is None and event.attributes["outcome"] == "exploded"
+    assert (end.name, end.attributes) == ("session.end", {"outcome": None, "resolved": None})
+
+
+def test_a_link_to_another_session_is_told_and_what_is_no_id_is_not(trace, written):
+    ct.link_session("earlier")
+    ct.link_session(7, relation="see_also")
+    ct.link_session(None)
+    ct.link_session("")
+    assert written().session.links == (Link("earlier", "continues"), Link("7", "see_also"))
 
 
 @pytest.mark.parametrize("id_", [None, "", " ", True, [], Raises()])

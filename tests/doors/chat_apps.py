@@ -89,6 +89,43 @@ async def async_pieces(asked):
             yield f"data: {json.dumps({'delta': word + ' '})}\n\n".encode()
 
 
+def say(asked):
+    """Answer the last message; what a test wants said beside it stands in the body."""
+    if "user" in asked:
+        ct.user(asked["user"])
+    if "link" in asked:
+        ct.link_session(asked["link"])
+    if "ends" in asked:
+        ct.end_session(asked["ends"])
+    message = asked.get("message") or asked["messages"][-1]["content"]
+    if asked.get("fails"):
+        raise RuntimeError("no answer")
+    return {"reply": asked.get("says") or f"re: {message}"}
+
+
+def ask(asked):
+    """Promise an answer that another request will fetch."""
+    return {"id": asked["as"], "status": "queued"}
+
+
+def answer(id, words):
+    """Give a promised answer, or say that it is still made; without words."""
+    return {"id": id, "status": "completed", "answer": words} if words else {"id": id, "status": "running"}
+
+
+def told(words):
+    """Stream a promised answer."""
+    for word in (words or "").split():
+        yield f"data: {json.dumps({'delta': word + ' '})}\n\n".encode()
+
+
+def late(continues, words):
+    """Give an answer to a turn that the app itself names."""
+    with ct.tool("fetch"):
+        ct.continue_turn(continues)
+    return {"answer": words}
+
+
 PAGE = "<!doctype html><p>message: hello</p>"
 HISTORY = {"messages": [{"role": "user", "text": "hi"}]}
 
@@ -134,6 +171,26 @@ async def _background(request):
     return JSONResponse({"reply": asked["message"]}, background=BackgroundTask(after))
 
 
+async def _say(request):
+    return JSONResponse(say(await request.json()))
+
+
+async def _ask(request):
+    return JSONResponse(ask(await request.json()), 202)
+
+
+async def _answer(request):
+    return JSONResponse(answer(request.path_params["answer"], request.query_params.get("words")))
+
+
+async def _told(request):
+    return StreamingResponse(told(request.query_params.get("words")), media_type="text/event-stream")
+
+
+async def _late(request):
+    return JSONResponse(late(request.query_params["turn"], request.query_params["words"]))
+
+
 def _starlette():
     return Starlette(
         routes=[
@@ -145,6 +202,11 @@ def _starlette():
             Route("/history", _history),
             Route("/threads/{thread_id}", _threads, methods=["POST"]),
             Route("/background", _background, methods=["POST"]),
+            Route("/say", _say, methods=["POST"]),
+            Route("/ask", _ask, methods=["POST"]),
+            Route("/answers/{answer}", _answer),
+            Route("/told/{answer}", _told),
+            Route("/late", _late),
         ]
     )
 
@@ -164,6 +226,11 @@ def fastapi_app(**options):
     app.get("/history")(_fastapi(_history))
     app.post("/threads/{thread_id}")(_fastapi(_threads))
     app.post("/background")(_fastapi(_background))
+    app.post("/say")(_fastapi(_say))
+    app.post("/ask")(_fastapi(_ask))
+    app.get("/answers/{answer}")(_fastapi(_answer))
+    app.get("/told/{answer}")(_fastapi(_told))
+    app.get("/late")(_fastapi(_late))
     return Client(app, convotrace_fastapi.ConvoTrace(app, **options))
 
 
@@ -191,7 +258,16 @@ def _flask():
     app.add_url_rule("/page", "page", lambda: PAGE)
     app.add_url_rule("/history", "history", lambda: flask.jsonify(HISTORY))
     app.add_url_rule("/threads/<thread_id>", "threads", lambda thread_id: {"answer": thread_id}, methods=["POST"])
+    app.add_url_rule("/say", "say", lambda: say(flask.request.get_json()), methods=["POST"])
+    app.add_url_rule("/ask", "ask", lambda: (ask(flask.request.get_json()), 202), methods=["POST"])
+    app.add_url_rule("/answers/<id>", "answers", lambda id: answer(id, flask.request.args.get("words")))
+    app.add_url_rule("/told/<id>", "told", _flask_told)
+    app.add_url_rule("/late", "late", lambda: late(flask.request.args["turn"], flask.request.args["words"]))
     return app
+
+
+def _flask_told(id):
+    return flask.Response(told(flask.request.args.get("words")), mimetype="text/event-stream")
 
 
 def _flask_stream():

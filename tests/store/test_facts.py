@@ -30,14 +30,16 @@ def test_the_first_known_user_and_id_source_stay_and_the_latest_name_wins(memory
     assert (found.name, found.release) == ("two", "2")
 
 
-def test_a_later_trace_does_not_open_an_ended_session_unless_it_says_so(memory, make):
-    memory.write([make.change(outcome="escalated", outcome_reason="asked for a human", resolved=False, ended_ns=5)])
-    memory.write([make.change()])
+def test_a_later_request_that_is_no_turn_does_not_open_an_ended_session_unless_it_says_so(memory, make):
+    trace = make.trace()
+    ended = trace.started_ns + 5
+    memory.write(
+        [make.change(trace=trace, outcome="escalated", outcome_reason="asked", resolved=False, ended_ns=ended)]
+    )
+    memory.write([make.change(trace=make.trace(is_turn=False))])
     found = session(memory)
-    assert (found.outcome, found.outcome_reason, found.resolved, found.ended_ns) == (
-        "escalated", "asked for a human", False, 5,
-    )  # fmt: skip
-    memory.write([make.change(outcome="open")])
+    assert (found.outcome, found.outcome_reason, found.resolved, found.ended_ns) == ("escalated", "asked", False, ended)
+    memory.write([make.change(trace=make.trace(is_turn=False), outcome="open")])
     assert (session(memory).outcome, session(memory).ended_ns) == ("open", None)
 
 

@@ -105,6 +105,48 @@ def test_a_place_that_is_no_store_is_refused_in_one_sentence_and_left_alone(tmp_
     assert before == (path.read_bytes() if path.is_file() else None)
 
 
+def as_it_was_before(path):
+    """Take from a store what the second schema brought."""
+    db = sqlite3.connect(path)
+    db.execute("DROP TABLE awaited")
+    db.execute("DROP INDEX trace_said")
+    for table, column in (("trace", "said"), ("trace", "placed"), ("session", "last_turn")):
+        db.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+    db.execute("PRAGMA user_version=1")
+    db.close()
+
+
+def test_a_store_of_an_older_schema_gets_what_it_lacks_whoever_opens_it_first(tmp_path, make):
+    path = tmp_path / "x.db"
+    store = Store.open(f"sqlite:///{path}")
+    store.write([make.change(), make.change()])
+    store.close()
+    as_it_was_before(path)
+    opened = []
+    starters = [threading.Thread(target=lambda: opened.append(Store.open(f"sqlite:///{path}"))) for _ in range(4)]
+    for step in (threading.Thread.start, threading.Thread.join):
+        for starter in starters:
+            step(starter)
+    opened[0].write([make.change()])
+    assert [store.session("s").session.turns for store in opened] == [3] * 4
+    assert opened[0].integrity() == "ok"
+    for store in opened:
+        store.close()
+    fresh = Store.open(f"sqlite:///{tmp_path}/y.db")
+    shapes = [_shape(file) for file in (path, tmp_path / "y.db")]
+    assert shapes[0] == shapes[1]
+    fresh.close()
+
+
+def _shape(path):
+    db = sqlite3.connect(path)
+    tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master ORDER BY name")]
+    shape = {name: {row[1:4] for row in db.execute(f'PRAGMA table_info("{name}")')} for name in tables}
+    version = db.execute("PRAGMA user_version").fetchone()
+    db.close()
+    return version, {name: {(n, kind.lower(), needed) for n, kind, needed in found} for name, found in shape.items()}
+
+
 def test_a_file_in_the_folder_s_place_is_refused(tmp_path):
     (tmp_path / "a").write_text("")
     with pytest.raises(StoreError, match="cannot be made"):
