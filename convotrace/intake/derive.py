@@ -30,18 +30,21 @@ class _Told:
     said: Mapping[str, Any]
 
 
-def derive(trace_id: str, spans: Sequence[Span], events: Sequence[Event] = ()) -> tuple[SessionFacts, Trace]:
+def derive(
+    trace_id: str, spans: Sequence[Span], events: Sequence[Event] = (), home: str | None = None
+) -> tuple[SessionFacts, Trace]:
     """Return what a trace known only from spans that were sent says about its session, and its record.
 
     Args:
         trace_id: 32 hex digits.
         spans: Every span known of it, each id once; at least one, or an event.
         events: Moments on the trace itself.
+        home: The session where it is known from elsewhere, whatever the spans say.
     """
     ordered = sorted(spans, key=lambda span: (span.started_ns, span.id))
     told = [_Told(span, dialects.said_of_trace(span.attributes, span.events)) for span in ordered]
     named = _session(told)
-    session_id = bounded(named.id) if named is not None else trace_id
+    session_id = home or (bounded(named.id) if named is not None else trace_id)
     head = head_of(ordered)
     scores = _Scores(session_id, trace_id, told)
     trace = _trace(trace_id, session_id, head, scores.judged(ordered), told)

@@ -141,16 +141,19 @@ def decide(trace_id: str, spans: Sequence[Span], events: Sequence[Event], lookup
 
 
 def _joined(own: Stored, sent: Sequence[Stored], spans: Sequence[Span], events: Sequence[Event]) -> Change:
-    facts, derived = derive(own.trace.id, spans, events)
-    change = with_spans(own, united(own.trace.spans, derived.spans))
+    facts, derived = derive(own.trace.id, spans, events, own.trace.session_id)
+    bare = replace(own, trace=replace(own.trace, spans=()))
+    change = with_spans(bare, united(own.trace.spans, derived.spans))
     assert change.trace is not None
     trace = replace(
         change.trace,
         events=_more(change.trace.events, events),
+        scores=_once([*change.trace.scores, *derived.scores]),
         user_id=change.trace.user_id or derived.user_id,
         service=change.trace.service or derived.service,
     )
-    session = replace(change.session, user_id=facts.user_id, tags=facts.tags)
+    scores = _once([*change.session.scores, *facts.scores])
+    session = replace(change.session, user_id=facts.user_id, tags=facts.tags, scores=scores)
     return Change(session, trace, takes=(*change.takes, *(one.trace for one in sent)))
 
 
@@ -171,5 +174,5 @@ def _more(known: Iterable[Event], more: Iterable[Event]) -> tuple[Event, ...]:
     return tuple(sorted(found, key=lambda event: event.at_ns))
 
 
-def _once(scores: Iterable[Score]) -> list[Score]:
-    return list({score.id: score for score in scores}.values())
+def _once(scores: Iterable[Score]) -> tuple[Score, ...]:
+    return tuple({score.id: score for score in scores}.values())
