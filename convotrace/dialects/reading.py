@@ -12,8 +12,8 @@ from convotrace.dialects.contents import Contents, kept, text_documents
 from convotrace.dialects.kinds import kind_of
 from convotrace.dialects.messages import as_documents, as_usage
 from convotrace.dialects.scores import Judgement, judgements
-from convotrace.dialects.sessions import Said, session_of, span_metadata, trace_metadata, trace_tags, user_of
-from convotrace.dialects.values import as_count, as_moment, as_object, as_word, below, first_word, loaded
+from convotrace.dialects.sessions import Said, said_in_words, span_metadata, trace_metadata, trace_tags
+from convotrace.dialects.values import as_count, as_moment, as_object, below, first_word, loaded
 from convotrace.model import Event, Json, Usage
 
 _COUNTED = frozenset({"generation", "embedding", "reranker"})
@@ -90,7 +90,7 @@ def read(
         attributes=kept(attributes, contents),
         events=told.events,
         hidden=_is_hidden(name, attributes, scope),
-        http={key: value for key, rows in table.HTTP.items() if (value := table.first(rows, attributes)) is not None},
+        http=table.HTTP_FACTS.read(attributes),
         **said_of_trace(attributes, events),
     )
 
@@ -98,10 +98,7 @@ def read(
 def said_of_trace(attributes: Mapping[str, Json], events: Sequence[Event] = ()) -> dict[str, Any]:
     """Return what a span says of its session and trace, as fields of a `Reading`; raw attributes say it for ever."""
     return {
-        "session": session_of(attributes),
-        "user_id": user_of(attributes),
-        "session_name": table.first_of(table.SESSION_NAMES, attributes, as_word),
-        "trace_name": table.first_of(table.TRACE_NAMES, attributes, as_word),
+        **said_in_words(attributes),
         "tags": trace_tags(attributes),
         "metadata": trace_metadata(attributes),
         "judgements": judgements(attributes, events),
@@ -126,17 +123,14 @@ def _kind(name: str, attributes: Mapping[str, Json], events: Sequence[Event]) ->
 def _scalars(
     kind: str, attributes: Mapping[str, Json], events: Sequence[Event], started_ns: int | None
 ) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for field_name, rows in table.FIELDS.items():
-        value = table.first(rows, attributes)
-        if value is not None:
-            found[field_name] = value
+    found = table.SPANS.read(attributes)
+    counts = {name[6:]: found.pop(name) for name in list(found) if name.startswith("usage.")}
     if kind not in _CALLED:
         # A tool or a chain may name the model around it; only a call has one.
         for field_name in ("finish_reason", "cost_nano", "first_token_ns"):
             found.pop(field_name, None)
     if kind in _COUNTED:
-        found.update(_counted(attributes, events, started_ns))
+        found.update(_counted(attributes, counts, events, started_ns))
     else:
         found.pop("cost_nano", None)
     if metadata := span_metadata(attributes):
@@ -146,9 +140,11 @@ def _scalars(
     return found
 
 
-def _counted(attributes: Mapping[str, Json], events: Sequence[Event], started_ns: int | None) -> dict[str, Any]:
+def _counted(
+    attributes: Mapping[str, Json], counts: Mapping[str, int], events: Sequence[Event], started_ns: int | None
+) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    if (usage := _usage(attributes)) is not None:
+    if (usage := _usage(attributes, counts)) is not None:
         found["usage"] = usage
     if parameters := _parameters(attributes):
         found["parameters"] = parameters
@@ -161,12 +157,7 @@ def _counted(attributes: Mapping[str, Json], events: Sequence[Event], started_ns
     return found
 
 
-def _usage(attributes: Mapping[str, Json]) -> Usage | None:
-    counts = {
-        name: count
-        for name, names in table.USAGE.items()
-        if (count := table.first_of(names, attributes, as_count)) is not None
-    }
+def _usage(attributes: Mapping[str, Json], counts: Mapping[str, int]) -> Usage | None:
     if "input" in counts or "output" in counts:
         return Usage(**counts)
     for name in table.USAGE_OBJECTS:

@@ -6,7 +6,7 @@ The reading order is that of the semantic conventions' users: an application's o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from convotrace.dialects import table
 from convotrace.dialects.values import as_known, as_list, as_object, below, loaded, unquoted
@@ -28,35 +28,39 @@ def session_of(attributes: Mapping[str, Json], resource: Mapping[str, Json] | No
         attributes: The span's own.
         resource: Its resource's; what that says counts last.
     """
-    rank = 0
-    for name in table.SESSION_IDS:
-        rank += 1
-        if name in attributes and (known := as_known(attributes[name])):
-            return Said(rank, known, name)
+    said = table.TOLD.ranked(attributes).get("session")
+    return Said(said[0], said[2], said[1]) if said is not None else _less_certain(attributes, resource or {})
+
+
+def _less_certain(attributes: Mapping[str, Json], resource: Mapping[str, Json]) -> Said | None:
+    """Return the session named inside a mapping, or by a library that may have invented it, or by the resource."""
+    rank = len(table.SESSION_IDS)
     for name, keys in table.SESSION_OBJECTS:
-        rank += 1
-        held = as_object(attributes.get(name)) if name in attributes else {}
+        held = as_object(attributes[name]) if name in attributes else {}
         for key in keys:
             if key in held and (known := as_known(held[key])):
                 return Said(rank, known, f"{name}.{key}")
-    for name in table.INVENTED_IDS:
         rank += 1
-        if name in attributes and (known := as_known(attributes[name])):
-            return Said(rank, known, name)
-    known = as_known((resource or {}).get("session.id"))
-    return Said(rank + 1, known, "session.id") if known else None
+    for place in (attributes, resource):
+        for name in table.INVENTED_IDS if place is attributes else ("session.id",):
+            if name in place and (known := as_known(place[name])):
+                return Said(rank, known, name)
+            rank += 1
+    return None
 
 
-def user_of(attributes: Mapping[str, Json]) -> str | None:
-    """Return the user's id that a span names."""
-    found: str | None = table.first_of(table.USER_IDS, attributes, as_known)
-    return found
+def said_in_words(attributes: Mapping[str, Json]) -> dict[str, Any]:
+    """Return the session, the user, the session's and the trace's name, None each where a span says none."""
+    found = table.TOLD.ranked(attributes)
+    said = found.get("session")
+    words = {name: found[name][2] if name in found else None for name in ("user_id", "session_name", "trace_name")}
+    return {**words, "session": Said(said[0], said[2], said[1]) if said else _less_certain(attributes, {})}
 
 
 def trace_tags(attributes: Mapping[str, Json]) -> tuple[str, ...]:
     """Return the tags that a span gives to all of its trace."""
     found = [tag for name in table.TRACE_TAGS if name in attributes for tag in as_list(attributes[name])]
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(found)) if found else ()
 
 
 def trace_metadata(attributes: Mapping[str, Json]) -> dict[str, Json]:
@@ -77,8 +81,8 @@ def _metadata(attributes: Mapping[str, Json], prefixes: tuple[str, ...], objects
     for name in objects:
         if name in attributes:
             found.update(as_object(attributes[name]))
-    if any(name.startswith(prefixes) for name in attributes):
-        rest = {name: value for name, value in attributes.items() if name not in _OWN_FIELDS}
+    rest = {n: value for n, value in attributes.items() if n.startswith(prefixes) and n not in _OWN_FIELDS}
+    if rest:
         for prefix in prefixes:
             found.update({name: loaded(unquoted(value)) for name, value in below(rest, prefix).items()})
     return found

@@ -76,6 +76,8 @@ EMBEDDED = (Source("embedding.embeddings", flat=True), Source("embedding.text"),
 def find(sources: Iterable[Source], attributes: Mapping[str, Json]) -> Found:
     """Return the first value that is there; JSON written as text is read, an empty value is none."""
     for source in sources:
+        if not source.flat and source.name not in attributes:
+            continue
         found = _flattened(source, attributes) if source.flat else _whole(source, attributes)
         if found.value not in (None, "", [], ()):
             return found
@@ -90,7 +92,17 @@ def _whole(source: Source, attributes: Mapping[str, Json]) -> Found:
 def _flattened(source: Source, attributes: Mapping[str, Json]) -> Found:
     prefix = source.name + "."
     names = tuple(name for name in attributes if name.startswith(prefix))
-    return Found(grown(attributes, source.name), names) if names else NOTHING
+    return Found([_with_parts(entry) for entry in grown(attributes, source.name)], names) if names else NOTHING
+
+
+def _with_parts(entry: Json) -> Json:
+    """Return a message whose content is a list of parts, where OpenLLMetry wrote that list as text."""
+    content = entry.get("content") if isinstance(entry, dict) else None
+    if not isinstance(content, str) or not content.startswith("[{"):
+        return entry
+    parts = loaded(content)
+    typed = isinstance(parts, list) and all(isinstance(part, dict) and "type" in part for part in parts)
+    return {**entry, "content": parts} if typed else entry
 
 
 def present(sources: Iterable[Source], attributes: Mapping[str, Json]) -> set[str]:

@@ -11,12 +11,12 @@ from typing import Any
 from convotrace.dialects.messages import as_nano
 from convotrace.dialects.values import (
     as_count,
+    as_known,
     as_list,
     as_number,
     as_object,
     as_word,
     first_word,
-    unquoted,
 )
 from convotrace.model import Json
 
@@ -186,17 +186,50 @@ HTTP: Mapping[str, tuple[Row, ...]] = {
 }
 
 
-def first(rows: Iterable[Row], attributes: Mapping[str, Json]) -> Any:
-    """Return what the first row reads that reads anything; None or empty is nothing."""
-    for name, reader in rows:
-        value = attributes.get(name)
-        if value is not None:
-            found = reader(value)
-            if found is not None and found != ():
-                return found
-    return None
+class Index:
+    """Rows by their names: a span is read in one pass over the names that it has and a row knows.
+
+    Args:
+        fields: Field → its rows, the first that reads anything counts.
+    """
+
+    def __init__(self, fields: Mapping[str, Iterable[Row]]) -> None:
+        self._rows: dict[str, list[tuple[str, int, Reader]]] = {}
+        for field, rows in fields.items():
+            for rank, (name, reader) in enumerate(rows):
+                self._rows.setdefault(name, []).append((field, rank, reader))
+        self._names = frozenset(self._rows)
+
+    def read(self, attributes: Mapping[str, Json]) -> dict[str, Any]:
+        """Return each field that some row reads; None and nothing in a list are nothing."""
+        return {field: value for field, (_rank, _name, value) in self.ranked(attributes).items()}
+
+    def ranked(self, attributes: Mapping[str, Json]) -> dict[str, tuple[int, str, Any]]:
+        """Return each field with the rank and the name of the row that read it."""
+        found: dict[str, tuple[int, str, Any]] = {}
+        for name in self._names.intersection(attributes):
+            given = attributes[name]
+            for field, rank, reader in self._rows[name] if given is not None else ():
+                if field in found and found[field][0] < rank:
+                    continue
+                value = reader(given)
+                if value is not None and value != ():
+                    found[field] = (rank, name, value)
+        return found
 
 
-def first_of(names: Iterable[str], attributes: Mapping[str, Json], reader: Reader = unquoted) -> Any:
-    """Return what the first name says."""
-    return first(((name, reader) for name in names), attributes)
+def _words(*names: str) -> tuple[Row, ...]:
+    return _rows(as_word, *names)
+
+
+SPANS = Index({**FIELDS, **{f"usage.{name}": _rows(as_count, *names) for name, names in USAGE.items()}})
+HTTP_FACTS = Index(HTTP)
+TOLD = Index(
+    {
+        "session": _rows(as_known, *SESSION_IDS),
+        "user_id": _rows(as_known, *USER_IDS),
+        "session_name": _words(*SESSION_NAMES),
+        "trace_name": _words(*TRACE_NAMES),
+    }
+)
+SOURCES = Index({"environment": _words(*ENVIRONMENTS), "release": _words(*RELEASES)})

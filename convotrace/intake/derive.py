@@ -13,7 +13,6 @@ from typing import Any
 from convotrace import dialects
 from convotrace.dialects import table
 from convotrace.dialects.messages import score_type
-from convotrace.dialects.values import as_word
 from convotrace.identity import bounded
 from convotrace.insight.totals import totals
 from convotrace.intake.spans import KIND, RESOURCE
@@ -45,9 +44,9 @@ def derive(
     told = [_Told(span, dialects.said_of_trace(span.attributes, span.events)) for span in ordered]
     named = _session(told)
     session_id = home or (bounded(named.id) if named is not None else trace_id)
-    head = head_of(ordered)
+    head, source = head_of(ordered), _source(told)
     scores = _Scores(session_id, trace_id, told)
-    trace = _trace(trace_id, session_id, head, scores.judged(ordered), told)
+    trace = _trace(trace_id, session_id, head, scores.judged(ordered), told, events)
     trace = replace(trace, events=tuple(events), scores=tuple(scores.of("trace")))
     facts = SessionFacts(
         id=session_id,
@@ -55,8 +54,8 @@ def derive(
         id_name=named.name if named is not None else None,
         user_id=trace.user_id,
         name=_first(told, "session_name"),
-        environment=_resource_word(told, table.ENVIRONMENTS),
-        release=_resource_word(told, table.RELEASES),
+        environment=source.get("environment"),
+        release=source.get("release"),
         service=trace.service,
         tags=trace.tags,
         scores=tuple(scores.of("session")),
@@ -64,7 +63,14 @@ def derive(
     return facts, replace(trace, id_source=facts.id_source)
 
 
-def _trace(trace_id: str, session_id: str, head: Span | None, spans: tuple[Span, ...], told: list[_Told]) -> Trace:
+def _trace(
+    trace_id: str,
+    session_id: str,
+    head: Span | None,
+    spans: tuple[Span, ...],
+    told: list[_Told],
+    events: Sequence[Event],
+) -> Trace:
     message, reply = texts_of(spans)
     http = _http(head)
     status = head.status if head is not None else "ok"
@@ -78,7 +84,7 @@ def _trace(trace_id: str, session_id: str, head: Span | None, spans: tuple[Span,
         route=http.get("route"),
         status=status,
         status_code=http.get("status_code"),
-        started_ns=head.started_ns if head is not None else 0,
+        started_ns=head.started_ns if head is not None else min((event.at_ns for event in events), default=0),
         duration_ns=head.duration_ns if head is not None else None,
         input=Payload(message),
         output=Payload(reply),
@@ -111,19 +117,19 @@ def _first(told: Iterable[_Told], name: str) -> Any:
     return next((one.said[name] for one in told if one.said[name]), None)
 
 
-def _resource_word(told: Sequence[_Told], names: tuple[str, ...]) -> str | None:
+def _source(told: Sequence[_Told]) -> dict[str, Any]:
+    """Return the environment and the release, of each span's own word before its resource's, the earliest span's."""
+    found: dict[str, Any] = {}
     for one in told:
         for place in (one.span.attributes, one.span.attributes.get(RESOURCE) or {}):
-            if (word := table.first_of(names, place, as_word)) is not None:
-                return str(word)
-    return None
+            found = {**table.SOURCES.read(place), **found}
+    return found
 
 
 def _http(head: Span | None) -> dict[str, Any]:
     if head is None or (head.kind != "http" and head.attributes.get(KIND) != "server"):
         return {}
-    found = {name: table.first(rows, head.attributes) for name, rows in table.HTTP.items()}
-    return {name: value for name, value in found.items() if value is not None}
+    return table.HTTP_FACTS.read(head.attributes)
 
 
 def _request(http: Mapping[str, Any]) -> Request | None:

@@ -14,7 +14,7 @@ from convotrace.intake.derive import derive
 from convotrace.intake.sent import Batch, Rejected, SentLog, first_sentences
 from convotrace.intake.spans import SpanReader
 from convotrace.intake.union import united
-from convotrace.model import Change, Event, Lookup, Score, Span, Stored, Trace
+from convotrace.model import Change, Event, Lookup, Score, SessionFacts, Span, Stored, Trace
 from convotrace.pricing import Prices
 from convotrace.settings import Settings
 
@@ -78,7 +78,10 @@ def receive(body: bytes, content_type: str, signal: str, settings: Settings, pri
         if span is not None:
             _part(parts, span.trace_id).spans.append(span)
     for record in batch.logs:
-        _add_record(parts, reader, record)
+        if record.at_ns:
+            _add_record(parts, reader, record)
+        else:
+            refused.append("A log record has no time.")
     changes = tuple(_change(trace_id, part) for trace_id, part in parts.items())
     sent_in_all = len(batch.spans) + len(batch.logs) + len(batch.refused)
     return Received(changes, sent_in_all - len(refused), len(refused), first_sentences(refused))
@@ -114,9 +117,12 @@ def _priced(prices: Prices, span: Span) -> Span:
 
 
 def _change(trace_id: str, part: _Part) -> Change:
-    spans = united((), part.spans)
-    facts, trace = derive(trace_id, spans, part.events)
-    return Change(facts, trace, decide=partial(decide, trace_id, spans, tuple(part.events)))
+    """Return a change to be decided; what stands in it until then only names the trace and counts what it holds."""
+    spans, events = united((), part.spans), tuple(part.events)
+    failed = sum(span.status == "error" for span in spans)
+    started = spans[0].started_ns if spans else 0
+    guess = Trace(trace_id, trace_id, started_ns=started, errors=failed, spans=spans, events=events, origin="otlp")
+    return Change(SessionFacts(trace_id), guess, decide=partial(decide, trace_id, spans, events))
 
 
 def decide(trace_id: str, spans: Sequence[Span], events: Sequence[Event], lookup: Lookup) -> Change:

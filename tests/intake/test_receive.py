@@ -56,13 +56,15 @@ def test_a_bad_span_is_refused_and_the_others_are_taken(place):
 
 
 def test_records_without_a_trace_are_refused(memory):
-    got = take(memory, log_body({"body": {"stringValue": "hi"}}, log(1, "x", "y")), signal="logs")
-    assert (got.accepted, got.rejected) == (1, 1)
+    bad = [{"body": {"stringValue": "hi"}}, {**log(1, "x", "y"), "observedTimeUnixNano": "0"}]
+    got = take(memory, log_body(*bad, log(1, "x", "y")), signal="logs")
+    assert (got.accepted, got.rejected) == (1, 2)
 
 
 def test_a_record_on_a_trace_alone_is_an_event_of_it(place):
     record = {**log(1, None, "started", severity="x"), "spanId": "", "severityNumber": 17}
     take(place, log_body(record), signal="logs")
+    assert [trace.started_ns % 10**9 for trace in place.all] == [1_500]
     take(place, body(span(1)), body(span(2)))
     (trace,) = place.all
     assert [(event.name, event.level) for event in trace.events] == [("started", "error")]
