@@ -121,7 +121,11 @@ def _change(trace_id: str, part: _Part) -> Change:
     spans, events = united((), part.spans), tuple(part.events)
     failed = sum(span.status == "error" for span in spans)
     started = spans[0].started_ns if spans else 0
-    guess = Trace(trace_id, trace_id, started_ns=started, errors=failed, spans=spans, events=events, origin="otlp")
+    # A store first notes that this process lives, where a trace may stand as running in it.
+    status = "running" if any(span.status == "running" for span in spans) else "ok"
+    guess = Trace(
+        trace_id, trace_id, status=status, started_ns=started, errors=failed, spans=spans, events=events, origin="otlp"
+    )
     return Change(SessionFacts(trace_id), guess, decide=partial(decide, trace_id, spans, events))
 
 

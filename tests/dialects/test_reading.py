@@ -109,7 +109,8 @@ DIALECTS = {
     ),
     "Vercel AI SDK": (
         {"ai.operationId": "ai.streamText.doStream my-function", "ai.model.id": "gpt",
-         "ai.model.provider": "openai.chat", "ai.prompt.messages": '[{"role": "user", "content": [{"type": "text", "text": "hi"}]}, {"role": "tool", '
+         "ai.model.provider": "openai.chat",
+         "ai.prompt.messages": '[{"role": "user", "content": [{"type": "text", "text": "hi"}]}, {"role": "tool", '
          '"content": [{"type": "tool-result", "toolCallId": "c1", "toolName": "find", "output": {"type": "json", '
          '"value": [1]}}]}]', "ai.prompt.tools": ['{"name": "find", "inputSchema": {"a": 1}}'],
          "ai.response.text": "yo", "ai.response.toolCalls": '[{"toolCallId": "c1", "toolName": "find", "input": "{}"}]',
@@ -178,7 +179,8 @@ DIALECTS = {
     ),
     "LangSmith": (
         {"langsmith.span.kind": "llm", "langsmith.metadata.ls_model_name": "gpt",
-         "langsmith.metadata.ls_provider": "openai", "gen_ai.prompt": json.dumps({"messages": ASKED}), "langsmith.span.tags": "a, b",
+         "langsmith.metadata.ls_provider": "openai", "gen_ai.prompt": json.dumps({"messages": ASKED}),
+         "langsmith.span.tags": "a, b",
          "gen_ai.completion": '{"generations": [[{"text": "yo", "generation_info": {}, "message": {"lc": 1, "id": '
          '["langchain", "AIMessage"], "kwargs": {"content": "yo", "type": "ai"}}}]]}',
          "gen_ai.usage.input_tokens": 9, "langsmith.metadata.k": "v"},
