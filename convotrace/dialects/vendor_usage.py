@@ -14,12 +14,12 @@ from convotrace.model import Json, Usage
 # Without underscores, in lower case: the same word is spelled in three ways.
 _INPUT = (
     "prompttokens", "inputtokens", "prompttokencount", "inputtokencount", "totalinputtokens", "promptevalcount",
-    "tokensevaluated", "numtokensprompttotal", "inputlength", "prefilltokens", "input",
+    "tokensevaluated", "numtokensprompttotal", "inputlength", "prefilltokens", "inputcount", "input",
 )  # fmt: skip
 _OUTPUT = (
     "completiontokens", "outputtokens", "candidatestokencount", "responsetokencount", "outputtokencount",
     "totaloutputtokens", "evalcount", "tokenspredicted", "numtokensgenerated", "generatedtokens",
-    "generatedtokencount", "output",
+    "generatedtokencount", "outputcount", "output",
 )  # fmt: skip
 _READ = (
     "cachedtokens", "cachereadinputtokens", "cachereadinputtokencount", "cachereadtokens", "cachedinputtokens",

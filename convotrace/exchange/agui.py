@@ -25,7 +25,7 @@ def read(parts: Iterable[Part], answer: Answer) -> None:
     others: set[str] = set()
     for part in parts:
         value = mapping(part.value)
-        kind = value.get("type")
+        kind = text_of(value.get("type"))
         if kind == "TEXT_MESSAGE_START" and value.get("role", "assistant") != "assistant":
             others.add(text_of(value.get("messageId")))
         elif kind in _TEXTS and text_of(value.get("messageId")) not in others:

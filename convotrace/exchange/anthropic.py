@@ -28,7 +28,7 @@ def read(parts: Iterable[Part], answer: Answer) -> None:
     """Gather a message or a completion."""
     for part in parts:
         value = mapping(part.value)
-        kind = value.get("type")
+        kind = text_of(value.get("type"))
         if kind == "message_start":
             _message(mapping(value.get("message")), answer)
         elif kind == "message_delta":

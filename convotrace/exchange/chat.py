@@ -65,7 +65,7 @@ def _answered(said: Exchange, method: str, body: Json, content_type: str, succee
     dialect, reply, answer = _reply(method, said.message, body, content_type)
     if _is_bare(dialect, content_type) and (not succeeded or is_webhook(said.request_body)):
         reply = NOTHING
-    began_well = succeeded and (dialect is not None or isinstance(body, str))
+    began_well = succeeded and (isinstance(body, str) if dialect is None else dialect.read is not None)
     _failed(body, succeeded, answer)
     answer.close()
     is_data = succeeded and isinstance(body, dict | list)

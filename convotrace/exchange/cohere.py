@@ -27,6 +27,11 @@ def is_v1(event: str, value: Mapping[str, Json]) -> bool:
     return text_of(value["event_type"]) in ("text-generation", "stream-start", "stream-end")
 
 
+def is_v1_object(event: str, value: Mapping[str, Json]) -> bool:
+    """Tell whether this is a whole v1 chat."""
+    return isinstance(value.get("text"), str) and "finish_reason" in value
+
+
 def read(parts: Iterable[Part], answer: Answer) -> None:
     """Gather a chat; the plan to call tools is its reasoning."""
     for part in parts:
@@ -39,8 +44,16 @@ def read(parts: Iterable[Part], answer: Answer) -> None:
         answer.finish(delta.get("finish_reason"))
         answer.use(delta.get("usage"))
         answer.fail(delta.get("error"))
-        if value.get("event_type") == "text-generation":
+        if value.get("event_type") == "text-generation" or "generation_id" in value:
             answer.say(value.get("text"))
+        _end(mapping(value.get("response")) or value, answer)
+
+
+def _end(chat: Mapping[str, Json], answer: Answer) -> None:
+    """Take what closes a v1 chat."""
+    answer.finish(chat.get("finish_reason"))
+    counts = {name: mapping(chat.get("meta")).get(name) for name in ("tokens", "billed_units")}
+    answer.use({name: count for name, count in counts.items() if count})
 
 
 def _content(content: Json, answer: Answer) -> None:

@@ -29,7 +29,7 @@ _QUIET = frozenset(
         "ping", "heartbeat", "keepalive", "keep-alive", "status", "progress", "metadata", "meta", "log", "debug",
         "source", "sources", "citation", "citations", "context", "documents", "document", "retrieval", "search",
         "tool", "tools", "tool_call", "tool_calls", "tool_result", "tool_start", "tool_end", "history", "title",
-        "user_message", "suggestions", "session",
+        "user_message", "suggestions", "session", "nextagent", "agentreasoning", "usedtools", "sourcedocuments",
     }
 )  # fmt: skip
 _FIRST_OF_TWO = 8
@@ -66,7 +66,10 @@ def content_text(content: Json, depth: int = 3) -> str | None:
         known = [text for text in texts if isinstance(text, str)]
         return "".join(known) if known else None
     for name in _INNER_FIELDS if depth else ():
-        text = content_text(mapping(content).get(name), depth - 1)
+        inner = mapping(content).get(name)
+        if name == "parts" and isinstance(inner, list) and inner and all(isinstance(item, str) for item in inner):
+            return "".join(inner)
+        text = content_text(inner, depth - 1)
         if text is not None:
             return text
     return None
@@ -86,6 +89,8 @@ def json_reply(body: Mapping[str, Json], asked: bool) -> Found:
         found = field(inner, REPLY_FIELDS)
         if found.recognised:
             return found
+    for answers in mappings(body.get("answers")):
+        return field(answers, REPLY_FIELDS)
     return last_answer(body.get("messages"))
 
 
@@ -112,7 +117,7 @@ def read_stream(asked: bool, parts: Iterable[Part], answer: Answer) -> None:
         elif asked and part.raw != "[DONE]" and part.event.lower() not in _QUIET:
             pieces.append(part.value if isinstance(part.value, str) else part.raw)
             whole = False
-    answer.texts.extend(_once(pieces, whole))
+    answer.texts.extend(once(pieces, whole))
 
 
 def _object(part: Part, value: Mapping[str, Json], asked: bool, pieces: list[str], answer: Answer) -> bool:
@@ -127,7 +132,8 @@ def _object(part: Part, value: Mapping[str, Json], asked: bool, pieces: list[str
     elif kind not in _QUIET:
         name, text = _delta(value, asked)
         if text is not None:
-            pieces.append(text)
+            # Some pages fill pieces up to a fixed length, against the guessing of words by their length.
+            pieces.append(text.rstrip("\0"))
         return name not in _PIECES
     return True
 
@@ -144,7 +150,7 @@ def _delta(value: Mapping[str, Json], asked: bool) -> tuple[str, str | None]:
     return "", None
 
 
-def _once(pieces: list[str], whole: bool) -> list[str]:
+def once(pieces: list[str], whole: bool) -> list[str]:
     """Return the pieces without what they repeat: texts that grow with each event, or a last event with all of it."""
     said = [piece for piece in pieces if piece]
     grows = whole and all(later.startswith(earlier) for earlier, later in pairwise(said))

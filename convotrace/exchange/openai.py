@@ -27,6 +27,25 @@ def is_thread(event: str, value: Mapping[str, Json]) -> bool:
     return text_of(value["object"]) == "thread.message.delta"
 
 
+def is_thread_list(event: str, value: Mapping[str, Json]) -> bool:
+    """Tell whether these are messages of a thread, the newest first."""
+    return value["object"] == "list" and any(
+        message.get("object") == "thread.message" for message in mappings(value.get("data"))
+    )
+
+
+def read_thread_list(parts: Iterable[Part], answer: Answer) -> None:
+    """Gather what the assistant said after the last message of the user."""
+    for part in parts:
+        said: list[str] = []
+        for message in mappings(mapping(part.value).get("data")):
+            if message.get("role") == "user":
+                break
+            for content in mappings(message.get("content")):
+                said.append(text_of(mapping(content.get("text")).get("value")))
+        answer.say("".join(reversed(said)) if said else None)
+
+
 def read_thread(parts: Iterable[Part], answer: Answer) -> None:
     """Gather the pieces of a message; the whole message, which closes them, repeats them."""
     for part in parts:
@@ -57,6 +76,7 @@ def _choice(choice: Mapping[str, Json], answer: Answer) -> None:
         # Together writes the text of a delta here once more.
         answer.say(choice.get("text"))
     _content(message.get("content"), answer)
+    answer.say(mapping(message.get("audio")).get("transcript"))
     _reasoning(message, answer)
     answer.refuse(message.get("refusal"))
     for call in mappings(message.get("tool_calls")):

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from convotrace.exchange.answer import mapping
+from convotrace.exchange.a2a import message_of
+from convotrace.exchange.answer import mapping, mappings, text_of
 from convotrace.exchange.bots import packets
 from convotrace.exchange.generic import MESSAGE_FIELDS, Found, content_text, field
+from convotrace.exchange.jsontext import loads
 from convotrace.exchange.talk import NEW_FIELDS, is_new_beside, last_said, listed, text_at
 from convotrace.exchange.webhooks import hooked
 from convotrace.model import Json
 
 _RARE_FIELDS = (
     "inputs", "inputText", "input_text", *NEW_FIELDS[4:], "utterance", "msg",
+    "input_value", "inputValue", "inputTranscript", "user_prompt", "userPrompt", "human_input",
 )  # fmt: skip
+_ENVELOPES = ("payload", "action", "request", "data", "body")
 _PROMPTS = frozenset({"prompt", "input"})
 
 
@@ -25,7 +29,16 @@ def read_fields(body: Mapping[str, Json], cut: bool = False) -> Found:
         cut: Whether only its beginning was kept: the last of its messages is then not the new one.
     """
     if "jsonrpc" in body:
-        return Found()
+        spoken = message_of(body)
+        return Found() if spoken is None else Found(True, spoken)
+    if _is_graphql(body):
+        return _copilot(body)
+    for name in _ENVELOPES:
+        inner = _inner(body.get(name))
+        if inner is not None:
+            found = read_fields(inner, cut)
+            if found.recognised:
+                return found
     text = hooked(body)
     if text is not None:
         return Found(True, text)
@@ -34,6 +47,28 @@ def read_fields(body: Mapping[str, Json], cut: bool = False) -> Found:
         place = last_said(messages)
         return Found(True, None if cut or place is None else text_at(messages, place))
     return _named(body)
+
+
+def _inner(value: Json) -> Mapping[str, Json] | None:
+    """Return the message of an envelope: of a typed payload, of an action, of a form field that holds JSON."""
+    if isinstance(value, str) and value[:1] == "{":
+        value = loads(value)
+    inner = mapping(value)
+    if inner.get("type") == "text" and isinstance(inner.get("payload"), str):
+        return {"text": inner["payload"]}
+    return inner if isinstance(value, dict) and ("inputs" in inner or inner.get("type") == "text") else None
+
+
+def _is_graphql(body: Mapping[str, Json]) -> bool:
+    return isinstance(body.get("query"), str) and ("operationName" in body or isinstance(body.get("variables"), dict))
+
+
+def _copilot(body: Mapping[str, Json]) -> Found:
+    """Read what CopilotKit sends; other queries in GraphQL are data, though they stand in a field `query`."""
+    data = mapping(mapping(body.get("variables")).get("data"))
+    said = [mapping(message.get("textMessage")) for message in mappings(data.get("messages"))]
+    texts = [text_of(message.get("content")) for message in said if message.get("role") == "user"]
+    return Found(True, texts[-1]) if texts else Found()
 
 
 def read_text(text: str) -> Found:

@@ -7,6 +7,11 @@ from collections.abc import Iterable, Mapping
 from convotrace.exchange.answer import Answer, OpenCall, Part, mapping, mappings, text_of
 from convotrace.model import Json
 
+# The realtime interface has its own words for the same.
+_TEXTS = frozenset({
+    "response.output_text.delta", "response.text.delta", "response.audio_transcript.delta",
+    "response.output_audio_transcript.delta",
+})  # fmt: skip
 _THOUGHTS = frozenset({"response.reasoning_summary_text.delta", "response.reasoning_text.delta"})
 _CALLS = frozenset({"function_call", "custom_tool_call", "mcp_call"})
 _ARGUMENTS = ("response.function_call_arguments.", "response.mcp_call_arguments.", "response.custom_tool_call_input.")
@@ -38,7 +43,7 @@ def read(parts: Iterable[Part], answer: Answer) -> None:
 
 
 def _event(kind: str, value: Mapping[str, Json], answer: Answer) -> None:
-    if kind == "response.output_text.delta":
+    if kind in _TEXTS:
         answer.say(value.get("delta"))
     elif kind == "response.refusal.delta":
         answer.refuse(value.get("delta"))
@@ -57,7 +62,7 @@ def _arguments(value: Mapping[str, Json], answer: Answer) -> None:
 
 
 def _opened(item: Mapping[str, Json], index: Json, answer: Answer) -> None:
-    if item.get("type") in _CALLS:
+    if text_of(item.get("type")) in _CALLS:
         _call(item, answer.call(_key(index)))
 
 
@@ -76,10 +81,10 @@ def _response(response: Mapping[str, Json], answer: Answer) -> None:
 
 
 def _item(item: Mapping[str, Json], answer: Answer) -> None:
-    kind = item.get("type")
+    kind = text_of(item.get("type"))
     if kind == "message":
         for content in mappings(item.get("content")):
-            answer.say(content.get("text"))
+            answer.say(content.get("text", content.get("transcript")))
             answer.refuse(content.get("refusal"))
     elif kind == "reasoning":
         for name in ("summary", "content"):
@@ -90,7 +95,7 @@ def _item(item: Mapping[str, Json], answer: Answer) -> None:
 
 
 def _call(item: Mapping[str, Json], call: OpenCall) -> None:
-    kind = item["type"]
+    kind = text_of(item["type"])
     call.named(item.get("name"), item.get("call_id") or item.get("id"), None if kind == "function_call" else kind)
     call.whole(item.get("arguments", item.get("input")) or None)
 

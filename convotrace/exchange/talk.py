@@ -69,12 +69,18 @@ def role_and_content(message: Json) -> tuple[str, Json]:
         role = text_of(path[-1]) if isinstance(path, list) and path else ""
         return role.lower().removesuffix("chunk").removesuffix("message"), value.get("content")
     content = next((value[name] for name in _CONTENT_FIELDS if value.get(name) is not None), None)
-    role = next((role for name in _ROLE_FIELDS if (role := text_of(value.get(name)))), "")
+    role = next((role for name in _ROLE_FIELDS if (role := _role(value.get(name)))), "")
     # What Gemini is sent in one go needs no role.
     return role.lower() or ("user" if isinstance(value.get("parts"), list) else ""), content
+
+
+def _role(value: Json) -> str:
+    return text_of(value) or text_of(mapping(value).get("role"))
 
 
 def is_result(content: Json) -> bool:
     """Tell whether a message only feeds results of tools back: what the user said is in an earlier one."""
     parts = list(mappings(content))
-    return bool(parts) and all(part.get("type") in _RESULTS or not _RESULT_KEYS.isdisjoint(part) for part in parts)
+    return bool(parts) and all(
+        text_of(part.get("type")) in _RESULTS or not _RESULT_KEYS.isdisjoint(part) for part in parts
+    )

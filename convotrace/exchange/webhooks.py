@@ -42,6 +42,34 @@ def _meta(body: Mapping[str, Json]) -> str | None:
     return None
 
 
+def _telegram(body: Mapping[str, Json]) -> str | None:
+    message = mapping(body.get("message", body.get("edited_message")))
+    return _text(message, "text") if "chat" in message else None
+
+
+def _line(body: Mapping[str, Json]) -> str | None:
+    for event in mappings(body["events"]):
+        if event.get("type") == "message" and "replyToken" in event:
+            return _text(mapping(event.get("message")), "text")
+    return None
+
+
+def _google_chat(body: Mapping[str, Json]) -> str | None:
+    message = mapping(body.get("message"))
+    is_message = body.get("type") == "MESSAGE"
+    return (_text(message, "argumentText") or _text(message, "text")) if is_message else None
+
+
+def _alexa(body: Mapping[str, Json]) -> str | None:
+    intent = mapping(mapping(body.get("request")).get("intent"))
+    slots = [mapping(slot).get("value") for slot in mapping(intent.get("slots")).values()]
+    return " ".join(slot for slot in slots if isinstance(slot, str)) or None
+
+
+def _dialogflow_text(body: Mapping[str, Json]) -> str | None:
+    return _text(mapping(mapping(body["queryInput"]).get("text")), "text")
+
+
 def _dialogflow(body: Mapping[str, Json]) -> str | None:
     return _text(mapping(body["queryResult"]), "queryText")
 
@@ -80,5 +108,10 @@ _WEBHOOKS: Mapping[str, Callable[[Mapping[str, Json]], str | None]] = {
     "MessageSid": _twilio,
     "conversation": _activity,
     "sender": _rasa,
+    "update_id": _telegram,
+    "events": _line,
+    "space": _google_chat,
+    "session": _alexa,
+    "queryInput": _dialogflow_text,
 }
 _MARKS = frozenset(_WEBHOOKS)
