@@ -120,9 +120,11 @@ def _placed(event: Event, known: Mapping[str, list[Json]]) -> Event:
         return event
     side = "output" if event.name in _MADE else "input"
     first = held[0] if isinstance(held, list) and held else held
-    if first not in known[side]:
-        return event
-    at = known[side].index(first)
+    at = next((at for at, message in enumerate(known[side]) if message is first), -1)
+    if at < 0:
+        if first not in known[side]:
+            return event
+        at = known[side].index(first)
     rest = {name: value for name, value in event.attributes.items() if name != _MESSAGE}
     return replace(event, attributes={**rest, _PLACE: [side, at, len(held) if isinstance(held, list) else None]})
 

@@ -13,7 +13,7 @@ from convotrace.intake.answers import JSON, is_protobuf
 from convotrace.intake.derive import derive
 from convotrace.intake.sent import Batch, Rejected, SentLog, first_sentences
 from convotrace.intake.spans import SpanReader
-from convotrace.intake.union import united
+from convotrace.intake.union import events_of_both, united
 from convotrace.model import Change, Event, Lookup, Score, SessionFacts, Span, Stored, Trace
 from convotrace.pricing import Prices
 from convotrace.settings import Settings
@@ -139,7 +139,7 @@ def decide(trace_id: str, spans: Sequence[Span], events: Sequence[Event], lookup
     sent = [one for one in stored if one.trace.origin == "otlp"]
     for one in sent:
         spans = united(one.trace.spans, spans)
-        events = _more(one.trace.events, events)
+        events = events_of_both(one.trace.events, events)
     own = _own(stored, spans)
     if own is not None:
         return _joined(own, sent, spans, events)
@@ -157,7 +157,7 @@ def _joined(own: Stored, sent: Sequence[Stored], spans: Sequence[Span], events: 
     assert change.trace is not None
     trace = replace(
         change.trace,
-        events=_more(change.trace.events, events),
+        events=events_of_both(change.trace.events, events),
         scores=_once([*change.trace.scores, *derived.scores]),
         user_id=change.trace.user_id or derived.user_id,
         service=change.trace.service or derived.service,
@@ -176,12 +176,6 @@ def _own(stored: Sequence[Stored], spans: Sequence[Span]) -> Stored | None:
 
 def _order(trace: Trace) -> tuple[int, str]:
     return trace.started_ns, trace.session_id
-
-
-def _more(known: Iterable[Event], more: Iterable[Event]) -> tuple[Event, ...]:
-    found = list(known)
-    found += [event for event in more if event not in found]
-    return tuple(sorted(found, key=lambda event: event.at_ns))
 
 
 def _once(scores: Iterable[Score]) -> tuple[Score, ...]:

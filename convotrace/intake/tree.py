@@ -13,10 +13,10 @@ def in_depth(spans: Sequence[Span]) -> dict[str, int]:
     parents = {span.id: span.parent_id for span in spans}
     depths: dict[str, int] = {}
     for span in spans:
-        path: list[str] = []
+        path: dict[str, None] = {}
         at: str | None = span.id
         while at is not None and at in parents and at not in depths and at not in path:
-            path.append(at)
+            path[at] = None
             at = parents[at]
         depth = depths.get(at, -1) if at is not None and at not in path else -1
         for id in reversed(path):

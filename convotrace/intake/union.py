@@ -5,12 +5,12 @@ Messages that came as events are put back into these, united with the others, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
 from convotrace.dialects import events as told_events
-from convotrace.insight import join
 from convotrace.model import Event, Span
 
 _NEVER_FILLED = frozenset({"id", "trace_id", "status", "events", "scores", "error", "origin"})
@@ -32,9 +32,9 @@ def united(old: Iterable[Span], new: Iterable[Span]) -> tuple[Span, ...]:
 
 
 def _both(known: Span, later: Span) -> Span:
-    (merged,) = join.union([known], [later])
     first, second = sorted((known, later), key=_certainty)
-    return _filled(replace(second, events=_in_order(merged.events), scores=merged.scores), first)
+    scores = tuple({score.id: score for score in (*first.scores, *second.scores)}.values())
+    return _filled(replace(second, events=events_of_both(known.events, later.events), scores=scores), first)
 
 
 def _certainty(span: Span) -> tuple[bool, bool, int, int]:
@@ -58,8 +58,16 @@ def _filled(span: Span, other: Span) -> Span:
     return replace(span, **missing) if missing else span
 
 
-def _in_order(events: Iterable[Event]) -> tuple[Event, ...]:
-    return tuple(sorted(events, key=lambda event: event.at_ns))
+def events_of_both(known: Sequence[Event], later: Sequence[Event]) -> tuple[Event, ...]:
+    """Return the events of two tellings, each once, in the order of their times."""
+    if known == later:
+        return tuple(known)
+    found = {_whole(event): event for event in (*known, *later)}
+    return tuple(sorted(found.values(), key=lambda event: event.at_ns))
+
+
+def _whole(event: Event) -> tuple[str, int, str | None, str]:
+    return event.name, event.at_ns, event.level, json.dumps(event.attributes, sort_keys=True, default=str)
 
 
 def _opened(span: Span) -> Span:

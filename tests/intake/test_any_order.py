@@ -126,3 +126,11 @@ def test_details_in_a_record_fill_the_span(memory):
     take(memory, body(SPANS[3]))
     (trace,) = memory.all
     assert (trace.input.text, trace.output.text, trace.spans[0].usage.input) == ("hi", "ho", 21)
+
+
+def test_a_long_chain_and_many_events_are_taken_again_and_again(memory):
+    chain = [span(number, number - 1, start=number) for number in range(2, 1_500)]
+    many = span(1, events=[{"name": f"e{at}", "timeUnixNano": str(at)} for at in range(1, 1_500)])
+    take(memory, body(*chain), body(many), body(*chain, many))
+    (trace,) = memory.all
+    assert len(trace.spans) == 1_499 and max(len(one.events) for one in trace.spans) == 1_499
