@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from convotrace.capture.current import Node, current_node, now_of
+from convotrace.capture.current import Place, enter, leave, now_of
 from convotrace.exchange import captured
 from convotrace.identity import Incoming
 from convotrace.observer import ConvoTrace
@@ -81,15 +81,14 @@ class _Exchange:
 
     def run(self, app: WSGIApp) -> Iterable[bytes]:
         """Call the app, with the trace current; return the body for the server."""
-        before = current_node.get()
-        current_node.set(self.trace)
+        before = enter(self.trace)
         try:
             body = app(self._mirror.copy, self.start)
         except BaseException as error:
             self.finish(error)
             raise
         finally:
-            left, _ = current_node.get(), current_node.set(before)
+            left = leave(self.trace, before)
         return self._forward(body, left)
 
     def start(self, status: str, headers: Headers, *more: Any, **named: Any) -> Callable[[bytes], object]:
@@ -108,6 +107,8 @@ class _Exchange:
     def _before_start(self, headers: Headers) -> Headers:
         try:
             self._mirror.hand_back()
+            if self.trace.telemetry is not None:
+                self.trace.telemetry.answering(self.trace)
             return self._with_cookie(headers)
         except Exception as fault:
             self._observer.guard.failed("recording", fault)
@@ -126,7 +127,7 @@ class _Exchange:
         kind, encoding = named.get("content-type", ""), named.get("content-encoding", "")
         self.trace.respond(int(status[:3]) if status[:3].isdecimal() else 0, kind, captured(kind), encoding)
 
-    def _forward(self, body: Iterable[bytes], node: Node | None) -> Iterable[bytes]:
+    def _forward(self, body: Iterable[bytes], place: Place) -> Iterable[bytes]:
         """Return the body: itself where it is complete or a file, else wrapped chunk by chunk."""
         if type(body) is list or type(body) is tuple:
             for chunk in body:
@@ -138,7 +139,7 @@ class _Exchange:
             # Servers send such a body by themselves, and know it by its type.
             self.finish()
             return body
-        return (_SizedBody if hasattr(body, "__len__") else _Body)(self, body, node)
+        return (_SizedBody if hasattr(body, "__len__") else _Body)(self, body, place)
 
     def sent(self, chunk: bytes) -> None:
         """Note a chunk that has been handed on."""
@@ -174,19 +175,18 @@ class _Exchange:
 class _Body:
     """A body handed on lazily; the trace is current while the app makes each chunk, and only then."""
 
-    def __init__(self, exchange: _Exchange, body: Iterable[bytes], node: Node | None) -> None:
+    def __init__(self, exchange: _Exchange, body: Iterable[bytes], place: Place) -> None:
         self._exchange = exchange
         self._body = body
         self._iterator: Iterator[bytes] | None = None
-        self._node = node
+        self._place = place
         self._complete = False
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
-        before = current_node.get()
-        current_node.set(self._node)
+        before = enter(self._exchange.trace, self._place)
         try:
             if self._iterator is None:
                 self._iterator = iter(self._body)
@@ -199,15 +199,13 @@ class _Body:
             self._exchange.finish(error)
             raise
         finally:
-            self._node = current_node.get()
-            current_node.set(before)
+            self._place = leave(self._exchange.trace, before)
         self._exchange.sent(chunk)
         return chunk
 
     def close(self) -> None:
         """Close the app's body, once and always, then end the trace."""
-        before = current_node.get()
-        current_node.set(self._node)
+        before = enter(self._exchange.trace, self._place)
         try:
             close = getattr(self._body, "close", None)
             if close is not None:
@@ -216,7 +214,7 @@ class _Body:
             self._exchange.finish(error)
             raise
         finally:
-            current_node.set(before)
+            leave(self._exchange.trace, before)
             self._exchange.finish(complete=self._complete)
 
     def __del__(self) -> None:

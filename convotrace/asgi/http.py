@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from convotrace.asgi.protocol import ASGIApp, Message, Receive, Send, decode, route_of
-from convotrace.capture.current import current_node, now_of
+from convotrace.capture.current import enter, leave, now_of
 from convotrace.exchange import captured
 from convotrace.observer import ConvoTrace
 from convotrace.observer.mirror import Mirror
@@ -31,8 +31,7 @@ class Exchange:
 
     async def run(self, app: ASGIApp) -> None:
         """Call the app, with the trace current."""
-        before = current_node.get()
-        current_node.set(self._trace)
+        before = enter(self._trace)
         try:
             await app(self._mirror.copy, self.receive, self.send)
         except BaseException as error:
@@ -41,7 +40,7 @@ class Exchange:
         else:
             self._end(None)
         finally:
-            current_node.set(before)
+            leave(self._trace, before)
 
     async def receive(self) -> Message:
         """Hand on what the server gives, and note it."""
@@ -69,6 +68,8 @@ class Exchange:
     def _before_start(self, message: Message) -> Message:
         try:
             self._mirror.hand_back()
+            if self._trace.telemetry is not None:
+                self._trace.telemetry.answering(self._trace)
             return self._with_cookie(message)
         except Exception as fault:
             self._observer.guard.failed("recording", fault)

@@ -42,6 +42,32 @@ class Held:
 _held: dict[FrameType, list[Held]] = {}
 
 
+Place = tuple[Node | None, Any]
+"""Where code runs: the current node, and what OpenTelemetry calls its context."""
+
+
+def enter(trace: OpenTrace, place: Place | None = None) -> Place:
+    """Go to a place inside a trace, by default to its top; return where the code was before."""
+    before = current_node.get()
+    current_node.set(trace if place is None else place[0])
+    if trace.telemetry is None:
+        return before, None
+    return before, trace.telemetry.swap(None if place is None else place[1])
+
+
+def leave(trace: OpenTrace, before: Place) -> Place:
+    """Go back to a place outside a trace; return where inside the code was."""
+    node = current_node.get()
+    current_node.set(before[0])
+    return node, None if trace.telemetry is None else trace.telemetry.swap(before[1])
+
+
+def settle_id(trace: OpenTrace) -> None:
+    """Make sure that the id of a trace does not change any more: it is about to be told."""
+    if trace.telemetry is not None:
+        trace.telemetry.settle(trace)
+
+
 def trace_of(node: Node) -> OpenTrace:
     """Return the trace a node belongs to."""
     return node if type(node) is OpenTrace else node.trace  # type: ignore[union-attr]

@@ -81,6 +81,7 @@ def _start(node: Node, stem: str, kind: str, fields: Mapping[str, Any], error: B
     trace = trace_of(node)
     made = LiveSpan(node, _name(fields, stem), kind, now_of(trace), origin="log")
     made.stem = stem
+    _place(made)
     _fill(made, fields, error)
     trace.add(made)
     current_node.set(made)
@@ -91,10 +92,17 @@ def _finished(node: Node, name: str, kind: str, fields: Mapping[str, Any], error
     now, duration = now_of(trace), _duration_ns(fields)
     made = LiveSpan(node, name, kind, now - (duration or 0), origin="log")
     made.timed = duration is not None
+    _place(made)
     _fill(made, fields, error)
     trace.add(made)
     made.end(now)
     settle(trace)
+
+
+def _place(made: LiveSpan) -> None:
+    """Put a span where it belongs among those of OpenTelemetry's."""
+    if made.trace.telemetry is not None:
+        made.parent_ref = made.trace.telemetry.parent_of(made)
 
 
 def _end(node: Node, stem: str, fields: Mapping[str, Any], error: BaseException | None) -> bool:

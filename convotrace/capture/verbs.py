@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from convotrace.capture.current import current, current_node, now_of, trace_of
+from convotrace.capture.current import current, current_node, now_of, settle_id, trace_of
 from convotrace.capture.spans import LiveSpan, open_event, open_score, settle
 from convotrace.identity import as_id, bounded
 from convotrace.model import OUTCOMES, Json
@@ -25,6 +25,7 @@ class TraceHandle:
     @property
     def id(self) -> str:
         """The trace id, 32 hex digits."""
+        settle_id(self._trace)
         return f"{self._trace.id:032x}"
 
     def set_input(self, text: str | None) -> None:

@@ -1,14 +1,15 @@
-"""Where facts come from besides the verbs: structlog and logging. Each hook hands over to `capture`, nothing else."""
+"""Where facts come from besides the verbs: structlog, logging, OpenTelemetry. Each hook hands over to `capture`."""
 
 from __future__ import annotations
 
 import sys
 
 from convotrace.hooks import logging as _logging
+from convotrace.hooks import telemetry
 from convotrace.hooks.turns import turn_line
 from convotrace.settings import Settings
 
-__all__ = ["install", "turn_line"]
+__all__ = ["install", "telemetry", "turn_line"]
 
 
 def install(settings: Settings) -> None:

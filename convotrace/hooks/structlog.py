@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-from convotrace.capture.current import current, current_node, trace_of
+from convotrace.capture.current import current, current_node, settle_id, trace_of
 from convotrace.capture.log import LEVELS, log_line
 from convotrace.hooks import turns
 from convotrace.model import Json
@@ -129,6 +129,7 @@ def _add_ids(event_dict: MutableMapping[str, Any]) -> None:
     session_id = trace.identify(trace) if trace.identify is not None else None
     if session_id is not None:
         event_dict.setdefault("session_id", session_id)
+    settle_id(trace)
     event_dict.setdefault("trace_id", f"{trace.id:032x}")
     if isinstance(node, OpenSpan):
         event_dict.setdefault("span_id", f"{node.id:016x}")

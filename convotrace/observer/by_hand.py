@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Protocol
 
-from convotrace.capture.current import Node, current_node
+from convotrace.capture.current import Place, current_node, enter, leave
 from convotrace.capture.verbs import SessionHandle
 from convotrace.identity import Identity, as_id, bounded
 from convotrace.propagation import Caller
@@ -29,7 +29,7 @@ class _ByHand:
     def __init__(self, observer: Opener) -> None:
         self._observer = observer
         self._trace: OpenTrace | None = None
-        self._before: Node | None = None
+        self._before: Place | None = None
 
     def _open(self) -> OpenTrace | None:
         """Return the trace of the block, None where there is nothing to open."""
@@ -39,15 +39,14 @@ class _ByHand:
         trace = self._trace = self._open() if self._observer.enabled else None
         if trace is None:
             return None
-        self._before = current_node.get()
-        current_node.set(trace)
+        self._before = enter(trace)
         return SessionHandle(trace)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         if self._trace is None:
             return
-        if current_node.get() is not None:
-            current_node.set(self._before)
+        if self._before is not None and current_node.get() is not None:
+            leave(self._trace, self._before)
         self._observer.finish(self._trace, error)
 
     async def __aenter__(self) -> SessionHandle | None:

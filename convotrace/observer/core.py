@@ -130,6 +130,7 @@ class ConvoTrace:
         trace.reaches = self._reaches
         if incoming is not None:
             self._callers.join(trace, incoming)
+        trace.telemetry = self.guard.call("opentelemetry", hooks.telemetry.begin, self._settings, trace)
         self._open[id(trace)] = trace
         self.writer.wake()
         return trace
@@ -155,6 +156,8 @@ class ConvoTrace:
                 trace.fail(_NO_RESPONSE, 500)
         self.ask_app(trace, last=True)
         trace.end(now)
+        if trace.telemetry is not None:
+            trace.telemetry.finish(trace)
         if trace.incoming is not None and not self._asks_later:
             # What a scope or environ holds (sockets, sessions, the request itself) must not live on in the queue.
             trace.incoming.native = {}
@@ -320,6 +323,9 @@ class ConvoTrace:
         # An id that the app's own function gives is known only at the end: until then there is no session to show.
         unnamed = self._settings.session_id is not None
         shown = [trace for trace in list(self._open.values()) if show(trace, now, unnamed)]
+        for trace in shown:
+            if trace.telemetry is not None:
+                trace.telemetry.settle(trace)
         return [*shown, *self._late.take(now)]
 
     def put(self, change: Change) -> bool:

@@ -5,7 +5,7 @@ Rule: everything that changes the state of a trace or span must live here. No te
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from random import getrandbits
 from typing import Any, Protocol
 
@@ -52,11 +52,24 @@ class OpenScore:
         self.fields = fields
 
 
+class Told:
+    """What a library said of a span of its own, in its own names; it is read when the trace is written."""
+
+    __slots__ = ("attributes", "events", "reading", "scope")
+
+    def __init__(self, attributes: Mapping[str, Any], events: Sequence[OpenEvent], scope: str | None) -> None:
+        self.attributes = attributes
+        self.events = events
+        self.scope = scope
+        # What the writer found in it, the first time.
+        self.reading: Any = None
+
+
 class OpenSpan:
     """A span from its start to the moment it is written; it ends exactly once."""
 
     __slots__ = ("ended", "events", "failure", "fields", "id", "kept", "kind", "name", "origin", "parent",
-                 "parent_ref", "scores", "started", "status", "telemetry", "timed", "trace")  # fmt: skip
+                 "parent_ref", "scores", "started", "status", "telemetry", "timed", "told", "trace")  # fmt: skip
 
     def __init__(
         self, trace: OpenTrace, parent: OpenSpan | None, name: str, kind: str, started: int, origin: str = "own"
@@ -71,6 +84,8 @@ class OpenSpan:
         self.parent_ref: int | None = None
         # What belongs to this span on the side of OpenTelemetry; only `hooks` looks into it.
         self.telemetry: Any = None
+        # Of a span that another library made: its attributes and events, once it has ended.
+        self.told: Told | None = None
         self.started = started
         self.ended: int | None = None
         # False where only the end is known: then the duration is not, and 0 would be a lie.
@@ -111,7 +126,23 @@ class OpenSpan:
 
 
 class Telemetry(Protocol):
-    """What a trace tells OpenTelemetry of its spans; neither call ever raises."""
+    """What a trace tells OpenTelemetry of itself and its spans; no call ever raises."""
+
+    def swap(self, context: Any = None) -> Any:
+        """Make a context of OpenTelemetry's current, the request's own by default; return the one before."""
+        ...
+
+    def answering(self, trace: OpenTrace) -> None:
+        """Note that the answer begins: whose server span it is, is known now."""
+        ...
+
+    def settle(self, trace: OpenTrace) -> None:
+        """Make sure that the ids of the trace do not change any more."""
+        ...
+
+    def finish(self, trace: OpenTrace) -> None:
+        """Note that the trace has ended, with its status; its ids are final."""
+        ...
 
     def opened(self, span: OpenSpan) -> None:
         """Note that a span of ours has become current; its `id` and `parent_ref` may be set here."""
@@ -121,8 +152,8 @@ class Telemetry(Protocol):
         """Note that a span of ours has ended, with all its fields."""
         ...
 
-    def current_span_id(self) -> int | None:
-        """Return the id of the span that is current there, where it belongs to this trace."""
+    def parent_of(self, span: OpenSpan) -> int | None:
+        """Return the id of a span that is not ours and that one of ours begins in; None where ours is nearer."""
         ...
 
 

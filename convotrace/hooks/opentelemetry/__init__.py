@@ -1,0 +1,12 @@
+"""OpenTelemetry, on its API alone: whose span a request is, spans of others to our traces, ours to the provider.
+
+`server.py` the span that is the request, `live.py` our own spans there, `attributes.py` their names there,
+`processor.py` what other libraries record, `provider.py` a provider for processes without an SDK, `modes.py` which
+provider is there.
+"""
+
+from convotrace.hooks.opentelemetry.modes import Mode, mode, provider, suppressed
+from convotrace.hooks.opentelemetry.processor import ConvoTraceProcessor
+from convotrace.hooks.opentelemetry.requests import begin
+
+__all__ = ["ConvoTraceProcessor", "Mode", "begin", "mode", "provider", "suppressed"]
