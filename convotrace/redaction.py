@@ -17,6 +17,9 @@ _FIELDS = (
     "apikey", "accesstoken", "refreshtoken", "idtoken", "secret", "password", "passwd", "privatekey", "authorization",
 )  # fmt: skip
 _HEADERS = (*_FIELDS, "xauthtoken")
+_HEADER_ATTRIBUTES = (
+    "http.request.header.", "http.response.header.", "rpc.request.metadata.", "rpc.response.metadata.",
+)  # fmt: skip
 _COOKIES = frozenset({"cookie", "setcookie"})
 # JSON, lines of it, or a stream of events that carry it.
 _JSON_TEXT = re.compile(r'[\s\ufeff"\\]*[{\[]|[\s\ufeff]*(?:data|event|id|retry)?:')
@@ -73,6 +76,17 @@ class Redactor:
             else:
                 kept[name] = self._replace()
         return kept
+
+    def attributes(self, attributes: Mapping[str, Json]) -> dict[str, Json]:
+        """Return a span's attributes; a header's value is a list there, and its name the end of its attribute's."""
+        found: dict[str, Json] = self.clean(dict(attributes))
+        for name, value in found.items():
+            if name.startswith(_HEADER_ATTRIBUTES):
+                if never_stored_header(name.rpartition(".")[2]):
+                    found[name] = REDACTED
+            elif isinstance(value, list) and never_stored(name):
+                found[name] = [REDACTED if isinstance(item, str) else item for item in value]
+        return found
 
     def clean(self, value: Json, depth: int = 0) -> Json:
         """Return a JSON value with the texts of never-stored fields replaced, also in JSON written as text."""

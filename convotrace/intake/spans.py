@@ -14,13 +14,12 @@ from convotrace import dialects
 from convotrace.dialects.sources import is_content
 from convotrace.intake.sent import Rejected, SentLog, SentSpan, Source
 from convotrace.model import Event, Failure, Json, Span
-from convotrace.redaction import REDACTED, Redactor, never_stored, never_stored_header
+from convotrace.redaction import Redactor
 
 SCOPE, SCOPE_VERSION, RESOURCE, KIND, LINKS = (
     "otel.scope.name", "otel.scope.version", "otel.resource", "span.kind", "otel.links",
 )  # fmt: skip
 _KINDS = ("", "internal", "server", "client", "producer", "consumer")
-_HEADERS = ("http.request.header.", "http.response.header.", "rpc.request.metadata.", "rpc.response.metadata.")
 _CONTENT_FIELDS = ("input", "output", "arguments", "result", "query", "documents", "tools")
 _UNTOLD = frozenset({"service.name", "telemetry.sdk.language", "telemetry.sdk.name", "telemetry.sdk.version"})
 _ERROR, _LONG_NAME = 2, 1000
@@ -51,8 +50,8 @@ class SpanReader:
         started = sent.started_ns or sent.ended_ns
         if not started:
             raise Rejected("A span has no start time.")
-        attributes = self._clean(sent.attributes)
-        events = [Event(e.name, e.at_ns or started, None, self._clean(e.attributes)) for e in sent.events]
+        attributes = self._redactor.attributes(sent.attributes)
+        events = [Event(e.name, e.at_ns or started, None, self._redactor.attributes(e.attributes)) for e in sent.events]
         events.sort(key=lambda event: event.at_ns)
         reading = dialects.read(sent.name, attributes, events, sent.source.scope, started)
         if reading.hidden:
@@ -92,7 +91,7 @@ class SpanReader:
 
     def event(self, sent: SentLog) -> Event:
         """Return the event that a log record is."""
-        attributes = self._clean(sent.attributes)
+        attributes = self._redactor.attributes(sent.attributes)
         named = sent.name or attributes.get("event.name")
         body = self._redactor.clean(sent.body)
         name = named if isinstance(named, str) and named else body if isinstance(body, str) else "log"
@@ -139,19 +138,8 @@ class SpanReader:
         known = self._resources.get(id(source.resource))
         if known is None:
             told = {name: value for name, value in source.resource.items() if name not in _UNTOLD}
-            known = self._resources[id(source.resource)] = self._clean(told)
+            known = self._resources[id(source.resource)] = self._redactor.attributes(told)
         return known
-
-    def _clean(self, attributes: Mapping[str, Json]) -> dict[str, Json]:
-        """Return attributes without secrets; a header's value is a list, and its name the end of its attribute's."""
-        found: dict[str, Json] = self._redactor.clean(dict(attributes))
-        for name, value in found.items():
-            if name.startswith(_HEADERS):
-                if never_stored_header(name.rpartition(".")[2]):
-                    found[name] = REDACTED
-            elif isinstance(value, list) and never_stored(name):
-                found[name] = [REDACTED if isinstance(item, str) else item for item in value]
-        return found
 
 
 def _service(source: Source) -> str | None:

@@ -258,6 +258,7 @@ class ConvoTrace:
         """Load what the first request would have to wait for; opens and starts nothing."""
         if self.enabled:
             import_module("convotrace.store")
+            self.guard.call("opentelemetry", hooks.telemetry.load, self._settings)
 
     def start(self) -> None:
         """Hook into the app's logging and start the writer's thread; safe to call again."""

@@ -31,12 +31,12 @@ from convotrace.model import Change, Event, Failure, Json, Payload, Score, Sessi
 from convotrace.pricing import Prices
 from convotrace.recorder.open import UNSET, OpenEvent, OpenScore, OpenSpan, OpenTrace
 from convotrace.recorder.reply import tells_of_model, with_reply
+from convotrace.recorder.told import CONTENT_FIELDS, is_hidden, read_told, told_events, told_fields
 from convotrace.recorder.values import text_of
 from convotrace.redaction import Redactor
 from convotrace.settings import Settings
 
 TextHook = Callable[[Incoming, Exchange], Any]
-_CONTENT_FIELDS = frozenset({"input", "output", "arguments", "result", "query", "documents", "tools"})
 _ROLES = {"input": "user", "output": "assistant"}
 _READERS: dict[str, Callable[[Any], Any]] = {
     "model": as_text, "provider": as_text, "call_id": as_text, "finish_reason": as_text, "first_token_ns": as_whole,
@@ -88,6 +88,7 @@ class Assembler:
         """Return what became of a trace and, where it is to be stored, the change to write."""
         if trace.skipped:
             return Verdict.EXCLUDED, _emptied(trace)
+        read_told(trace, self.redactor, trace.content and self._settings.content)
         exchange = self._exchange(trace)
         identity = self._identity(trace, exchange)
         message, reply = self._texts(trace, exchange)
@@ -171,7 +172,8 @@ class Assembler:
     ) -> Trace:
         trace_id = f"{trace.id:032x}"
         content = trace.content and self._settings.content
-        spans = tuple(self._span(span, trace_id, who.id, content) for span in list(trace.spans))
+        shown = [span for span in list(trace.spans) if not is_hidden(span)]
+        spans = tuple(self._span(span, trace_id, who.id, content) for span in shown)
         failure = _failure(trace)
         return Trace(
             id=trace_id,
@@ -230,7 +232,9 @@ class Assembler:
 
     def _span(self, span: OpenSpan, trace_id: str, session_id: str, content: bool) -> Span:
         span_id = f"{span.id:016x}"
-        fields = self._fields(span, content)
+        fields = {**told_fields(span, content), **self._fields(span, content)}
+        cost = self._cost(span, fields)
+        fields.pop("cost_nano", None)
         return Span(
             id=span_id,
             trace_id=trace_id,
@@ -242,15 +246,15 @@ class Assembler:
             error=span.failure,
             started_ns=span.started,
             duration_ns=max(0, span.ended - span.started) if span.ended is not None and span.timed else None,
-            cost_nano=self._cost(span, fields),
-            events=self._events(span.events),
+            cost_nano=cost,
+            events=(*told_events(span), *self._events(span.events)),
             scores=_scores(span.scores, session_id, trace_id, span_id),
             origin=span.origin,
             **fields,
         )
 
     def _cost(self, span: OpenSpan, fields: dict[str, Any]) -> int | None:
-        own = as_nano(span.fields.get("cost"))
+        own: int | None = fields.get("cost_nano", as_nano(span.fields.get("cost")))
         if own is not None or span.kind not in _PRICED:
             return own
         return self._prices.cost(fields.get("provider"), fields.get("model"), fields.get("usage"), span.started)
@@ -260,7 +264,7 @@ class Assembler:
         found: dict[str, Any] = {}
         # A running trace still grows: what its verbs add to, they add to at the top of a mapping.
         for name, value in list(span.fields.items()):
-            if value is None or name == "cost" or (not content and name in _CONTENT_FIELDS):
+            if value is None or name == "cost" or (not content and name in CONTENT_FIELDS):
                 continue
             clean = self.redactor.clean(dict(value) if isinstance(value, dict) else value)
             if span.kind == "generation" and name in _ROLES:

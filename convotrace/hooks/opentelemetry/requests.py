@@ -54,7 +54,10 @@ def _server(trace: OpenTrace, tracer: Tracer | None) -> Server:
     if trace.incoming is not None and here is not None and is_inside:
         there = _server_span(span, here)
         if there is not None:
-            server = Server(trace, outside, None, tracer)
+            # A span that was not sampled does not tell its parent.
+            knows = hasattr(there, "parent")
+            around = outside if knows else _extracted(trace.incoming, outside)
+            server = Server(trace, outside, get_current_span(around).get_span_context(), tracer)
             server.adopt(there)
             return server
     around = outside if trace.incoming is None else _extracted(trace.incoming, outside)

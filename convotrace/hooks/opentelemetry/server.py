@@ -75,7 +75,7 @@ class Server:
         remember(_adopted, found.span_id, None)
         parent = getattr(span, "parent", None)
         if parent is None and self.caller is not None and self.caller.trace_id == found.trace_id:
-            parent = self.caller
+            parent = None if self.caller.span_id == found.span_id else self.caller
         if parent is None or not parent.is_valid:
             parent = None
         self._identify(found, parent)

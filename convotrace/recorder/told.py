@@ -1,0 +1,74 @@
+"""Spans that other libraries made → the fields of our records, by the table of their names; read once, when ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from convotrace import dialects
+from convotrace.dialects.sources import is_content
+from convotrace.model import Event, Json
+from convotrace.recorder.open import OpenSpan, OpenTrace
+from convotrace.recorder.values import plain
+from convotrace.redaction import Redactor
+
+CONTENT_FIELDS = frozenset({"input", "output", "arguments", "result", "query", "documents", "tools"})
+SCOPE = "otel.scope.name"
+"""The attribute that keeps the name of the library that made a span."""
+
+
+def read_told(trace: OpenTrace, redactor: Redactor, content: bool) -> None:
+    """Find out what the ended spans of other libraries say; each then has its kind and its reading."""
+    for span in list(trace.spans):
+        told = span.told
+        if told is not None and told.reading is None:
+            told.reading = _reading(span, redactor, content)
+            span.kind = told.reading.kind
+
+
+def is_hidden(span: OpenSpan) -> bool:
+    """Tell whether a span only doubles another, or stands for a single message of a server."""
+    return span.told is not None and span.told.reading is not None and span.told.reading.hidden
+
+
+def told_fields(span: OpenSpan, content: bool) -> dict[str, Any]:
+    """Return the fields of a record that a span of another library tells, with its attributes."""
+    told = span.told
+    if told is None or told.reading is None:
+        return {}
+    fields = {name: value for name, value in told.reading.fields.items() if content or name not in CONTENT_FIELDS}
+    fields["attributes"] = dict(told.reading.attributes)
+    if told.scope is not None:
+        fields["attributes"][SCOPE] = told.scope
+    return fields
+
+
+def told_events(span: OpenSpan) -> tuple[Event, ...]:
+    """Return the events of a span of another library."""
+    return span.told.reading.events if span.told is not None and span.told.reading is not None else ()
+
+
+def _reading(span: OpenSpan, redactor: Redactor, content: bool) -> dialects.Reading:
+    told = span.told
+    assert told is not None
+    attributes = redactor.attributes(_plain(told.attributes))
+    events = [Event(e.name, e.at, None, redactor.attributes(_plain(e.attributes))) for e in told.events]
+    reading = dialects.read(span.name, attributes, events, told.scope, span.started)
+    # The library's own objects are not kept: they hold everything twice.
+    told.attributes, told.events = {}, ()
+    return reading if content else _without_content(reading)
+
+
+def _without_content(reading: dialects.Reading) -> dialects.Reading:
+    events = tuple(replace(event, attributes=_about(event.attributes)) for event in reading.events)
+    return replace(reading, attributes=_about(reading.attributes), events=events)
+
+
+def _about(attributes: Mapping[str, Json]) -> dict[str, Json]:
+    return {name: value for name, value in attributes.items() if not is_content(name)}
+
+
+def _plain(attributes: Mapping[str, Any]) -> dict[str, Json]:
+    copied: dict[str, Json] = plain(dict(attributes))
+    return copied
