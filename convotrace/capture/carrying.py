@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from convotrace.capture.current import Node, current, trace_of
+from convotrace.capture.current import Node, current, settle_id, trace_of
 from convotrace.capture.spans import settle
 from convotrace.identity import as_id
 from convotrace.propagation import TRACEPARENT, TRACESTATE, Caller, read_traceparent, write_carrier
@@ -26,6 +26,7 @@ def carrier() -> dict[str, str]:
 
 def told(trace: OpenTrace, node: Node) -> dict[str, str]:
     """Return the headers that name a span of a trace as the caller; from now on others may know of the trace."""
+    settle_id(trace)
     trace.shared = True
     span_id = trace.span_id if node is trace else node.id
     caller = Caller(trace.id, span_id, _flags(trace), _session(trace), _user(trace))

@@ -67,6 +67,9 @@ def _server(trace: OpenTrace, tracer: Tracer | None) -> Server:
     is_server = trace.incoming is not None and (not is_inside or (caller is not None and caller.is_remote))
     if caller is None or not caller.is_valid:
         return Server(trace, around, None, tracer, is_server)
+    if tracer is None:
+        # Whether the trace takes the ids of its caller has been decided; nobody makes a span that has others.
+        return Server(trace, around, caller if trace.parent_span == caller.span_id else None, None)
     trace.id, trace.parent_span, trace.shared = caller.trace_id, caller.span_id, True
     return Server(trace, around, caller, tracer, is_server)
 

@@ -21,6 +21,7 @@ from opentelemetry.trace import (
     TraceFlags,
     Tracer,
     TraceState,
+    set_span_in_context,
 )
 
 from convotrace.capture.current import current, is_below
@@ -56,7 +57,8 @@ class Server:
         is_server: bool = False,
     ) -> None:
         self.traces = [trace]
-        self.ids = (trace.id, trace.span_id)
+        # Of the trace, once it has ended and is let go.
+        self.ids = (0, 0)
         self.around = around
         self.caller = caller
         self.tracer = tracer
@@ -99,14 +101,24 @@ class Server:
         request = trace.incoming
         made = self.tracer.start_span(
             "session" if request is None else request.method,
-            context=self.around,
+            context=self._parents(trace),
             kind=SpanKind.SERVER if self.is_server else SpanKind.INTERNAL,
             attributes={} if request is None else {"http.request.method": request.method, "url.path": request.path},
             start_time=trace.started,
         )
         return made if made.get_span_context().is_valid else NonRecordingSpan(self._own_context())
 
+    def _parents(self, trace: OpenTrace) -> Context:
+        """Return the context that our own span begins in: for work that goes on elsewhere, its carrier says which."""
+        known = None if self.caller is None else self.caller.span_id
+        if trace.incoming is not None or trace.parent_span in (None, known):
+            return self.around
+        self.caller = SpanContext(trace.id, trace.parent_span or 0, True, TraceFlags(TraceFlags.SAMPLED))
+        return set_span_in_context(NonRecordingSpan(self.caller), self.around)
+
     def _own_context(self) -> SpanContext:
+        if self.traces:
+            self.ids = (self.traces[0].id, self.traces[0].span_id)
         flags = TraceFlags(TraceFlags.SAMPLED) if self.caller is None else self.caller.trace_flags
         state = TraceState() if self.caller is None else self.caller.trace_state
         return SpanContext(*self.ids, is_remote=False, trace_flags=flags, trace_state=state)
@@ -133,6 +145,7 @@ class Server:
 
     def leave(self, trace: OpenTrace) -> bool:
         """Note that a trace has ended; return whether it was the last."""
+        self.ids = (trace.id, trace.span_id)
         if trace in self.traces:
             self.traces.remove(trace)
         if self.traces:
