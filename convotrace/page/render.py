@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from convotrace.export.records import iso
 from convotrace.identity import session_key
-from convotrace.page import format, signs, steps, transcript, values
+from convotrace.page import format, hints, signs, steps, transcript, values
 from convotrace.page import score_words as scores
 from convotrace.page.http import PageResponse, html
 from convotrace.page.visible import carriable, visible
@@ -50,7 +50,7 @@ _RECORDS: dict[str, Callable[..., object]] = {
     "tone": scores.tone, "log_tone": scores.log_tone, "kind": signs.kind, "outcome": signs.outcome,
     "facts": steps.facts, "calls_line": transcript.calls_line, "handed_off": transcript.is_handed_off,
     "hidden_lines": transcript.hidden_lines, "pretty": values.pretty, "one_line": values.result_line,
-    "key": session_key,
+    "key": session_key, "hint": hints.hint, "first_hint": hints.first_hint,
 }  # fmt: skip
 
 
