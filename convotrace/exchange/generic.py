@@ -5,7 +5,7 @@ A recognised field may hold null: then it is known that nothing was said.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -33,6 +33,8 @@ _QUIET = frozenset(
     }
 )  # fmt: skip
 _FIRST_OF_TWO = 8
+Piece = tuple[Hashable, str]
+"""What one event said, and what kind of event it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,18 +111,20 @@ def read_stream(asked: bool, parts: Iterable[Part], answer: Answer) -> None:
     itself if something was asked, for a stream of bare words may as well be a heartbeat: a JSON text what it says, and
     also `42`, `true` and what is no JSON are words.
     """
-    pieces: list[str] = []
+    pieces: list[Piece] = []
     whole = True
     for part in parts:
         if isinstance(part.value, dict):
             whole = _object(part, part.value, asked, pieces, answer) and whole
         elif asked and part.raw != "[DONE]" and part.event.lower() not in _QUIET:
-            pieces.append(part.value if isinstance(part.value, str) else part.raw)
+            pieces.append((part.event, part.value if isinstance(part.value, str) else part.raw))
             whole = False
-    answer.texts.extend(once(pieces, whole))
+    said = [piece for piece in pieces if piece[1]]
+    closes = len(said) > 1 and said[-1][0] != said[-2][0]
+    answer.texts.extend(once([text for _, text in pieces], whole, closes))
 
 
-def _object(part: Part, value: Mapping[str, Json], asked: bool, pieces: list[str], answer: Answer) -> bool:
+def _object(part: Part, value: Mapping[str, Json], asked: bool, pieces: list[Piece], answer: Answer) -> bool:
     """Gather an object and tell whether what it gave may be the whole text so far."""
     kind = text_of(value.get("type") or value.get("event") or part.event).lower()
     answer.use(value.get("usage"))
@@ -132,8 +136,8 @@ def _object(part: Part, value: Mapping[str, Json], asked: bool, pieces: list[str
     elif kind not in _QUIET:
         name, text = _delta(value, asked)
         if text is not None:
-            # Some pages fill pieces up to a fixed length, against the guessing of words by their length.
-            pieces.append(text.rstrip("\0"))
+            # One chat page fills pieces up to a fixed length, against the guessing of words by their length.
+            pieces.append(((kind, *value), text.rstrip("\0") if kind == "stream" else text))
         return name not in _PIECES
     return True
 
@@ -150,12 +154,18 @@ def _delta(value: Mapping[str, Json], asked: bool) -> tuple[str, str | None]:
     return "", None
 
 
-def once(pieces: list[str], whole: bool) -> list[str]:
-    """Return the pieces without what they repeat: texts that grow with each event, or a last event with all of it."""
+def once(pieces: list[str], whole: bool, closes: bool = False) -> list[str]:
+    """Return the pieces without what they repeat: texts that grow with each event, or a last event with all of it.
+
+    Args:
+        pieces: What each event said.
+        whole: Whether each may be the whole text so far.
+        closes: Whether the last event is of another kind than the one before.
+    """
     said = [piece for piece in pieces if piece]
     grows = whole and all(later.startswith(earlier) for earlier, later in pairwise(said))
     if grows and (len(said) > 2 or (len(said) == 2 and len(said[0]) >= _FIRST_OF_TWO)):
         return said[-1:]
-    if len(said) > 2 and said[-1] == "".join(said[:-1]):
+    if closes and said[-1] == "".join(said[:-1]):
         return said[:-1]
     return pieces

@@ -105,6 +105,8 @@ STREAMS = [
     (['{"text": "ha"}', '{"text": "haha"}'], True, (True, "hahaha")),
     (['{"token": "a"}', '{"token": "ab"}', '{"token": "abc"}'], True, (True, "aababc")),
     (['{"text": "One"}', '{"text": " two"}', '{"type": "done", "text": "One two"}'], True, (True, "One two")),
+    (['{"token": "ha"}', '{"token": "ha"}', '{"token": "haha"}'], True, (True, "hahahaha")),
+    (['{"delta": "One"}', '{"text": "One", "done": true}'], True, (True, "One")),
     (['{"type": "status", "text": "searching"}', '{"type": "token", "text": "x"}'], True, (True, "x")),
     (['{"type": "sources", "content": "page"}', '{"content": "x"}'], True, (True, "x")),
     (['{"type": "thinking", "content": "hm"}', '{"content": "x"}'], True, (True, "x")),
