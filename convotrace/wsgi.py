@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from typing import Any
 
 from convotrace.capture.current import Place, enter, leave, now_of
@@ -23,6 +22,7 @@ SEEN = "convotrace.stores"
 """Key in the app's environ: the stores that already record this request."""
 TRACE = "convotrace.trace"
 """Key in the app's environ: the open trace, for a porch that knows more about the request."""
+_PIECE = 64 * 1024
 _REASONS = {
     200: "OK", 201: "Created", 303: "See Other", 304: "Not Modified", 307: "Temporary Redirect",
     308: "Permanent Redirect", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed",
@@ -319,18 +319,22 @@ def answer_page(observer: ConvoTrace, environ: Environ, start_response: StartRes
         scheme=environ.get("wsgi.url_scheme", "http"),
         dev=observer.settings.dev,
     )
-    body = _body(environ, observer.page_reads(asked))
-    response = observer.page(replace(asked, body=body))
+    response = observer.page(asked.with_body(_body(environ, observer.page_reads(asked))))
     start_response(f"{response.status} {_REASONS.get(response.status, 'Unknown')}", list(response.headers))
     return [response.body]
 
 
-def _body(environ: Environ, most: int) -> bytes:
+def _body(environ: Environ, most: int) -> bytes | None:
+    """Return the body, None where so many bytes came or nothing was to be read: then nothing is kept."""
     length = environ.get("CONTENT_LENGTH") or "0"
     wanted = min(int(length) if length.isdecimal() else 0, most)
     if not environ.get("CONTENT_LENGTH") and environ.get("wsgi.input_terminated"):
         wanted = most  # sent in chunks, and the server tells where they end
-    return environ["wsgi.input"].read(wanted) if wanted else b""
+    pieces, left = [], wanted
+    while left > 0 and (piece := environ["wsgi.input"].read(min(left, _PIECE))):
+        pieces.append(piece)
+        left -= len(piece)
+    return b"".join(pieces) if wanted - left < most else None
 
 
 def _as_utf8(text: str) -> str:

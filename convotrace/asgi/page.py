@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import io
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from convotrace.asgi.protocol import ASGIApp, Receive, Scope, Send, app_path, decode, incoming
@@ -43,8 +41,8 @@ async def answer_page(observer: ConvoTrace, scope: Scope, receive: Receive, send
         dev=observer.settings.dev,
     )
     most = await _in_thread(lambda: observer.page_reads(asked)) if request.method == "POST" else MAX_BODY + 1
-    body = await _body(receive, most)
-    await _send(send, await _in_thread(lambda: observer.page(replace(asked, body=body))))
+    asked = asked.with_body(await _body(receive, most))
+    await _send(send, await _in_thread(lambda: observer.page(asked)))
 
 
 def _joined(request: Incoming) -> dict[str, str]:
@@ -55,14 +53,16 @@ def _joined(request: Incoming) -> dict[str, str]:
     return headers
 
 
-async def _body(receive: Receive, most: int) -> bytes:
-    body = io.BytesIO()
-    while body.tell() < most:
+async def _body(receive: Receive, most: int) -> bytes | None:
+    """Return the body, None where so many bytes came or nothing was to be read: then nothing is kept."""
+    pieces: list[bytes] = []
+    size, more = 0, most > 0
+    while more and size < most:
         message = await receive()
-        body.write(message.get("body", b""))
-        if message["type"] != "http.request" or not message.get("more_body", False):
-            break
-    return body.getvalue()
+        pieces.append(message.get("body", b""))
+        size += len(pieces[-1])
+        more = message["type"] == "http.request" and message.get("more_body", False)
+    return b"".join(pieces) if size < most else None
 
 
 async def _in_thread(work: Callable[[], T]) -> T:

@@ -6,7 +6,7 @@ No server, no framework: a door translates its own request into a PageRequest an
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from urllib.parse import parse_qsl
 
@@ -42,10 +42,11 @@ class PageRequest:
         path: What follows the mount, percent-decoded: "" or "/…".
         query: The raw query string.
         headers: Lower-case name to value; repeated ones joined by ", ", cookies by "; ".
-        body: The whole body, or its first bytes, as many as `reads` says.
+        body: The whole body; empty where it is too large.
         peer: IP address at the other end of the socket, None where there is none.
         scheme: "http" or "https", as the server says.
         dev: Whether development was declared.
+        is_overlong: Whether as many bytes came as `reads` says, or none were to be read.
     """
 
     method: str = "GET"
@@ -56,6 +57,15 @@ class PageRequest:
     peer: str | None = None
     scheme: str = "http"
     dev: bool = False
+    is_overlong: bool = False
+
+    def with_body(self, body: bytes | None) -> PageRequest:
+        """Return this request with its body, None for one that is too large."""
+        return replace(self, body=body or b"", is_overlong=body is None)
+
+    def exceeds(self, limit: int) -> bool:
+        """Tell whether the body is larger than a limit."""
+        return self.is_overlong or len(self.body) > limit
 
     def header(self, name: str) -> str | None:
         """Return a header by its lower-case name."""

@@ -92,7 +92,7 @@ def _body(request: PageRequest, kind: str) -> bytes:
     if coding not in ("gzip", "identity"):
         raise _Refusal(415, _INVALID, f"Content-Encoding came as {_shown(coding)}; send gzip or none.",
                        (("accept-encoding", "gzip"),))  # fmt: skip
-    if too_long(request, MAX_SENT) or len(request.body) > MAX_SENT:
+    if request.exceeds(MAX_SENT) or too_long(request, MAX_SENT):
         raise _LARGE
     _check_length(request)
     return _unpacked(request.body) if coding == "gzip" else request.body

@@ -28,7 +28,7 @@ def add(visit: Visit) -> PageResponse:
     """Store a score and return it, or lead back to the page where its form is."""
     conversation = visit.conversation()
     is_form = visit.request.is_form
-    if len(visit.request.body) > MAX_BODY:
+    if visit.request.exceeds(MAX_BODY):
         return wrong(f"The body is over {MAX_BODY // 1024} kB; send less.", 413, as_json=not is_form)
     score = _score(_form(visit.request.body) if is_form else _json(visit.request), conversation)
     if not _kept(visit, score):
