@@ -6,6 +6,7 @@ This is the face: names only. Importing it loads no web framework, opens no file
 from typing import TYPE_CHECKING, Any
 
 from convotrace.capture import (
+    attach,
     carrier,
     current_session,
     current_span,
@@ -57,6 +58,7 @@ __all__ = [
     "Store",
     "StoreError",
     "asgi",
+    "attach",
     "carrier",
     "current_session",
     "current_span",

@@ -224,10 +224,19 @@ class Attachment:
     id: str
     name: str
     type: str
-    size: int
+    size: int | None
     url: str | None = None
-    """Where it lies, for one that was given by its address: nothing is fetched, so `size` is 0."""
+    """Where it lies, for one that was given by its address: nothing is fetched, so `size` is None."""
     data: bytes | None = field(default=None, repr=False)
+    hash: str | None = None
+    """Under what name its session holds the bytes; None where it does not."""
+    left_out: str | None = None
+    """Why its bytes are not kept: `size` `content` (switched off) `upload` (of a form) `unreadable`; else None."""
+
+    @property
+    def stored(self) -> bool:
+        """Whether the bytes are kept."""
+        return self.data is not None or self.hash is not None
 
 
 @dataclass(frozen=True, slots=True)

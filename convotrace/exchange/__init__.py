@@ -5,6 +5,7 @@ from convotrace.exchange.bodies import CAPTURED_TYPES, captured, decode, media_t
 from convotrace.exchange.chat import read_exchange
 from convotrace.exchange.generic import Found
 from convotrace.exchange.history import Said
+from convotrace.exchange.multipart import Upload
 from convotrace.exchange.record import Exchange
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Found",
     "Said",
     "ToolCall",
+    "Upload",
     "captured",
     "decode",
     "media_type",

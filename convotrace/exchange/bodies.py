@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from convotrace.exchange.frames import frames
 from convotrace.exchange.jsontext import UNREADABLE, loads, loads_leniently, partial
-from convotrace.exchange.multipart import parts
+from convotrace.exchange.multipart import Upload, parts
 from convotrace.model import Json
 
 JSON, FORM, MULTIPART, TEXT, SSE, NDJSON = "json", "form", "multipart", "text", "sse", "ndjson"
@@ -116,8 +116,18 @@ def _multipart(body: bytes, content_type: str) -> Json:
         if part.filename is None:
             _add(fields, part.name, as_text(part.data))
         else:
-            _add(fields, part.name, {"file": part.filename, "type": part.content_type, "size": len(part.data)})
+            # Of a file that was cut off nobody knows the size.
+            size = len(part.data) if part.whole else None
+            _add(fields, part.name, {"file": part.filename, "type": part.content_type, "size": size})
     return fields
+
+
+def uploads(value: Json, content_type: str) -> tuple[Upload, ...]:
+    """Return the files in a decoded multipart form; in another body there are none."""
+    if media_type(content_type)[0] != MULTIPART or not isinstance(value, dict):
+        return ()
+    fields = [item for field in value.values() for item in (field if isinstance(field, list) else [field])]
+    return tuple(Upload(f["file"], f["type"], f["size"]) for f in fields if isinstance(f, dict))
 
 
 def _add(fields: dict[str, Json], name: str, value: Json) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 
 from convotrace.exchange.aisdk import data_lines
 from convotrace.exchange.answer import Answer, Part, joined, mapping, text_of
-from convotrace.exchange.bodies import FRAMES, JSON, NDJSON, SSE, TEXT, XML, decode, media_type
+from convotrace.exchange.bodies import FRAMES, JSON, NDJSON, SSE, TEXT, XML, decode, media_type, uploads
 from convotrace.exchange.bots import packets, twiml
 from convotrace.exchange.generic import MESSAGE_FIELDS, Found, field, json_reply, read_stream
 from convotrace.exchange.history import asks_again, read_history
@@ -52,7 +52,8 @@ def read_exchange(
     asked = None if not request_body else decode(request_body, request_type)
     message = _message(method, query, asked, request_type, request_cut)
     history = () if request_cut or method in _SAFE else read_history(asked, message.text)
-    said = Exchange(message, request_body=asked, history=history, regenerate=asks_again(asked, query))
+    again, files = asks_again(asked, query), uploads(asked, request_type)
+    said = Exchange(message, request_body=asked, history=history, regenerate=again, uploads=files)
     plain = (
         inflated(response_body, content_encoding) if response_body is not None and content_encoding else response_body
     )

@@ -18,13 +18,23 @@ _QUOTED = re.compile(r"\\([\\\"])")
 
 
 @dataclass(frozen=True, slots=True)
+class Upload:
+    """A file of a form as it stands in the decoded body: without its bytes; a size of None is not known."""
+
+    name: str
+    type: str
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
-    """One part: its field name, the file name where it is a file, its content type, its bytes."""
+    """One part: its field name, the file name where it is a file, its content type, its bytes, as many as came."""
 
     name: str
     filename: str | None
     content_type: str
     data: bytes
+    whole: bool = True
 
 
 def parts(body: bytes, content_type: str) -> Iterator[Part]:
@@ -34,21 +44,21 @@ def parts(body: bytes, content_type: str) -> Iterator[Part]:
         return
     delimiter = b"\r\n--" + (found[1] or found[2]).encode("utf-8", "replace")
     pieces = (b"\r\n" + body).split(delimiter, _MAX_PARTS)
-    for piece in pieces[1:_MAX_PARTS]:
+    for place, piece in enumerate(pieces[1:_MAX_PARTS], 2):
         if piece.startswith(b"--"):
             return
         head, blank, data = piece.removeprefix(b"\r\n").partition(b"\r\n\r\n")
         if blank and len(head) <= _MAX_HEAD:
-            yield _part(head.decode("utf-8", "replace"), data)
+            yield _part(head.decode("utf-8", "replace"), data, whole=place < len(pieces))
 
 
-def _part(head: str, data: bytes) -> Part:
+def _part(head: str, data: bytes, whole: bool) -> Part:
     headers: dict[str, str] = {}
     for line in head.split("\r\n"):
         name, _, value = line.partition(":")
         headers[name.strip().lower()] = value.strip()
     given = _parameters(headers.get("content-disposition", ""))
-    return Part(given.get("name", ""), given.get("filename"), headers.get("content-type", ""), data)
+    return Part(given.get("name", ""), given.get("filename"), headers.get("content-type", ""), data, whole)
 
 
 def _parameters(disposition: str) -> dict[str, str]:

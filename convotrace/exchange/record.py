@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from convotrace.exchange.answer import ToolCall
 from convotrace.exchange.generic import Found
 from convotrace.exchange.history import Said
+from convotrace.exchange.multipart import Upload
 from convotrace.model import Json
 
 NOTHING = Found()
@@ -40,6 +41,8 @@ class Exchange:
     """The earlier messages that the request sends again, oldest first, without the new one."""
     regenerate: bool = False
     """Whether the request asks for another answer to the same message."""
+    uploads: tuple[Upload, ...] = ()
+    """The files of the request's form."""
     answer_ids: tuple[str, ...] = ()
     """Where the reply is no answer: under what names another request may fetch it, the most specific first."""
     fetched: Found = NOTHING

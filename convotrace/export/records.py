@@ -197,7 +197,8 @@ def _signal(it: model.Signal) -> dict[str, Json]:
 
 
 def _attachment(it: model.Attachment) -> dict[str, Json]:
-    return {"id": it.id, "name": it.name, "type": it.type, "size": it.size, "url": it.url}
+    plain = {"id": it.id, "name": it.name, "type": it.type, "size": it.size, "url": it.url}
+    return {**plain, "stored": it.stored, "left_out": it.left_out}
 
 
 def _mark(it: model.TurnMark) -> dict[str, Json]:

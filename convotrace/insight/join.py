@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from convotrace.insight.echo import without_echoes
 from convotrace.insight.totals import totals
 from convotrace.model import Attachment, Change, Event, Json, Payload, Score, SessionFacts, Span, Stored, Trace
 
-_Known = TypeVar("_Known", Score, Attachment)
 _WEAK_SOURCES = frozenset({"none", "otlp", "history", "cookie", "own_cookie"})
 """Rules that name a session by chance: what another part says outright counts more."""
 
@@ -136,7 +135,7 @@ def _unsaid(outer: Trace, part: Trace) -> dict[str, Any]:
     """Return what a part knows and its outer trace did not say."""
     found: dict[str, Any] = {
         "scores": (*outer.scores, *_new(outer.scores, part.scores)),
-        "attachments": (*outer.attachments, *_new(outer.attachments, part.attachments)),
+        "attachments": _united(outer.attachments, part.attachments),
     }
     if outer.input.text is None and part.input.text is not None:
         found["input"] = Payload(part.input.text, outer.input.body)
@@ -180,10 +179,21 @@ def _merged(known: Span, later: Span) -> Span:
     return replace(second, events=tuple(sorted(events, key=lambda event: event.at_ns)), scores=scores)
 
 
-def _new(known: Iterable[_Known], more: Iterable[_Known]) -> tuple[_Known, ...]:
+def _new(known: Iterable[Score], more: Iterable[Score]) -> tuple[Score, ...]:
     """Return those of more whose id is not known."""
     ids = {one.id for one in known}
     return tuple(one for one in more if one.id not in ids)
+
+
+def _united(known: Iterable[Attachment], more: Iterable[Attachment]) -> tuple[Attachment, ...]:
+    """Return the files of two tellings, each id once: the one that has the bytes, unless they are not to be kept."""
+    found: dict[str, Attachment] = {one.id: one for one in known}
+    for one in more:
+        before = found.get(one.id)
+        hidden = before is not None and before.left_out == "content"
+        if before is None or one.left_out == "content" or (one.stored and not before.stored and not hidden):
+            found[one.id] = one
+    return tuple(found.values())
 
 
 def _is_open(span: Span) -> bool:

@@ -22,6 +22,7 @@ from convotrace.identity import Incoming
 from convotrace.model import Change, Failure, Json
 from convotrace.observer.announce import Announcer
 from convotrace.observer.asking import Asker
+from convotrace.observer.attached import read_files
 from convotrace.observer.by_hand import HandSession, Resumed
 from convotrace.observer.callers import Callers
 from convotrace.observer.cookie import own_cookie
@@ -306,6 +307,8 @@ class ConvoTrace:
     def _assemble(self, trace: OpenTrace) -> tuple[Verdict, Change | None]:
         if self._assembler is None:
             self._assembler = self._make_assembler()
+        if trace.attachments and not trace.skipped:
+            read_files(trace, trace.content and self._settings.content)
         return self._assembler.assemble(trace)
 
     def _make_assembler(self) -> Assembler:

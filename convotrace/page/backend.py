@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from convotrace.model import Change, Conversation, Json, SessionPage
+from convotrace.model import Attachment, Change, Conversation, Json, SessionPage
 from convotrace.pricing import Prices
 from convotrace.settings import Settings
 
@@ -23,6 +23,9 @@ class Reader(Protocol):
 
     def session_by_key(self, key: str) -> Conversation | None:
         """Return a whole conversation by the key in its address."""
+
+    def attachment_by_key(self, key: str, attachment_id: str) -> Attachment | None:
+        """Return an attachment of a session with its bytes, by the key in its address."""
 
 
 class Backend(Protocol):

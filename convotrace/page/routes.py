@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from convotrace.page import assets, health, link, otlp, scores, session, turn
+from convotrace.page import assets, attachments, health, link, otlp, scores, session, turn
 from convotrace.page import list as sessions
 from convotrace.page.access import SEND
 from convotrace.page.http import MAX_BODY, PageResponse, plain
@@ -42,6 +42,7 @@ def _pattern(shape: str) -> re.Pattern[str]:
     parts = {"{key}": r"(?P<key>[A-Za-z0-9_~-]{1,400})", "{trace}": r"(?P<trace>[0-9a-f]{32})"}
     parts |= {"{signal}": r"(?P<signal>traces|logs)"}
     parts |= {"{hash}": r"(?P<hash>[0-9a-f]{16})", "{name}": r"(?P<name>[a-z0-9.-]{1,40})"}
+    parts |= {"{id}": r"(?P<id>[A-Za-z0-9_-]{1,64})"}
     text = re.escape(shape).replace(r"\{", "{").replace(r"\}", "}")
     for name, pattern in parts.items():
         text = text.replace(name, pattern)
@@ -75,6 +76,7 @@ ROUTES: tuple[Route, ...] = (
     _page("/s/{key}", session.page),
     _data("/s/{key}.json", session.data),
     _page("/s/{key}/t/{trace}", turn.page),
+    Route(_pattern("/s/{key}/a/{id}"), {"GET": attachments.serve}),
     Route(_pattern("/s/{key}/scores"), {"POST": scores.add}, right="annotate", is_json=True),
     _page("/health", health.page),
     _data("/health.json", health.data),

@@ -18,6 +18,11 @@ def visible(text: str) -> str:
     return _UNSEEN.sub(_escape, text)
 
 
+def without_unseen(text: str) -> str:
+    """Return a text without the characters that cannot be seen."""
+    return _UNSEEN.sub("", text)
+
+
 def carriable(text: str) -> str:
     """Return a page without control characters, which browsers drop or change: they become their pictures."""
     return _UNSAFE.sub(lambda match: "␡" if match[0] == "\x7f" else chr(0x2400 + ord(match[0])), text)

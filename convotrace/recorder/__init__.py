@@ -1,13 +1,14 @@
 """The state machine of a trace, without I/O: what is open while a request runs, and what it becomes when written.
 
-`open.py` holds the open records, `values.py` takes copies of user values, `failures.py` puts exceptions in words,
-`assemble.py` makes the finished record.
+`open.py` holds the open records, `attached.py` their files, `values.py` takes copies of user values, `failures.py` puts
+exceptions in words, `assemble.py` makes the finished record.
 Time is always an argument, in nanoseconds since 1970.
 """
 
 from convotrace.recorder.assemble import Assembler, Verdict
+from convotrace.recorder.attached import OpenAttachment
 from convotrace.recorder.failures import failure_of
 from convotrace.recorder.open import OpenSpan, OpenTrace
 from convotrace.recorder.values import plain, text_of
 
-__all__ = ["Assembler", "OpenSpan", "OpenTrace", "Verdict", "failure_of", "plain", "text_of"]
+__all__ = ["Assembler", "OpenAttachment", "OpenSpan", "OpenTrace", "Verdict", "failure_of", "plain", "text_of"]

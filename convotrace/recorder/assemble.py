@@ -29,6 +29,7 @@ from convotrace.insight.join import joined
 from convotrace.insight.totals import totals
 from convotrace.model import Change, Event, Failure, Json, Payload, Score, SessionFacts, Span, Target, Trace
 from convotrace.pricing import Prices
+from convotrace.recorder.attached import attachment_records
 from convotrace.recorder.open import UNSET, OpenEvent, OpenScore, OpenSpan, OpenTrace
 from convotrace.recorder.reply import tells_of_model, with_reply
 from convotrace.recorder.told import CONTENT_FIELDS, is_hidden, read_told, told_events, told_fields
@@ -206,6 +207,7 @@ class Assembler:
             cut=model.Cut(
                 trace.request_bytes if trace.cut_input else None, trace.response_bytes if trace.cut_output else None
             ),
+            attachments=attachment_records(trace_id, trace.attachments, exchange.uploads, content),
             spans=spans,
             events=self._events(trace.events),
             scores=_scores(trace.scores, who.id, trace_id),
@@ -351,5 +353,5 @@ def _name(trace: OpenTrace) -> str:
 
 
 def _metadata(trace: OpenTrace) -> dict[str, Json]:
-    over = {"spans_over_limit": trace.spans_over} if trace.spans_over else {}
-    return {**trace.metadata, **over}
+    over = {"spans_over_limit": trace.spans_over, "attachments_over_limit": trace.attachments_over}
+    return {**trace.metadata, **{name: count for name, count in over.items() if count}}

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from convotrace.identity import Identity, Incoming
 from convotrace.model import Failure, Json
 from convotrace.propagation import Hosts
+from convotrace.recorder.attached import MAX_ATTACHED, MAX_ATTACHMENTS, OpenAttachment
 from convotrace.recorder.values import weighed
 
 UNSET: Any = object()
@@ -160,8 +161,9 @@ class Telemetry(Protocol):
 class OpenTrace:
     """A request from its first byte to the moment it is written for the last time."""
 
-    __slots__ = ("answered", "asked", "bodies", "chunks", "content", "counted", "cut_input", "cut_output",
-                 "disconnected", "due", "ended", "events", "events_noted", "failure", "first_byte", "found", "held",
+    __slots__ = ("answered", "asked", "attached", "attachments", "attachments_over", "bodies", "chunks", "content",
+                 "counted", "cut_input", "cut_output", "disconnected", "due", "ended", "events", "events_noted",
+                 "failure", "first_byte", "found", "held",
                  "id", "identify", "incoming", "input_text", "largest_gap", "last_chunk", "late", "log_level",
                  "logged", "metadata", "name", "offset", "output_text", "parent_span", "protocol", "queued", "reaches",
                  "request_bytes", "request_chunks", "response_bytes", "response_chunks", "response_encoding",
@@ -219,6 +221,10 @@ class OpenTrace:
         self.events: list[OpenEvent] = []
         self.events_noted = 0
         self.scores: list[OpenScore] = []
+        self.attachments: list[OpenAttachment] = []
+        self.attachments_over = 0
+        # How many bytes of files it holds.
+        self.attached = 0
         self.tags: list[str] = []
         self.metadata: dict[str, Json] = {}
         self.session = SessionNotes()
@@ -325,6 +331,18 @@ class OpenTrace:
         else:
             self.metadata["events_over_limit"] = self.events_noted - MAX_EVENTS
 
+    def attach(self, file: OpenAttachment) -> None:
+        """Add a file, up to the limit of one trace."""
+        if len(self.attachments) < MAX_ATTACHMENTS:
+            self.attachments.append(file)
+        else:
+            self.attachments_over += 1
+
+    def fill(self, file: OpenAttachment, data: bytes, size: int | None) -> None:
+        """Give a file its bytes, or its first ones; they are kept up to the limits of a file and of one trace."""
+        file.fill(data, size, MAX_ATTACHED - self.attached)
+        self.attached += 0 if file.data is None else len(file.data)
+
     def keep(self, value: Any) -> Json:
         """Return a copy of a value of the user's, or a mark where the trace holds too much already."""
         if self.weight > MAX_BYTES and not (isinstance(value, (int, float)) or _is_short(value)):
@@ -336,7 +354,7 @@ class OpenTrace:
     def size(self) -> int:
         """Return about how many bytes this trace holds in memory."""
         bodies = sum(map(len, self.request_chunks)) + sum(map(len, self.response_chunks))
-        return 2_000 + bodies + self.weight + 1_000 * len(self.spans) + 500 * self.events_noted
+        return 2_000 + bodies + self.weight + self.attached + 1_000 * len(self.spans) + 500 * self.events_noted
 
 
 class SessionNotes:

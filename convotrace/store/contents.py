@@ -24,7 +24,8 @@ FULL_LIST_EVERY = 32
 
 WHOLE, LIST, ITEMS, PARTS = b"\x01", b"\x02", b"\x03", b"\x04"
 """Tags: one value · a stored list · a short list of items · an object whose long members are packed apart."""
-PLAIN, ZLIB, CHAIN = 0, 1, 2
+PLAIN, ZLIB, CHAIN, FILE = 0, 1, 2, 3
+"""How a content is held; from FILE on it is no JSON, and is read only where it is asked for."""
 HASH_BYTES = 16
 NO_BASE = bytes(HASH_BYTES)
 
@@ -78,6 +79,13 @@ class Packer:
     def pack_text(self, sid: int, text: str) -> bytes:
         """Return the hash under which a text of the session is stored."""
         return self._store(sid, encode(text))
+
+    def pack_file(self, sid: int, data: bytes) -> bytes:
+        """Return the hash under which the bytes of a file of the session are stored."""
+        name = blake2b(data, digest_size=HASH_BYTES, key=self._secret, person=b"file").digest()
+        if self._is_new(sid, name):
+            self.rows.append(ContentRow(sid, name, FILE, len(data), data))
+        return name
 
     def take_rows(self) -> list[ContentRow]:
         """Return the contents staged since the last call, to be inserted now."""

@@ -26,17 +26,28 @@ _ScoreKey = tuple[str | None, str | None]
 
 def by_id(opened: Opened, session_id: str, now_ns: int) -> Conversation | None:
     """Return the session of an id; its key finds it by index, and the id itself is compared."""
-    rows = _sessions_of_key(opened, session_key(session_id))
-    row = next((row for row in rows if original(row.id) == session_id), None)
+    row = row_of_id(opened, session_id)
     return None if row is None else _conversation(opened, row, now_ns)
 
 
 def by_key(opened: Opened, key: str, now_ns: int) -> Conversation | None:
     """Return the session of a key, also of an id written as `~…` that needs no such form."""
+    row = row_of_key(opened, key)
+    return None if row is None else _conversation(opened, row, now_ns)
+
+
+def row_of_id(opened: Opened, session_id: str) -> SessionRow | None:
+    """Return the row of the session of an id."""
+    rows = _sessions_of_key(opened, session_key(session_id))
+    return next((row for row in rows if original(row.id) == session_id), None)
+
+
+def row_of_key(opened: Opened, key: str) -> SessionRow | None:
+    """Return the row of the session of a key, also of an id written as `~…`."""
     for row in _sessions_of_key(opened, storable(key) or ""):
-        return _conversation(opened, row, now_ns)
+        return row
     session_id = session_id_of_key(key)
-    return None if session_id is None else by_id(opened, session_id, now_ns)
+    return None if session_id is None else row_of_id(opened, session_id)
 
 
 def id_at_trace(opened: Opened, trace_id: str) -> str | None:

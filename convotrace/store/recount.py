@@ -10,6 +10,7 @@ from convotrace.store.keys import OUTSIDE
 from convotrace.store.rows import KNOWN_TOTALS, ContentRow, SpanRow, TraceRow
 from convotrace.store.sessions import CLIENTS_KEPT, Row, cut
 from convotrace.store.statements import COUNTED, Statements
+from convotrace.store.to_records import attachments_in
 from convotrace.store.unpacking import Contents
 
 _PACKED = ("input", "output", "arguments", "result", "query", "tools", "parameters")
@@ -44,8 +45,9 @@ def sweep(sql: Statements, connection: sqlite3.Connection, sid: int) -> None:
     used: set[bytes] = set()
     for packed in _packed_columns(sql, connection, sid):
         used |= contents.names_in(packed)
-    used |= set(_documents(sql, connection, sid))
-    connection.executemany(sql.delete_content, [(sid, row.hash) for row in rows if row.hash not in used])
+    used |= {*_documents(sql, connection, sid), *_attached(sql, connection, sid)}
+    held = [row.hash for row in rows] + [name for (name,) in connection.execute(sql.files_of, (sid,))]
+    connection.executemany(sql.delete_content, [(sid, name) for name in held if name not in used])
 
 
 def delete_session(sql: Statements, connection: sqlite3.Connection, sid: int) -> None:
@@ -73,3 +75,8 @@ def _documents(sql: Statements, connection: sqlite3.Connection, sid: int) -> Ite
         for part in decode_column(span.documents) or ():
             if part[2] is not None:
                 yield bytes.fromhex(part[2])
+
+
+def _attached(sql: Statements, connection: sqlite3.Connection, sid: int) -> Iterator[bytes]:
+    for (extra,) in connection.execute(sql.extras_of, (sid,)):
+        yield from (bytes.fromhex(file.hash) for file in attachments_in(extra) if file.hash is not None)

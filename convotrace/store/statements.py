@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from peewee import EXCLUDED, SQL, fn
+from peewee import EXCLUDED, SQL, Value, fn
 
+from convotrace.store.contents import FILE
 from convotrace.store.rows import (
     KNOWN_TOTALS,
     AwaitedRow,
@@ -26,7 +27,7 @@ COUNTED = ("errors", "spans", "events", *KNOWN_TOTALS)
 """Columns of a trace that add up to the column of the same name in its session."""
 
 # A number in an expression would become a placeholder; these stand in the text.
-_ZERO, _ONE, _RUNNING = SQL("0"), SQL("1"), SQL("'running'")
+_ZERO, _ONE, _RUNNING, _FILE = SQL("0"), SQL("1"), SQL("'running'"), SQL(str(FILE))
 
 
 class Statements:
@@ -39,6 +40,7 @@ class Statements:
         self._look_up(tables)
         self._rewrite(tables)
         self._move(tables)
+        self._attach(tables)
         self._count(tables)
         self._quote(tables.trace)
         self.lists: dict[tuple[str, bool, bool], str] = {}
@@ -74,7 +76,7 @@ class Statements:
         self.spans_of = _text(_of_session(span, SpanRow).order_by(span.tk, span.started, span.seq))
         self.events_of = _text(_of_session(event, EventRow).order_by(event.at, event.seq))
         self.scores_of = _text(_of_session(score, ScoreRow).order_by(score.at, score.seq))
-        self.contents_of = _text(_of_session(content, ContentRow))
+        self.contents_of = _text(_selection(content, ContentRow).where(content.sid == 0, content.codec < _FILE))
         marks = trace.select(trace.started, trace.duration, trace.errors, trace.first_byte)
         turns = marks.where(trace.sid == 0, trace.is_turn == _ONE)
         self.turn_marks = _text(turns.order_by(trace.tk.desc()).limit(1))
@@ -118,6 +120,15 @@ class Statements:
         self.scores_on_trace = _text(score.select(score.id).where(score.sid == 0, score.trace_id == b""))
         self.move_score = _text(score.update({score.sid: 0}).where(score.sid == 0, score.id == ""))
         self.delete_score = _text(score.delete().where(score.sid == 0, score.id == ""))
+
+    def _attach(self, tables: Tables) -> None:
+        """Files: their hashes (sid), what traces say of them (sid), one taken along (new sid, old sid, hash)."""
+        trace, content = tables.trace, tables.content
+        self.files_of = _text(content.select(content.hash).where(content.sid == 0, content.codec >= _FILE))
+        self.extras_of = _text(trace.select(trace.extra).where(trace.sid == 0, trace.extra.is_null(False)))
+        columns = [content.hash, content.codec, content.size, content.body]
+        one = content.select(Value(0), *columns).where(content.sid == 0, content.hash == b"")
+        self.copy_file = _text(content.insert_from(one, [content.sid, *columns]).on_conflict_ignore())
 
     def _count(self, tables: Tables) -> None:
         """A session's totals: (sid), events from no trace (sid, OUTSIDE), any score (sid, limit), last turn (sid)."""

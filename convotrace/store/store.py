@@ -8,9 +8,9 @@ import time
 from collections.abc import Mapping, Sequence
 
 from convotrace.errors import StoreError
-from convotrace.model import Change, Conversation, Json, SessionPage
+from convotrace.model import Attachment, Change, Conversation, Json, SessionPage
 from convotrace.settings import DEFAULT_STORE
-from convotrace.store import conversations, forks, listing, location, workers
+from convotrace.store import attachments, conversations, forks, listing, location, workers
 from convotrace.store.native import new_lock
 from convotrace.store.opening import Opened, meta, open_database, secret
 from convotrace.store.workers import Worker
@@ -98,6 +98,14 @@ class Store:
     def session_by_key(self, key: str) -> Conversation | None:
         """Return a session by the form of its id that stands in URLs."""
         return conversations.by_key(self._ready(), key, time.time_ns())
+
+    def attachment(self, session_id: str, attachment_id: str) -> Attachment | None:
+        """Return an attachment with its bytes where they were kept, None where the session has none of this id."""
+        return attachments.by_id(self._ready(), session_id, attachment_id)
+
+    def attachment_by_key(self, key: str, attachment_id: str) -> Attachment | None:
+        """Return an attachment by the form of its session's id that stands in URLs."""
+        return attachments.by_key(self._ready(), key, attachment_id)
 
     def session_at_trace(self, trace_id: str) -> str | None:
         """Return the id of the session that holds a trace."""

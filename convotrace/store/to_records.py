@@ -80,7 +80,7 @@ def trace_record(
         left=Left(*extra["left"]) if "left" in extra else None, origin=extra.get("origin", "own"),
         cut=Cut(*extra.get("cut", ())),
         signals=tuple(Signal(*signal) for signal in extra.get("signals", ())),
-        attachments=tuple(Attachment(*attachment) for attachment in extra.get("attachments", ())),
+        attachments=_attachments(extra),
         spans=tuple(spans), events=tuple(events), scores=tuple(scores),
     )  # fmt: skip
 
@@ -117,6 +117,11 @@ def event_record(row: EventRow) -> Event:
     return Event(original(row.name) or "", row.at, original(row.level), decode_column(row.attributes) or {})
 
 
+def attachments_in(extra: str | None) -> tuple[Attachment, ...]:
+    """Return the files of a trace, as its column of rare fields tells of them: without their bytes."""
+    return _attachments(decode_column(extra)) if extra is not None and '"attachments"' in extra else ()
+
+
 def score_record(session_id: str, row: ScoreRow) -> Score:
     """Return a score."""
     trace_id = None if row.trace_id is None else unpack_trace_id(row.trace_id)
@@ -127,6 +132,13 @@ def score_record(session_id: str, row: ScoreRow) -> Score:
         comment=original(row.comment), author=original(row.author), evaluator=evaluator, version=version,
         reason=reason, passed=passed,
     )  # fmt: skip
+
+
+def _attachments(extra: dict[str, Json]) -> tuple[Attachment, ...]:
+    return tuple(
+        Attachment(own_id, name, media_type, size, url, None, content, left_out)
+        for own_id, name, media_type, size, url, content, left_out in extra.get("attachments", ())
+    )
 
 
 def _failure(extra: dict[str, Json]) -> Failure | None:

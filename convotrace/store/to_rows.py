@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import astuple, dataclass, field
 
 from convotrace.insight.history import exchange_hash
-from convotrace.model import Document, Event, Json, Score, SessionFacts, Span, Trace, Usage
+from convotrace.model import Attachment, Document, Event, Json, Score, SessionFacts, Span, Trace, Usage
 from convotrace.store.codec import encode, encode_column, storable
 from convotrace.store.contents import Packer
 from convotrace.store.keys import OUTSIDE, pack_trace_id, span_id, span_key
@@ -93,13 +93,13 @@ def _trace_row(packer: Packer, sid: int, tk: int, trace: Trace, worker: int, eve
         error_type=storable(trace.error.type) if trace.error else None, service=storable(trace.service),
         user_id=storable(trace.user_id), id_source=trace.id_source, protocol=trace.protocol,
         client=storable(trace.request.client) if trace.request else None, tags=encode_column(trace.tags),
-        metadata=encode_column(trace.metadata), extra=encode_column(_trace_extra(trace)),
+        metadata=encode_column(trace.metadata), extra=encode_column(_trace_extra(packer, sid, trace)),
         said=exchange_hash(trace.input.text, trace.output.text) if trace.is_turn else None,
         placed=1 if trace.placed else None, indexed=0,
     )  # fmt: skip
 
 
-def _trace_extra(trace: Trace) -> dict[str, Json]:
+def _trace_extra(packer: Packer, sid: int, trace: Trace) -> dict[str, Json]:
     """Return the rare fields of a trace that say something."""
     extra: dict[str, Json] = {
         "close_code": trace.close_code, "request_bytes": trace.request_bytes, "response_bytes": trace.response_bytes,
@@ -121,8 +121,13 @@ def _trace_extra(trace: Trace) -> dict[str, Json]:
     if trace.signals:
         extra["signals"] = [astuple(signal) for signal in trace.signals]
     if trace.attachments:
-        extra["attachments"] = [[a.id, a.name, a.type, a.size, a.url] for a in trace.attachments]
+        extra["attachments"] = [_attachment(packer, sid, file) for file in trace.attachments]
     return extra
+
+
+def _attachment(packer: Packer, sid: int, file: Attachment) -> list[Json]:
+    name = file.hash if file.data is None else packer.pack_file(sid, file.data).hex()
+    return [file.id, file.name, file.type, file.size, file.url, name, file.left_out]
 
 
 def _span_row(packer: Packer, sid: int, tk: int, key: int, seq: int, span: Span) -> SpanRow:

@@ -186,9 +186,12 @@ class _Batch:
     ) -> None:
         sid = row["sid"]
         if change.takes:
-            old = self._take_places(change, sid)
+            old = self._take_places(change.takes, sid, trace)
         else:
-            old = None if found is None else self._delete(found, sid, trace.id)
+            old = None if found is None else self._delete(found, sid, trace)
+        if old is not None and any(file.left_out == "content" for file in trace.attachments):
+            # An earlier state, shown while it ran, may have stored what is not to be kept.
+            self._left.add(sid)
         rows = built or self._recorder.build(change, self._free_key(change, sid))
         row["judged"] |= bool(rows.scores)
         if add_trace(row, rows.trace, old):
@@ -262,12 +265,12 @@ class _Batch:
         found = self._connection.execute(self._sql.session_by_sid, (sid,)).fetchone()
         return None if found is None else dict(zip(SessionRow._fields, found, strict=True))
 
-    def _take_places(self, change: Change, sid: int) -> OldState | None:
+    def _take_places(self, takes: Sequence[Trace], sid: int, trace: Trace) -> OldState | None:
         """Delete the traces whose place this one takes; return the state of the only one, if it stood here too."""
         here: list[OldState] = []
-        for trace in change.takes:
-            old = self._stored_state(trace)
-            if old is not None and self._delete(old, sid, trace.id) is not None:
+        for taken in takes:
+            old = self._stored_state(taken)
+            if old is not None and self._delete(old, sid, trace) is not None:
                 here.append(old)
         if len(here) > 1:
             self._uncertain.add(sid)
@@ -279,14 +282,17 @@ class _Batch:
         states = [old_state(columns) for columns in found]
         return next((s for s in states if s.sid == home and s.started == trace.started_ns), None)
 
-    def _delete(self, old: OldState, sid: int, trace_id: str) -> OldState | None:
-        """Delete a trace and all it brought; return its state if it stood in the session of this key."""
+    def _delete(self, old: OldState, sid: int, trace: Trace) -> OldState | None:
+        """Delete an earlier state of a trace and all it brought; return it if it stood in the session of this key."""
         for statement in self._sql.delete_trace:
             self._connection.execute(statement, (old.sid, old.tk))
         if old.sid == sid:
             return old
         self._left.add(old.sid)
-        self._sessions[sid]["judged"] |= self._move_scores(old.sid, sid, pack_trace_id(trace_id))
+        self._sessions[sid]["judged"] |= self._move_scores(old.sid, sid, pack_trace_id(trace.id))
+        # What is known of a file by its hash alone comes along; its old place is swept at the end.
+        names = [file.hash for file in trace.attachments if file.hash is not None and file.data is None]
+        self._execute_many(self._sql.copy_file, [(sid, old.sid, bytes.fromhex(name)) for name in names])
         return None
 
     def _find(self, change: Change) -> OldState | None:

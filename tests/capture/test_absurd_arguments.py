@@ -74,6 +74,7 @@ def every_verb(value):
     ct.set_input(value)
     ct.set_output(value)
     ct.user(value)
+    ct.attach(value, value, value)
     ct.end_session(value, value)
     session, trace = ct.current_session(), ct.current_trace()
     session.tag(value)

@@ -152,7 +152,8 @@ def test_a_trace_and_a_session_hold_their_parts():
         {"input": 9, "output": None},
         [{"name": "n", "why": "why", "span_id": "p"}],
     )
-    assert trace["attachments"] == [{"id": "1", "name": "f", "type": "text/plain", "size": 3, "url": None}]
+    file = {"id": "1", "name": "f", "type": "text/plain", "size": 3, "url": None, "stored": False, "left_out": None}
+    assert trace["attachments"] == [file]
     assert trace["request"] == {"method": "GET", "path": "/", "query": {"q": "1"}, "headers": {"h": "v"}, "client": "c"}
     session = as_json(
         Session(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +13,7 @@ import pytest
 from convotrace.errors import BadRequest, StoreError
 from convotrace.identity import session_key
 from convotrace.model import (
+    Attachment,
     Change,
     Conversation,
     Cut,
@@ -40,6 +42,9 @@ from convotrace.settings import Settings
 TOKEN = "open-sesame-0123456789"
 START = 1_795_355_342_123_456_789
 SECOND = 1_000_000_000
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 TRACE_IDS = ("a" * 32, "b" * 32, "c" * 32)
 
 
@@ -63,6 +68,11 @@ class Shelf:
 
     def session_by_key(self, key: str) -> Conversation | None:
         return next((c for c in self.conversations if c.session.key == key), None)
+
+    def attachment_by_key(self, key: str, attachment_id: str) -> Attachment | None:
+        found = self.session_by_key(key)
+        files = [file for trace in found.traces for file in trace.attachments] if found else []
+        return next((file for file in files if file.id == attachment_id), None)
 
 
 class House:
@@ -207,8 +217,17 @@ def _turn(session_id: str, text: str, seconds: int, trace_id: str) -> Trace:
         user_id=text, tags=(text,), metadata={text: text}, request=Request("POST", text, {text: text}, {text: text}),
         spans=tuple(_spans(session_id, text, start, trace_id)), signals=(Signal(text, text),),
         events=(Event(text, start + SECOND, "error", {text: text}), Event(f"x.error {text}", start + SECOND)),
-        scores=(_score(session_id, text, trace_id, None, f"trace-score-{seconds}"),),
+        scores=(_score(session_id, text, trace_id, None, f"trace-score-{seconds}"),), attachments=tuple(_files(text)),
     )  # fmt: skip
+
+
+def _files(text: str) -> list[Attachment]:
+    return [
+        Attachment("f" * 16, text, "image/png", len(PIXEL), None, PIXEL),
+        Attachment("e" * 16, text, text, 6, None, b"<html>"),
+        Attachment(text, text, text, None, text, left_out=text),
+        Attachment("d" * 16, text, text, 9, left_out="size"),
+    ]
 
 
 def _spans(session_id: str, text: str, start: int, trace_id: str) -> list[Span]:
