@@ -96,7 +96,9 @@ def stored(store, trace, session_id=None):
 
 @given(trace=traces)
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
 )
 def test_any_trace_comes_back_equal(shared, trace):
     session_id, found = stored(shared, trace)
