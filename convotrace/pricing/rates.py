@@ -108,7 +108,7 @@ def _output(rates: Rates, usage: Usage) -> Decimal | None:
 def _mixed(total: int, base: Decimal, apart: Iterable[tuple[int | None, Decimal | None]]) -> Decimal:
     """Price the tokens that have a rate of their own at it, the rest at the base rate.
 
-    Where the parts are more than the whole, the client counted them beside it: then all of it has the base rate.
+    Where the parts are more than the whole, the client counted them beside it: then they come on top of it.
     """
     parts = [(count, rate) for count, rate in apart if count and rate is not None]
     rest = total - sum(count for count, _ in parts)

@@ -19,7 +19,6 @@ from convotrace.dialects.messages import (
     as_nano,
     as_text,
     as_tools,
-    as_usage,
     as_whole,
     score_type,
 )
@@ -33,6 +32,7 @@ from convotrace.recorder.attached import attachment_records
 from convotrace.recorder.open import UNSET, OpenEvent, OpenScore, OpenSpan, OpenTrace
 from convotrace.recorder.reply import tells_of_model, with_reply
 from convotrace.recorder.told import CONTENT_FIELDS, is_hidden, read_told, told_events, told_fields
+from convotrace.recorder.usage import told_usage
 from convotrace.recorder.values import text_of
 from convotrace.redaction import Redactor
 from convotrace.settings import Settings
@@ -41,7 +41,7 @@ TextHook = Callable[[Incoming, Exchange], Any]
 _ROLES = {"input": "user", "output": "assistant"}
 _READERS: dict[str, Callable[[Any], Any]] = {
     "model": as_text, "provider": as_text, "call_id": as_text, "finish_reason": as_text, "first_token_ns": as_whole,
-    "parameters": as_mapping, "tools": as_tools, "documents": as_documents, "usage": as_usage, "tags": tuple,
+    "parameters": as_mapping, "tools": as_tools, "documents": as_documents, "usage": told_usage, "tags": tuple,
 }  # fmt: skip
 _PRICED = frozenset({"generation", "embedding"})
 # A login cookie rides on every request of a site: it names the session of a turn, but makes none by itself.

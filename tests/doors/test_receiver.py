@@ -104,6 +104,24 @@ def test_a_full_queue_answers_503_and_loses_nothing_in_silence(client, monkeypat
     assert len(client.sessions()) == 1 and client.observer.health()["dropped"] == {}
 
 
+@pytest.mark.parametrize("first", ["request", "spans"])
+def test_a_caller_and_the_request_it_made_are_one_trace(client, first):
+    def ask():
+        traceparent = f"00-{TRACE}-{1:016x}-01"
+        client.post("/chat", {"message": "hi", "session_id": "mine"}, [("traceparent", traceparent)])
+
+    if first == "request":
+        ask()
+    assert send(client, request(("hello",), session="theirs")).status == 200
+    client.observer.flush()
+    if first == "spans":
+        ask()
+    assert [session.id for session in client.sessions()] == ["mine"]
+    (trace,) = client.session("mine").traces
+    assert (trace.id, trace.input.text) == (TRACE, "hi")
+    assert {span.name for span in trace.spans} == {"chat", "search"} and len(trace.spans) == 3
+
+
 # What a door reads
 
 

@@ -71,8 +71,9 @@ def test_without_a_cached_rate_a_cached_token_costs_what_any_input_costs():
     assert dollars(own(house={"input": 2, "output": 0}), "house", usage) == 2.0
 
 
-def test_cached_tokens_counted_beside_the_input_never_make_a_call_cheaper_than_its_input():
-    assert dollars(SHIPPED, "gpt-4.1", Usage(input=1_000, output=0, cached_read=50_000)) >= 0.002
+def test_cached_tokens_counted_beside_the_input_come_on_top_of_it():
+    usage = Usage(input=1_000, output=0, cached_read=50_000)
+    assert dollars(SHIPPED, "gpt-4.1", usage) == pytest.approx((1_000 * 2 + 50_000 * 0.5) / 1e6)
 
 
 def test_reasoning_is_part_of_the_output_and_is_charged_once():

@@ -56,6 +56,11 @@ USAGES = [
          "completion_tokens_details": {"reasoning_tokens": 2}},
         Usage(9, None, 4, None, 2, 0),
     ),
+    (
+        {"input_tokens": 9, "cache_read_input_tokens": 4, "cache_creation_input_tokens": 3, "output_tokens": 5},
+        Usage(16, 5, 4, 3),
+    ),
+    ({"inputTokens": 9, "outputTokens": 5, "totalTokens": 18, "cacheReadInputTokens": 4}, Usage(13, 5, 4)),
     ({"input": None}, None), ({}, None), (None, None), ("12", None), ([1], None), ({"input": True}, None),
     ({"input": -1}, None), ({"input": float("nan")}, None), ({"input": float("inf")}, None), ({"input": "7"}, None),
 ]  # fmt: skip
