@@ -124,7 +124,7 @@ class Answer:
 
     def fail(self, error: Json) -> None:
         """Note an error, a text or an object that holds one; the first one counts."""
-        if self.error is None:
+        if error and self.error is None:
             self.error, self.error_type = error_text(error), error_type(error)
 
     def extend(self, other: Answer) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from convotrace.exchange.aisdk import data_lines
 from convotrace.exchange.answer import Answer, Part, joined, mapping, text_of
@@ -51,41 +52,62 @@ def read_exchange(
     """
     asked = None if not request_body else decode(request_body, request_type)
     message = _message(method, query, asked, request_type, request_cut)
-    history = () if request_cut or method in _SAFE else read_history(asked, message.text)
-    again, files = asks_again(asked, query), uploads(asked, request_type)
-    said = Exchange(message, request_body=asked, history=history, regenerate=again, uploads=files)
+    said: dict[str, Any] = {
+        "message": message,
+        "request_body": asked,
+        "history": () if request_cut or method in _SAFE else read_history(asked, message.text),
+        "regenerate": asks_again(asked, query),
+        "uploads": uploads(asked, request_type),
+    }
     plain = (
         inflated(response_body, content_encoding) if response_body is not None and content_encoding else response_body
     )
     answered = None if plain is None else decode(plain, response_type)
-    return said if answered is None else _answered(said, method, answered, response_type, succeeded)
+    if answered is None:
+        return Exchange(**said)
+    return Exchange(**said | _answered(method, message, asked, answered, response_type, succeeded))
 
 
-def _answered(said: Exchange, method: str, body: Json, content_type: str, succeeded: bool) -> Exchange:
-    """Return an exchange with what its reply says."""
-    dialect, reply, answer = _reply(method, said.message, body, content_type)
-    if _is_bare(dialect, content_type) and (not succeeded or is_webhook(said.request_body)):
+def _answered(
+    method: str, message: Found, asked: Json, body: Json, content_type: str, succeeded: bool
+) -> dict[str, Any]:
+    """Return the fields of an exchange that its reply tells."""
+    dialect, reply, answer = _reply(method, message, body, content_type)
+    if _is_bare(dialect, content_type) and (not succeeded or is_webhook(asked)):
         reply = NOTHING
-    began_well = succeeded and (isinstance(body, str) if dialect is None else dialect.read is not None)
+    found: dict[str, Any] = {"reply": reply, "response_body": body}
+    if succeeded and isinstance(body, dict | list):
+        found |= _elsewhere(method, message, reply, body)
     _failed(body, succeeded, answer)
+    began_well = succeeded and (isinstance(body, str) if dialect is None else dialect.read is not None)
+    if answer.error is not None:
+        found |= {"error": answer.error, "error_type": (answer.error_type or "StreamError") if began_well else None}
+    return found | _told(dialect, answer, asked)
+
+
+def _told(dialect: Dialect | None, answer: Answer, asked: Json) -> dict[str, Any]:
+    """Return what a reply tells beside its text; of one that was read by its field names hardly anything."""
+    if dialect is None and answer == Answer(texts=answer.texts):
+        return {}
     answer.close()
-    is_data = succeeded and isinstance(body, dict | list)
-    return replace(
-        said,
-        reply=reply,
-        response_body=body,
-        dialect=dialect.name if dialect else None,
-        reasoning=joined(answer.thoughts),
-        tool_calls=answer.tool_calls(),
-        usage=answer.usage,
-        finish_reason=answer.finish_reason,
-        error=answer.error,
-        error_type=(answer.error_type or "StreamError") if answer.error is not None and began_well else None,
-        refusal=joined(answer.refusals),
-        model=_model(dialect, answer, said.request_body),
-        answer_ids=answer_ids(body) if is_data and method not in _SAFE and not reply.text else (),
-        fetched=fetched(body) if is_data and method == "GET" and not said.message.recognised else NOTHING,
-    )
+    return {
+        "dialect": dialect.name if dialect else None,
+        "reasoning": joined(answer.thoughts),
+        "tool_calls": answer.tool_calls(),
+        "usage": answer.usage,
+        "finish_reason": answer.finish_reason,
+        "refusal": joined(answer.refusals),
+        "model": _model(dialect, answer, asked),
+    }
+
+
+def _elsewhere(method: str, message: Found, reply: Found, body: Json) -> dict[str, Any]:
+    """Return where the answer is to be fetched, or what reads like one that was."""
+    if method not in _SAFE:
+        found: dict[str, Any] = {} if reply.text else {"answer_ids": answer_ids(body)}
+        # What Gradio answers to every message.
+        return found | {"message": replace(message, sure=True)} if mapping(body).keys() == {"event_id"} else found
+    return {} if message.recognised or method != "GET" else {"fetched": fetched(body)}
 
 
 def _model(dialect: Dialect | None, answer: Answer, asked: Json) -> str | None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from convotrace.exchange.answer import mapping, text_of
 from convotrace.exchange.generic import content_text
-from convotrace.exchange.talk import is_new_beside, is_result, last_said, listed, role_and_content, speaker
+from convotrace.exchange.talk import LISTS, is_new_beside, is_result, last_said, listed, role_and_content, speaker
 from convotrace.model import Json
 
 _FIELDS = (
@@ -19,7 +19,12 @@ _FIELDS = (
 )  # fmt: skip
 _ASKED = ("user", "human", "question", "query", "input", "inputs", "prompt", "request")
 _ANSWERED = ("assistant", "bot", "ai", "answer", "response", "output", "outputs", "completion", "reply")
-_AGAIN = frozenset({"regenerate", "isregenerate", "retry", "isretry", "regenerated", "isregeneration"})
+_MARKS = frozenset({*LISTS, *_FIELDS, "inputs", "data"})
+_AGAIN = frozenset({
+    "regenerate", "isRegenerate", "is_regenerate", "regenerated", "isRegenerated", "is_regenerated", "isRegeneration",
+    "is_regeneration", "retry", "isRetry", "is_retry",
+})  # fmt: skip
+_AGAIN_FIELDS = frozenset({"trigger", "action", *_AGAIN})
 _AGAIN_WORDS = frozenset({"regenerate-message", "regenerate", "variant", "retry"})
 _YES = (True, "true", "1", 1)
 
@@ -33,9 +38,9 @@ class Said(NamedTuple):
 
 def read_history(body: Json, message: str | None) -> tuple[Said, ...]:
     """Return the messages before the new one; system messages and results of tools are left out."""
-    if isinstance(body, list):
-        return ()
     fields = mapping(body)
+    if _MARKS.isdisjoint(fields):
+        return ()
     for place in (fields, mapping(fields.get("input")), mapping(fields.get("inputs"))):
         messages = listed(place)
         if messages is not None:
@@ -50,13 +55,11 @@ def read_history(body: Json, message: str | None) -> tuple[Said, ...]:
 def asks_again(body: Json, query: Mapping[str, str]) -> bool:
     """Tell whether a request asks for another answer to a message that was answered before."""
     fields = mapping(body)
+    if _AGAIN_FIELDS.isdisjoint(fields) and _AGAIN.isdisjoint(query):
+        return False
     if not _AGAIN_WORDS.isdisjoint(text_of(fields.get(name)) for name in ("trigger", "action")):
         return True
-    return any(_is_again(name) and value in _YES for place in (fields, query) for name, value in place.items())
-
-
-def _is_again(name: str) -> bool:
-    return name.replace("_", "").replace("-", "").lower() in _AGAIN
+    return any(place.get(name) in _YES for place in (fields, query) for name in _AGAIN)
 
 
 def _without(message: str | None, said: Iterable[Said]) -> tuple[Said, ...]:

@@ -76,7 +76,8 @@ def _choice(choice: Mapping[str, Json], answer: Answer) -> None:
         # Together writes the text of a delta here once more.
         answer.say(choice.get("text"))
     _content(message.get("content"), answer)
-    answer.say(mapping(message.get("audio")).get("transcript"))
+    if "audio" in message:
+        answer.say(mapping(message["audio"]).get("transcript"))
     _reasoning(message, answer)
     answer.refuse(message.get("refusal"))
     for call in mappings(message.get("tool_calls")):

@@ -17,7 +17,8 @@ _RARE_FIELDS = (
     "inputs", "inputText", "input_text", *NEW_FIELDS[4:], "utterance", "msg",
     "input_value", "inputValue", "inputTranscript", "user_prompt", "userPrompt", "human_input",
 )  # fmt: skip
-_ENVELOPES = ("payload", "action", "request", "data", "body")
+_ENVELOPES = frozenset({"payload", "action", "request", "data", "body"})
+_GRADIO = frozenset({"data", "fn_index", "session_hash", "trigger_id", "event_data", "event_id", "simple_format"})
 _PROMPTS = frozenset({"prompt", "input"})
 
 
@@ -33,12 +34,16 @@ def read_fields(body: Mapping[str, Json], cut: bool = False) -> Found:
         return Found() if spoken is None else Found(True, spoken)
     if _is_graphql(body):
         return _copilot(body)
-    for name in _ENVELOPES:
+    for name in () if _ENVELOPES.isdisjoint(body) else sorted(_ENVELOPES.intersection(body)):
         inner = _inner(body.get(name))
         if inner is not None:
-            found = read_fields(inner, cut)
+            found = _spoken(inner, cut)
             if found.recognised:
                 return found
+    return _spoken(body, cut)
+
+
+def _spoken(body: Mapping[str, Json], cut: bool) -> Found:
     text = hooked(body)
     if text is not None:
         return Found(True, text)
@@ -46,7 +51,16 @@ def read_fields(body: Mapping[str, Json], cut: bool = False) -> Found:
     if messages is not None and not is_new_beside(body):
         place = last_said(messages)
         return Found(True, None if cut or place is None else text_at(messages, place))
-    return _named(body)
+    return _named(body) if "data" not in body else _gradio(body)
+
+
+def _gradio(body: Mapping[str, Json]) -> Found:
+    """Read what is sent to a function of Gradio: its arguments, of which a chat's first one is the message."""
+    data = body["data"]
+    if not isinstance(data, list) or not data or not _GRADIO.issuperset(body):
+        return _named(body)
+    is_chat = len(data) > 1 and isinstance(data[1], list)
+    return Found(True, content_text(data[0]), sure=is_chat) if isinstance(data[0], str | dict) else Found()
 
 
 def _inner(value: Json) -> Mapping[str, Json] | None:

@@ -19,7 +19,7 @@ _SPEAKERS = {
 }
 _ROLE_FIELDS = ("role", "type", "sender", "from", "author", "speaker")
 _CONTENT_FIELDS = ("content", "parts", "text", "message", "value")
-_LISTS = ("messages", "contents", "input")
+LISTS = ("messages", "contents", "input")
 _RESULTS = frozenset({"tool_result", "tool-result", "function_call_output"})
 _RESULT_KEYS = frozenset({"toolResult", "functionResponse", "function_response"})
 _MAX_DEPTH = 2
@@ -27,7 +27,7 @@ _MAX_DEPTH = 2
 
 def listed(body: Mapping[str, Json], depth: int = _MAX_DEPTH) -> list[Json] | None:
     """Return the messages that a body lists, if one of them is the user's."""
-    for name in _LISTS:
+    for name in LISTS:
         value = body.get(name)
         if isinstance(value, list) and last_said(value) is not None:
             return value
@@ -64,14 +64,17 @@ def role_and_content(message: Json) -> tuple[str, Json]:
     if isinstance(message, list) and len(message) == 2:
         return text_of(message[0]).lower(), message[1]
     value = mapping(message)
+    role, content = value.get("role"), value.get("content")
+    if role and isinstance(role, str) and content is not None:
+        return role.lower(), content
     if value.get("lc") == 1:
         path, value = value.get("id"), mapping(value.get("kwargs"))
-        role = text_of(path[-1]) if isinstance(path, list) and path else ""
-        return role.lower().removesuffix("chunk").removesuffix("message"), value.get("content")
+        made_of = text_of(path[-1]) if isinstance(path, list) and path else ""
+        return made_of.lower().removesuffix("chunk").removesuffix("message"), value.get("content")
     content = next((value[name] for name in _CONTENT_FIELDS if value.get(name) is not None), None)
-    role = next((role for name in _ROLE_FIELDS if (role := _role(value.get(name)))), "")
+    said_by = next((said_by for name in _ROLE_FIELDS if (said_by := _role(value.get(name)))), "")
     # What Gemini is sent in one go needs no role.
-    return role.lower() or ("user" if isinstance(value.get("parts"), list) else ""), content
+    return said_by.lower() or ("user" if isinstance(value.get("parts"), list) else ""), content
 
 
 def _role(value: Json) -> str:
@@ -80,6 +83,8 @@ def _role(value: Json) -> str:
 
 def is_result(content: Json) -> bool:
     """Tell whether a message only feeds results of tools back: what the user said is in an earlier one."""
+    if isinstance(content, str):
+        return False
     parts = list(mappings(content))
     return bool(parts) and all(
         text_of(part.get("type")) in _RESULTS or not _RESULT_KEYS.isdisjoint(part) for part in parts

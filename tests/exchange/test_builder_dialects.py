@@ -273,6 +273,11 @@ def test_other_talk_of_machines_is_no_message(body):
     assert not read_exchange("POST", {}, json.dumps(body).encode(), JSON, None, "").message.recognised
 
 
+def test_envelopes_in_envelopes_are_opened_once():
+    body = b'{"payload": {"type": "text", "payload": ' * 400 + b'"x"' + b"}}" * 400
+    assert not read_exchange("POST", {}, body, JSON, None, "").message.recognised
+
+
 def test_tools_usage_model_and_errors_of_agent_servers_are_read():
     call = {"functionCall": {"name": "hours", "args": {"day": "Sun"}, "id": "c"}}
     found = read(sse(adk("", content={"parts": [call]}, usageMetadata={"promptTokenCount": 3}, modelVersion="m")))

@@ -35,6 +35,13 @@ def test_a_reply_without_a_text_may_tell_where_the_answer_is_fetched(body, ids):
     assert read(body, JSON).answer_ids == ids
 
 
+def test_what_gradio_promises_an_answer_to_is_a_message():
+    asked = {"data": ["Open?"], "session_hash": "x"}
+    assert read({"event_id": "e"}, JSON, asked=asked).message == Found(True, "Open?", sure=True)
+    assert read({"data": ["Till six."]}, JSON, asked=asked).message == Found(True, "Open?", sure=False)
+    assert not read({"event_id": "e"}, JSON, asked={"data": [3]}).message.recognised
+
+
 def test_neither_a_failed_reply_nor_a_get_promises_an_answer():
     assert read({"task_id": "t"}, JSON, succeeded=False).answer_ids == ()
     assert get({"task_id": "t"}).answer_ids == ()
