@@ -150,3 +150,16 @@ def test_of_the_same_reply_passed_on_by_several_services_one_call_is_counted(ben
                  attributes=record.spans[0].attributes)  # fmt: skip
     joined = with_spans(Stored(record), [inner]).trace
     assert (joined.spans, joined.input_tokens) == ((inner,), 9)
+
+
+@pytest.mark.parametrize("limit", [256 << 10, (256 << 10) - 33, 100_001])
+def test_a_stream_that_outgrows_the_limit_keeps_its_text_up_to_there(bench, limit):
+    words = [f"word {number} " for number in range(4_000)]
+    trace = bench.exchange({"message": "Open?"}, answered_type=SSE)
+    for number, word in enumerate(words):
+        trace.sent(sse(delta(content=word)), 1_200 + number, limit)
+    record = bench.record(trace)
+    complete = limit // len(sse(delta(content=words[-1])))
+    assert "".join(words).startswith(record.output.text)
+    assert len(record.output.text) >= len("".join(words[:complete]))
+    assert record.cut.output == trace.response_bytes > limit
