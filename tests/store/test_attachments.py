@@ -116,6 +116,23 @@ def test_a_stored_trace_that_is_rehomed_by_what_is_known_of_it_keeps_its_files(s
     assert len(held()) == 1
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_stored_trace_that_another_brings_along_keeps_its_files(store, make, held, whole):
+    trace = make.trace("old", attachments=(file(),))
+    store.write([make.change("old", trace)] if whole else [make.change("old", trace), make.change("old")])
+    later = make.trace("new")
+
+    def decide(lookup):
+        (stored,) = lookup.traces(trace.id)
+        moved = replace(stored.trace, session_id="new")
+        return Change(SessionFacts("new"), later, moves=(Change(SessionFacts("new"), moved, written_as="old"),))
+
+    store.write([Change(SessionFacts("new"), later, decide=decide)])
+    assert [one.id for one in store.session("new").traces] == [trace.id, later.id]
+    assert store.attachment("new", f"{1:016x}").data == BYTES
+    assert (store.session("old") is None, len(held())) == (whole, 1)
+
+
 def test_what_was_shown_while_it_ran_and_is_not_to_be_kept_goes(store, make, held):
     trace = make.trace(attachments=(file(),))
     store.write([make.change(trace=trace)])
