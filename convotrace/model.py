@@ -511,6 +511,22 @@ class Lookup(Protocol):
         """Return every trace of this id, in any session."""
         ...
 
+    def home(self, trace: Trace) -> str | None:
+        """Return the id of the session in which an earlier state of a trace stands, None where none was written."""
+        ...
+
+    def session(self, session_id: str) -> Conversation | None:
+        """Return a session with its last turns in order, each without its spans and bodies."""
+        ...
+
+    def whole(self, session_id: str) -> Sequence[Stored]:
+        """Return every trace of a session, with all that it brought, the earliest first."""
+        ...
+
+    def having_said(self, exchange: int, since_ns: int) -> Sequence[Conversation]:
+        """Return the sessions, as `session` does, with a turn of this `exchange_hash` that were active since."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Change:

@@ -59,8 +59,7 @@ class Assistant:
             text = yield from self._answer(messages)
             span.set_output(text)
         if _is_goodbye(messages):
-            ct.event("completion", on="session")
-            ct.end_session(outcome="completed", resolved=True)
+            _end(handed_off=_was_handed_off(messages))
         self.memory.keep(session_id, messages)
 
     def _answer(self, messages: list[Message]) -> Generator[str, None, str]:
@@ -112,8 +111,21 @@ def _call_id(place: int) -> str:
     return f"call_{place}"
 
 
+def _end(handed_off: bool) -> None:
+    """End the session of a customer who left: content, unless somebody was asked to take over."""
+    if handed_off:
+        ct.end_session(outcome="escalated")
+    else:
+        ct.event("completion", on="session")
+        ct.end_session(outcome="completed", resolved=True)
+
+
 def _is_goodbye(messages: list[Message]) -> bool:
-    """Tell whether the customer left content: a goodbye, and nobody was asked to take over."""
+    """Tell whether the customer left."""
     spoken = [say.content_of(message) for message in messages if message["role"] == "user"]
+    return intent_of(spoken[-1], spoken[:-1]) == "goodbye"
+
+
+def _was_handed_off(messages: list[Message]) -> bool:
     calls = [part for message in messages for part in message["parts"] if part["type"] == "tool_call"]
-    return intent_of(spoken[-1], spoken[:-1]) == "goodbye" and all(call["name"] != "hand_off" for call in calls)
+    return any(call["name"] == "hand_off" for call in calls)

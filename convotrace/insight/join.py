@@ -111,7 +111,8 @@ def _around(outer: Trace, parts: Sequence[Trace]) -> Trace:
     spans: tuple[Span, ...] = ()
     for part in sorted(parts, key=_began):
         spans = union(spans, _spans_of(outer, part))
-        outer = replace(outer, is_turn=outer.is_turn or part.is_turn, **_unsaid(outer, part))
+        placed = outer.placed or part.placed
+        outer = replace(outer, is_turn=outer.is_turn or part.is_turn, placed=placed, **_unsaid(outer, part))
     return replace(outer, spans=_rooted(outer, union(spans, outer.spans)))
 
 
@@ -169,7 +170,8 @@ def _home(facts: SessionFacts, whole: Trace, kin: Sequence[Stored]) -> SessionFa
 def _named(own: Sequence[tuple[str, str]], kin: Sequence[Stored]) -> tuple[str, str]:
     """Return the session of the outermost part, unless only another part says outright which one it is."""
     candidates = [*own, *((part.trace.session_id, part.trace.id_source) for part in kin)]
-    return next((named for named in candidates if named[1] not in _WEAK_SOURCES), candidates[0])
+    put = next(((part.trace.session_id, part.trace.id_source) for part in kin if part.trace.placed), None)
+    return put or next((named for named in candidates if named[1] not in _WEAK_SOURCES), candidates[0])
 
 
 def _merged(known: Span, later: Span) -> Span:

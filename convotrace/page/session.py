@@ -26,6 +26,7 @@ _ID_SOURCES = {
     "own_cookie": "our cookie",
     "cookie": "cookie",
     "history": "a re-sent history (a guess)",
+    "split": "a person, who split it from another session",
     "none": "none was sent: every such turn is a session of its own",
 }
 

@@ -19,6 +19,7 @@ from convotrace.page.values import arguments_line, pretty, result_line
 
 _SHOWN = 2_000
 _CALLS = ("tool", "generation", "retrieval")
+_SESSION = {"session.end": "Session ended", "session.resume": "Session resumed"}
 HAND_OFFS = frozenset({"handoff", "hand_off", "hand-off", "escalation", "escalated", "transfer"})
 _ENDINGS = frozenset({"completion", "completed", "resolution", "resolved"})
 _FAILURES = frozenset({"error", "failure", "failed"})
@@ -101,7 +102,7 @@ def blocks(trace: Trace, extra: Iterable[Event] = ()) -> list[Block]:
 def moment(event: Event) -> Moment:
     """Return an event in words."""
     name = event.name.lower().rpartition(".")[2]
-    tone, words = "plain", event.name
+    tone, words = "plain", _SESSION.get(event.name, event.name)
     if name in HAND_OFFS:
         tone, words = "warn", "Handed off to a human"
     elif name in _ENDINGS:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
+from convotrace.insight.versions import superseded
 from convotrace.model import Conversation, Event, Score, Trace
 from convotrace.page.format import plural
 from convotrace.page.markdown import rendered
@@ -117,7 +118,8 @@ def feed(conversation: Conversation, start: int = 1) -> Feed:
 
 
 def _items(conversation: Conversation, shown: set[str], is_start: bool) -> Iterator[Item]:
-    replaced = {trace.replaces: trace.turn for trace in conversation.traces if trace.replaces and trace.turn}
+    numbers = {trace.id: trace.turn for trace in conversation.traces}
+    replaced = {gone: numbers[by] for gone, by in superseded(conversation.traces).items()}
     events = _by_turn(conversation)
     if is_start and events.get(None):
         yield Loose([moment(event) for event in events[None] if not event.level])

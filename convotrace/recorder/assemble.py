@@ -24,7 +24,9 @@ from convotrace.dialects.messages import (
 )
 from convotrace.exchange import Exchange, media_type, read_exchange
 from convotrace.identity import Identity, Incoming, identify, keyed_hash
-from convotrace.insight.join import joined
+from convotrace.insight.continuity import USERS
+from convotrace.insight.deciding import Clues, decided
+from convotrace.insight.history import summed, users
 from convotrace.insight.totals import totals
 from convotrace.model import Change, Event, Failure, Json, Payload, Score, SessionFacts, Span, Target, Trace
 from convotrace.pricing import Prices
@@ -101,9 +103,15 @@ class Assembler:
         record = self._trace(trace, exchange, who, is_turn, message, reply)
         record = with_reply(record, exchange, trace.content and self._settings.content, self.redactor, self._prices)
         change = Change(self._session(trace, who), record, trace.written_as)
-        if trace.shared:
-            change = replace(change, decide=partial(_joined, change.session, record))
+        if clues := self._clues(trace, exchange, identity, record):
+            change = replace(change, decide=partial(decided, clues, change))
         return (Verdict.TURN if is_turn else Verdict.FOLDED), change
+
+    def _clues(self, trace: OpenTrace, exchange: Exchange, identity: Identity | None, record: Trace) -> Clues:
+        """Return what decides, beside its record, where a request belongs."""
+        nameless = identity is None and record.is_turn and record.resent is not None and self._settings.history
+        nameless = nameless and users(exchange.history) >= USERS
+        return Clues(trace.shared, exchange.history if nameless else (), int(self._settings.idle_timeout * 1e9))
 
     def _exchange(self, trace: OpenTrace) -> Exchange:
         incoming = trace.incoming
@@ -191,6 +199,8 @@ class Assembler:
             first_byte_ns=None if trace.first_byte is None else trace.first_byte - trace.started,
             input=self._payload(content, message, exchange.request_body),
             output=self._payload(content, reply, exchange.response_body),
+            resent=summed(exchange.history) if content and exchange.history else None,
+            regenerates=exchange.regenerate,
             error=failure,
             errors=sum(span.status == "error" for span in spans) or int(failure is not None),
             service=self._settings.service,
@@ -278,10 +288,6 @@ class Assembler:
         if not events:
             return ()
         return tuple(Event(e.name, e.at, e.level, self.redactor.clean(dict(e.attributes))) for e in list(events))
-
-
-def _joined(facts: SessionFacts, record: Trace, lookup: model.Lookup) -> Change:
-    return joined(facts, record, lookup.traces(record.id))
 
 
 def _parent_id(span: OpenSpan) -> str | None:

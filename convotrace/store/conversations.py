@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from convotrace.identity import session_id_of_key, session_key
+from convotrace.insight.versions import with_versions
 from convotrace.model import Conversation, Event, Score, Span, Trace
 from convotrace.store.codec import decode_column, original, storable
 from convotrace.store.keys import OUTSIDE, pack_trace_id, unpack_trace_id
@@ -73,7 +74,7 @@ def _conversation(opened: Opened, row: SessionRow, now_ns: int) -> Conversation 
         session = full_session(opened.sql, connection, row)
     if any(trace.status == "running" for trace in parts.trace_rows):
         parts.living = living_workers(opened, now_ns)
-    traces = parts.traces()
+    traces = with_versions(parts.traces())
     session = replace(
         session,
         attachments=tuple(attachment for trace in traces for attachment in trace.attachments),

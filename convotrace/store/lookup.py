@@ -7,14 +7,27 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from convotrace.model import Event, Score, Stored
+from convotrace.model import Conversation, Event, Score, Stored, Trace
 from convotrace.store.codec import decode_column, original
-from convotrace.store.keys import pack_trace_id, unpack_trace_id
+from convotrace.store.keys import SessionKeys, pack_trace_id, unpack_trace_id
 from convotrace.store.rows import ContentRow, EventRow, ScoreRow, SessionRow, SpanRow, TraceRow
-from convotrace.store.sessions import Row
+from convotrace.store.sessions import Row, old_state
 from convotrace.store.statements import Statements
-from convotrace.store.to_records import event_record, own_span_id, score_record, span_record, trace_record
+from convotrace.store.to_records import (
+    event_record,
+    own_span_id,
+    score_record,
+    session_record,
+    span_record,
+    trace_record,
+)
 from convotrace.store.unpacking import Contents
+
+_TURNS = 200
+"""A decision looks at so many last turns of a session."""
+_MOST_SESSIONS = 50
+_LONGEST_NS = 3_600_000_000_000
+"""A turn may have begun so long before its session was active last."""
 
 
 class StoreLookup:
@@ -23,11 +36,15 @@ class StoreLookup:
     Args:
         sql: The statements.
         connection: The one that writes.
+        keys: Of sessions.
         sessions: Rows of sessions by key, as the transaction will write them at its end.
     """
 
-    def __init__(self, sql: Statements, connection: sqlite3.Connection, sessions: Mapping[int, Row]) -> None:
+    def __init__(
+        self, sql: Statements, connection: sqlite3.Connection, keys: SessionKeys, sessions: Mapping[int, Row]
+    ) -> None:
         self._sql = sql
+        self._keys = keys
         self._connection = connection
         self._sessions = sessions
 
@@ -35,6 +52,39 @@ class StoreLookup:
         """Return every trace of this id, in any session, the earliest first."""
         rows = self._all(self._sql.traces_of_id, pack_trace_id(trace_id))
         return [self._stored(TraceRow._make(columns)) for columns in rows]
+
+    def home(self, trace: Trace) -> str | None:
+        """Return the id of the session in which an earlier state of a trace stands."""
+        states = map(old_state, self._all(self._sql.trace_states, pack_trace_id(trace.id)))
+        return next((self._session_id(state.sid) for state in states if state.started == trace.started_ns), None)
+
+    def session(self, session_id: str) -> Conversation | None:
+        """Return a session with its last turns, without spans and bodies."""
+        sid = self._keys.of(session_id)
+        row = self._session_row(sid)
+        return None if row is None or original(row.id) != session_id else self._conversation(row)
+
+    def whole(self, session_id: str) -> list[Stored]:
+        """Return every trace of a session with all that it brought."""
+        return [self._stored(TraceRow._make(row)) for row in self._all(self._sql.traces_of, self._keys.of(session_id))]
+
+    def having_said(self, exchange: int, since_ns: int) -> list[Conversation]:
+        """Return the sessions with a turn of this hash that were active since; none where they are very many."""
+        sids = [
+            sid
+            for (sid,) in self._all(
+                self._sql.sessions_having_said, exchange, since_ns - _LONGEST_NS, _MOST_SESSIONS + 1
+            )
+        ]
+        rows = [row for sid in sids if (row := self._session_row(sid)) is not None and row.last >= since_ns]
+        return [self._conversation(row) for row in rows] if len(sids) <= _MOST_SESSIONS else []
+
+    def _conversation(self, row: SessionRow) -> Conversation:
+        found = map(TraceRow._make, self._all(self._sql.last_turns, row.sid, _TURNS))
+        nothing, id = Contents(()), original(row.id) or ""
+        light = (turn._replace(input_body=None, output_body=None) for turn in found)
+        turns = [trace_record(nothing, id, turn, None, (), (), ()) for turn in light]
+        return Conversation(session_record(row), tuple(turns[::-1]))
 
     def at(self, sid: int, tk: int) -> Stored:
         """Return the trace of a key with all that it brought."""
@@ -73,10 +123,14 @@ class StoreLookup:
         return by_span, of_trace, of_session
 
     def _session_id(self, sid: int) -> str:
+        row = self._session_row(sid)
+        return "" if row is None else original(row.id) or ""
+
+    def _session_row(self, sid: int) -> SessionRow | None:
         if (row := self._sessions.get(sid)) is not None:
-            return original(row["id"]) or ""
+            return SessionRow(**row)
         found = self._connection.execute(self._sql.session_by_sid, (sid,)).fetchone()
-        return "" if found is None else original(SessionRow._make(found).id) or ""
+        return None if found is None else SessionRow._make(found)
 
     def _fetcher(self, sid: int) -> Callable[[bytes], ContentRow | None]:
         def fetch(name: bytes) -> ContentRow | None:

@@ -86,6 +86,11 @@ class Statements:
         trace, span, event, score, content = tables.trace, tables.span, tables.event, tables.score, tables.content
         self.traces_of_id = _text(_selection(trace, TraceRow).where(trace.trace_id == b"").order_by(trace.started))
         self.trace_of_key = _text(_selection(trace, TraceRow).where(trace.sid == 0, trace.tk == 0))
+        turns = _of_session(trace, TraceRow).where(trace.is_turn == _ONE).order_by(trace.tk.desc())
+        # The last turns of a session (sid, limit); sessions by what was said in a turn (hash, since, limit).
+        self.last_turns = _text(turns.limit(1))
+        saying = trace.select(trace.sid).where(trace.said == 0, trace.started >= 0).distinct()
+        self.sessions_having_said = _text(saying.limit(1))
         spans = _selection(span, SpanRow).where(span.sid == 0, span.tk == 0)
         events = _selection(event, EventRow).where(event.sid == 0, event.tk == 0)
         scores = _selection(score, ScoreRow).where(score.sid == 0, score.origin == 0)

@@ -124,7 +124,7 @@ class _Batch:
         self._connection = connection
         self._careful = careful
         self._sessions: dict[int, Row] = {}
-        self._lookup = StoreLookup(self._sql, connection, self._sessions)
+        self._lookup = StoreLookup(self._sql, connection, recorder.keys, self._sessions)
         self._written: set[tuple[str, int]] = set()
         self._uncertain: set[int] = set()
         self._left: set[int] = set()
@@ -257,6 +257,7 @@ class _Batch:
             raise Again
         if not packer.is_of(sid, row["born"]):
             # Deleted or swept by another process: what was remembered of its contents is void.
+            packer.forget(sid)
             raise Again
         self._sessions[sid] = row
         return row

@@ -160,7 +160,7 @@ def test_the_app_s_own_log_lines_stand_at_their_span(assistant: Assistant) -> No
 
 def test_a_hand_off_is_an_event_a_tag_and_an_outcome_that_a_goodbye_does_not_undo(assistant: Assistant) -> None:
     stored = traced(assistant, "refund order K-1070", "thanks, bye")
-    assert [event.name for event in stored.events] == ["handoff"]
+    assert [event.name for event in stored.events] == ["handoff", "session.end", "session.resume", "session.end"]
     assert stored.session.tags == ("handed-off",)
     assert stored.session.outcome == "escalated"
 
@@ -168,7 +168,7 @@ def test_a_hand_off_is_an_event_a_tag_and_an_outcome_that_a_goodbye_does_not_und
 def test_a_content_goodbye_completes_the_session(assistant: Assistant) -> None:
     stored = traced(assistant, "Where is K-1042?", "thanks, bye")
     assert (stored.session.outcome, stored.session.resolved) == ("completed", True)
-    assert [event.name for event in stored.events] == ["completion"]
+    assert [event.name for event in stored.events] == ["completion", "session.end"]
 
 
 def test_what_it_counts_itself_is_what_was_stored(assistant: Assistant) -> None:

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from convotrace.model import Conversation, Document, Event, Failure, Payload, Session, Span, Trace
-from convotrace.page.steps import Frame, Moment, Retrieval, blocks
+from convotrace.page.steps import Frame, Moment, Retrieval, blocks, moment
 from convotrace.page.transcript import Gap, Loose, Others, Turn, feed, hidden_lines, turn
 
 S = 1_000_000_000
@@ -181,3 +181,8 @@ def test_the_page_of_a_replaced_turn_keeps_its_text(ask, new_house):
     page = ask(new_house([_conversation(first, second)]), "/s/s").body.decode()
     assert "Replaced by turn 2" in page
     assert "the old words" in page
+
+
+@pytest.mark.parametrize(("name", "words"), [("session.end", "Session ended"), ("session.resume", "Session resumed")])
+def test_the_end_of_a_session_and_what_resumed_it_are_told_in_words(name: str, words: str) -> None:
+    assert moment(Event(name, 0)).words == words
