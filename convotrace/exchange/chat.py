@@ -23,6 +23,7 @@ from convotrace.exchange.webhooks import is_webhook
 from convotrace.model import Json
 
 _SAFE = ("GET", "HEAD")
+_WRAPPERS = ("data", "result", "response")
 _SSE_STARTS = ("data:", "event:")
 
 
@@ -72,7 +73,8 @@ def _answered(
     method: str, message: Found, asked: Json, body: Json, content_type: str, succeeded: bool
 ) -> dict[str, Any]:
     """Return the fields of an exchange that its reply tells."""
-    dialect, reply, answer = _reply(method, message, body, content_type)
+    alone = succeeded and (message.sure or (asked is None and method not in _SAFE))
+    dialect, reply, answer = _reply(method, message, alone, body, content_type)
     if _is_bare(dialect, content_type) and (not succeeded or is_webhook(asked)):
         reply = NOTHING
     found: dict[str, Any] = {"reply": reply, "response_body": body}
@@ -117,20 +119,25 @@ def _model(dialect: Dialect | None, answer: Answer, asked: Json) -> str | None:
 
 
 def _message(method: str, query: Mapping[str, str], body: Json, content_type: str, cut: bool) -> Found:
-    if method in _SAFE:
+    if method in _SAFE or body is None:
+        # What a function of FastAPI takes as a plain argument stands in the query, of a POST too.
         found = field(query, MESSAGE_FIELDS)
-        return Found(found.recognised, found.text, sure=False)
+        return Found(True, found.text, sure=False) if found.recognised else NOTHING
     if isinstance(body, str) and media_type(content_type)[0] == TEXT:
         return read_text(body)
     return read_fields(body, cut) if isinstance(body, dict) else NOTHING
 
 
-def _reply(method: str, message: Found, body: Json, content_type: str) -> tuple[Dialect | None, Found, Answer]:
-    """Gather a reply, by its dialect or else by the names of its fields."""
+def _reply(
+    method: str, message: Found, alone: bool, body: Json, content_type: str
+) -> tuple[Dialect | None, Found, Answer]:
+    """Gather a reply, by its dialect or else by the names of its fields; `alone` if nothing but a message was sent."""
     dialect, parts, streams = _parts(body, content_type)
     if not streams and method in _SAFE and not message.recognised:
         return None, NOTHING, Answer()
     dialect = dialect or recognise(parts)
+    if dialect is None and message.recognised and isinstance(body, dict):
+        dialect, parts = _wrapped(body) or (None, parts)
     if dialect is not None:
         if dialect.read is None:
             return dialect, NOTHING, Answer()
@@ -140,7 +147,18 @@ def _reply(method: str, message: Found, body: Json, content_type: str) -> tuple[
     if streams:
         answer = _gathered(parts, partial(read_stream, message.recognised))
         return None, Found(bool(answer.texts), answer.text), answer
-    return None, _plain(message, body, content_type), Answer()
+    return None, _plain(message, alone, body, content_type), Answer()
+
+
+def _wrapped(body: Mapping[str, Json]) -> tuple[Dialect, Sequence[Part]] | None:
+    """Return the reply of a vendor that an app hands on inside an object of its own."""
+    for name in _WRAPPERS:
+        if isinstance(body.get(name), dict):
+            parts = [Part("", body[name])]
+            dialect = recognise(parts)
+            if dialect is not None:
+                return dialect, parts
+    return None
 
 
 def _gathered(parts: Sequence[Part], read: Read) -> Answer:
@@ -154,11 +172,13 @@ def _gathered(parts: Sequence[Part], read: Read) -> Answer:
     return answer
 
 
-def _plain(message: Found, body: Json, content_type: str) -> Found:
+def _plain(message: Found, alone: bool, body: Json, content_type: str) -> Found:
     if isinstance(body, dict):
-        return json_reply(body, message.recognised)
-    is_text = isinstance(body, str) and media_type(content_type)[0] == TEXT and message.recognised
-    return Found(True, body) if is_text else NOTHING
+        return json_reply(body, message.recognised, alone and message.recognised)
+    kind = media_type(content_type)[0]
+    is_text = isinstance(body, str) and kind in (TEXT, JSON) and message.recognised
+    # A text in JSON answers what was sent alone; to a form it may say "ok".
+    return Found(True, body) if is_text and (kind == TEXT or alone) else NOTHING
 
 
 def _parts(body: Json, content_type: str) -> tuple[Dialect | None, Sequence[Part], bool]:
@@ -178,13 +198,25 @@ def _text_parts(text: str, kind: str | None) -> tuple[Dialect | None, Sequence[P
     if kind == NDJSON:
         return None, list(line_parts(text)), True
     if kind == JSON:
-        return None, list(sse_parts(text)) if text.startswith(_SSE_STARTS) else object_lines(text), True
+        # A text that is no object and no list is a whole value.
+        is_whole = not text.lstrip().startswith(("{", "[", *_SSE_STARTS))
+        return None, list(sse_parts(text)) if text.startswith(_SSE_STARTS) else object_lines(text), not is_whole
     if kind == XML:
         return _formed(TWILIO, twiml(text))
     if kind == TEXT:
         lines = data_lines(text)
-        return _formed(AI_SDK_DATA, lines) if lines is not None else _formed(CHAINLIT, packets(text))
+        if lines is not None:
+            return _formed(AI_SDK_DATA, lines)
+        return _untyped_parts(text) or _formed(CHAINLIT, packets(text))
     return None, [], False
+
+
+def _untyped_parts(text: str) -> tuple[None, Sequence[Part], bool] | None:
+    """Return the parts of a stream that goes by the name of a plain text; of lines all have to be objects."""
+    if text.startswith(_SSE_STARTS):
+        return None, list(sse_parts(text)), True
+    parts = list(line_parts(text)) if text.startswith("{") and "\n" in text.strip() else []
+    return (None, parts, True) if parts and all(isinstance(part.value, dict) for part in parts) else None
 
 
 def _formed(dialect: Dialect, parts: Iterable[Part] | None) -> tuple[Dialect | None, Sequence[Part], bool]:

@@ -17,10 +17,28 @@ REPLY_FIELDS = ("reply", "answer", "output", "response", "content", "text")
 # Without a recognised message only these say that an answer is one: the others are too common elsewhere.
 PLAIN_REPLY_FIELDS = ("reply", "answer")
 DELTA_FIELDS = ("delta", "token", "chunk", "reply", "answer", "output", "response", "content", "text")
+# These say outright that they hold what a bot answers.
+_BOT_FIELDS = (
+    "bot_response", "botResponse", "ai_response", "aiResponse", "assistant_response", "assistantResponse",
+    "assistant_message", "assistantMessage", "ai_message", "aiMessage", "bot_message", "botMessage", "bot_reply",
+    "botReply", "chat_response", "chatResponse", "response_text", "responseText", "answer_text", "answerText",
+    "output_text", "outputText", "reply_text", "replyText", "final_answer", "finalAnswer", "llm_response",
+    "model_response", "completion", "generated_text",
+)  # fmt: skip
+# And these may, where a message was sent that is nothing else and no later answer is promised.
+_BARE_FIELDS = ("message", "msg", "result", "assistant", "bot")
+_PROMISES = frozenset(
+    {"task_id", "taskId", "job_id", "jobId", "run_id", "runId", "event_id", "status_url", "stream_url"}
+)
+_LIST_FIELDS = ("messages", "replies", "responses", "outputs", "answers")
 # Only of an object that has hardly more than them, and only where something was asked.
 _WEAK_FIELDS, _FEW = ("value", "data"), 2
 _INNER_FIELDS = ("content", "text", "parts", "message", "answer", "reply")
-_WRAPPERS = ("message", "data", "result")
+_WRAPPERS = ("message", "data", "result", "outputs", "payload", "body", "chat")
+_CARRIERS = ("data", "payload", "message", "value", "result")
+_TALK = frozenset(
+    {"token", "delta", "chunk", "text", "content", "message", "answer", "stream", "response", "reply", "assistant"}
+)
 _PIECES = frozenset({"delta", "token", "chunk"})
 _THOUGHTS = frozenset({"thinking", "thought", "reasoning"})
 # Events whose fields hold text that nobody was told.
@@ -81,19 +99,41 @@ def _is_text(part: Mapping[str, Json]) -> bool:
     return part.get("thought") is not True and part.get("type", "text") in ("text", "input_text", "output_text")
 
 
-def json_reply(body: Mapping[str, Json], asked: bool) -> Found:
-    """Return the reply in an object; without a recognised message only under the plainest names."""
-    found = field(body, REPLY_FIELDS if asked else PLAIN_REPLY_FIELDS)
+def json_reply(body: Mapping[str, Json], asked: bool, alone: bool = False) -> Found:
+    """Return the reply in an object; without a recognised message only under the plainest names.
+
+    Args:
+        body: The object.
+        asked: Whether a message was recognised in the request.
+        alone: Whether that message was all that was sent: then a bare `message` answers it.
+    """
+    by_role = body.get("role") == "assistant"
+    found = field(body, (*(REPLY_FIELDS if asked or by_role else PLAIN_REPLY_FIELDS), *_BOT_FIELDS))
     if found.recognised or not asked:
         return found
     for name in _WRAPPERS:
         inner = mapping(body.get(name))
-        found = field(inner, REPLY_FIELDS)
+        found = field(inner, (*REPLY_FIELDS, *_BOT_FIELDS))
         if found.recognised:
             return found
-    for answers in mappings(body.get("answers")):
-        return field(answers, REPLY_FIELDS)
-    return last_answer(body.get("messages"))
+    found = last_answer(body.get("messages"))
+    if found.recognised or not alone or not _PROMISES.isdisjoint(body):
+        return found
+    return _alone(body)
+
+
+def _alone(body: Mapping[str, Json]) -> Found:
+    """Return what answers a message that was sent alone: a bare field, or the texts of a list, a line each."""
+    for name in _LIST_FIELDS:
+        items = body.get(name)
+        if isinstance(items, list):
+            texts = [item if isinstance(item, str) else field(mapping(item), REPLY_FIELDS).text for item in items]
+            known = [text for text in texts if text]
+            if known:
+                return Found(True, "\n".join(known))
+    bare = [place.get(name) for place in (body, mapping(body.get("data"))) for name in _BARE_FIELDS]
+    text = next((value for value in bare if isinstance(value, str)), None)
+    return Found(text is not None, text)
 
 
 def last_answer(messages: Json) -> Found:
@@ -132,9 +172,9 @@ def _object(part: Part, value: Mapping[str, Json], asked: bool, pieces: list[Pie
     if value.get("error") or kind == "error":
         answer.fail(value.get("error") or value)
     elif kind in _THOUGHTS:
-        answer.think(_delta(value, asked)[1])
+        answer.think(_delta(value, asked, kind)[1])
     elif kind not in _QUIET:
-        name, text = _delta(value, asked)
+        name, text = _delta(value, asked, kind)
         if text is not None:
             # One chat page fills pieces up to a fixed length, against the guessing of words by their length.
             pieces.append(((kind, *value), text.rstrip("\0") if kind == "stream" else text))
@@ -142,13 +182,21 @@ def _object(part: Part, value: Mapping[str, Json], asked: bool, pieces: list[Pie
     return True
 
 
-def _delta(value: Mapping[str, Json], asked: bool) -> tuple[str, str | None]:
+def _delta(value: Mapping[str, Json], asked: bool, kind: str) -> tuple[str, str | None]:
     for name in DELTA_FIELDS:
         inner = value.get(name)
         text = inner if isinstance(inner, str) else content_text(inner, 1) if isinstance(inner, dict) else None
         if text is not None:
             return name, text
-    for name in _WEAK_FIELDS if asked and len(value) <= _FEW else ():
+    if not asked:
+        return "", None
+    for name in _CARRIERS:
+        inner = value.get(name)
+        if isinstance(inner, dict) and inner.get("role", "assistant") == "assistant":
+            text = field(inner, DELTA_FIELDS).text
+            if text is not None:
+                return name, text
+    for name in _CARRIERS if kind in _TALK else _WEAK_FIELDS if len(value) <= _FEW else ():
         if isinstance(value.get(name), str) and value[name] != "[DONE]":
             return "delta", value[name]
     return "", None

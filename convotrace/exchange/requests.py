@@ -19,6 +19,7 @@ _RARE_FIELDS = (
 )  # fmt: skip
 _ENVELOPES = frozenset({"payload", "action", "request", "data", "body"})
 _GRADIO = frozenset({"data", "fn_index", "session_hash", "trigger_id", "event_data", "event_id", "simple_format"})
+_HOLDERS = ("input", "inputs", "data", "params", "payload", "body", "chat")
 _PROMPTS = frozenset({"prompt", "input"})
 
 
@@ -102,8 +103,11 @@ def _named(body: Mapping[str, Json]) -> Found:
     found = field(body, MESSAGE_FIELDS)
     if not found.recognised:
         found = field(body, _RARE_FIELDS)
-    if not found.recognised and isinstance(body.get("input"), dict):
-        found = field(body["input"], MESSAGE_FIELDS)
+    if not found.recognised and body.get("role") == "user":
+        return Found("content" in body, content_text(body.get("content")))
+    for name in _HOLDERS:
+        if not found.recognised and isinstance(body.get(name), dict):
+            found = field(body[name], MESSAGE_FIELDS)
     if not found.recognised:
         return found
     text = _unframed(found.text) if found.text is not None and found.text == body.get("prompt") else found.text
