@@ -38,6 +38,7 @@ class Incoming:
         path: Decoded path as the app sees it.
         native: The ASGI scope or WSGI environ that the app received.
         body: The parsed request body as far as the app has read it, None before.
+        earlier: On a connection, the fields by which an earlier message named the session.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Incoming:
         self._body: Json = None
         self._read_body: Callable[[], Json] | None = None
         self.path_params: Mapping[str, Any] = {}
+        self.earlier: Mapping[str, Any] = {}
         self._raw_headers = raw_headers
         self._decode = decode
 
@@ -148,6 +150,7 @@ def identify(incoming: Incoming, settings: Settings, secret: bytes | None, own: 
         or _named(settings.session_query, incoming.path_params, "path")
         or _named(settings.session_query, incoming.query, "query")
         or _named(settings.session_fields, incoming.body if isinstance(incoming.body, Mapping) else {}, "body")
+        or _named(settings.session_fields, incoming.earlier, "body")
         or _named((propagation.SESSION,), incoming.baggage, "baggage")
         or (_from_cookies(incoming, settings, secret) if secret else None)
     )

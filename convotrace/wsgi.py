@@ -125,7 +125,8 @@ class _Exchange:
     def _note_start(self, status: str, headers: Headers) -> None:
         named = {name.lower(): value for name, value in headers}
         kind, encoding = named.get("content-type", ""), named.get("content-encoding", "")
-        self.trace.respond(int(status[:3]) if status[:3].isdecimal() else 0, kind, captured(kind), encoding)
+        code = int(status[:3]) if status[:3].isdecimal() else 0
+        self.trace.respond(code, kind, captured(kind), encoding, named.get("content-length", ""))
 
     def _forward(self, body: Iterable[bytes], place: Place) -> Iterable[bytes]:
         """Return the body: itself where it is complete or a file, else wrapped chunk by chunk."""
@@ -160,7 +161,7 @@ class _Exchange:
     def _last(self, complete: bool) -> None:
         self._mirror.hand_back()
         if not complete:
-            self.trace.disconnect()
+            self.trace.disconnect(now_of(self.trace))
         if self.trace.incoming is not None:
             scheme, host = self._mirror.copy.get("wsgi.url_scheme", "http"), self.trace.incoming.headers.get("host", "")
             self._observer.announcer.announce(scheme, host)

@@ -1,6 +1,6 @@
 """The ASGI door: forwards every message first and notes it after. It translates, nothing more.
 
-`middleware.py` decides what is recorded, `http.py` is one request, `page.py` the page,
+`middleware.py` decides what is recorded, `http.py` is one request, `websocket.py` one connection, `page.py` the page,
 `protocol.py` what ASGI calls things.
 """
 

@@ -58,7 +58,7 @@ class Exchange:
         try:
             await self._send(message)
         except OSError:
-            self._trace.disconnect()
+            self._trace.disconnect(now_of(self._trace))
             raise
         try:
             self._note_sent(message)
@@ -91,7 +91,7 @@ class Exchange:
             if chunk := message.get("body"):
                 self._trace.read(chunk, self._limit)
         elif message["type"] == "http.disconnect":
-            self._trace.disconnect()
+            self._trace.disconnect(now_of(self._trace))
 
     def _note_sent(self, message: Message) -> None:
         trace, kind = self._trace, message["type"]
@@ -99,7 +99,8 @@ class Exchange:
             named = {bytes(k).lower(): bytes(v).decode("latin-1") for k, v in message.get("headers") or ()}
             content_type = named.get(b"content-type", "")
             encoding = named.get(b"content-encoding", "")
-            trace.respond(int(message["status"]), content_type, captured(content_type), encoding)
+            length = named.get(b"content-length", "")
+            trace.respond(int(message["status"]), content_type, captured(content_type), encoding, length)
         elif kind in _PARTS_OF_BODY:
             now = now_of(trace)
             trace.sent(message.get("body", b""), now, self._limit)

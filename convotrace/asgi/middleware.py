@@ -6,7 +6,8 @@ from typing import Any
 
 from convotrace.asgi.http import Exchange
 from convotrace.asgi.page import answer_page
-from convotrace.asgi.protocol import SEEN, ASGIApp, Receive, Scope, Send, app_path, incoming
+from convotrace.asgi.protocol import SEEN, ASGIApp, Receive, Scope, Send, app_path, handshake, incoming
+from convotrace.asgi.websocket import Socket
 from convotrace.observer import ConvoTrace
 from convotrace.observer.mirror import Mirror
 
@@ -29,9 +30,12 @@ class ConvoTraceMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         observer = self.convotrace
-        if scope.get("type") != "http" or not observer.enabled:
+        kind = scope.get("type")
+        if kind not in ("http", "websocket") or not observer.enabled:
             return await self.app(scope, receive, send)
         path = app_path(scope)
+        if kind == "websocket":
+            return await self._connect(scope, receive, send, path)
         if path == self._mount or path.startswith(self._mount + "/"):
             return await answer_page(observer, scope, receive, send, path[len(self._mount) :])
         store, seen = observer.store_name, scope.get(SEEN, ())
@@ -40,3 +44,14 @@ class ConvoTraceMiddleware:
             return await self.app(scope, receive, send)
         mirror = Mirror(scope, {SEEN: (*seen, store)})
         return await Exchange(observer, trace, mirror, receive, send, self._limit).run(self.app)
+
+    async def _connect(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
+        observer = self.convotrace
+        store, seen = observer.store_name, scope.get(SEEN, ())
+        if store in seen:
+            return await self.app(scope, receive, send)
+        mirror = Mirror(scope, {SEEN: (*seen, store)})
+        connection = observer.connect(handshake(mirror.copy, path))
+        if connection is None:
+            return await self.app(scope, receive, send)
+        return await Socket(observer, connection, mirror, receive, send).run(self.app)

@@ -32,6 +32,11 @@ def incoming(scope: Scope, path: str) -> Incoming:
     return Incoming(scope.get("method", "GET"), path, query, headers, decode, scope, client[0] if client else None)
 
 
+def handshake(scope: Scope, path: str) -> Incoming:
+    """Return the request that opens a WebSocket connection; its method is a word that no HTTP request has."""
+    return incoming({**scope, "method": "WEBSOCKET"}, path)
+
+
 def decode(headers: Sequence[tuple[bytes, bytes]]) -> Iterable[tuple[str, str]]:
     """Return headers as text: UTF-8 where they are, else Latin-1, which any bytes are."""
     for name, value in headers:

@@ -6,7 +6,7 @@ import inspect
 import os
 from typing import Any
 
-from convotrace.capture.current import current_node, trace_of
+from convotrace.capture.current import here, trace_of
 from convotrace.capture.spans import open_event, settle
 from convotrace.exchange.filetypes import HEAD, as_type
 from convotrace.recorder import OpenAttachment, OpenTrace, text_of
@@ -26,7 +26,7 @@ def attach(what: Any, name: str | None = None, type: str | None = None) -> None:
         name: What to call it; its own name by default.
         type: Media type, such as `image/png`; by default told by its first bytes, else by its name.
     """
-    node = current_node.get()
+    node = here()
     if node is None:
         return
     trace = trace_of(node)

@@ -78,9 +78,17 @@ def now_of(trace: OpenTrace) -> int:
     return perf_counter_ns() + trace.offset
 
 
+def here() -> Node | None:
+    """Return what the context says is current; for the beginning of a connection that is its latest turn by now."""
+    node = current_node.get()
+    if type(node) is OpenTrace and node.latest is not None:
+        return node.latest
+    return node
+
+
 def current() -> Node | None:
     """Return the open trace or span that code running here belongs to, None outside a traced request."""
-    node = current_node.get()
+    node = here()
     if node is None or (node.ended is None and not trace_of(node).held):
         return node
     return _among_held(node, sys._getframe(1))

@@ -7,7 +7,18 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Literal, TypeGuard
 
-from convotrace.capture.current import Held, Node, current, current_node, hold, is_below, now_of, release, trace_of
+from convotrace.capture.current import (
+    Held,
+    Node,
+    current,
+    current_node,
+    here,
+    hold,
+    is_below,
+    now_of,
+    release,
+    trace_of,
+)
 from convotrace.model import SCORE_SOURCES, SPAN_KINDS, Failure
 from convotrace.recorder import OpenSpan, OpenTrace, failure_of, plain, text_of
 from convotrace.recorder.open import CANCELLED, OK, OpenEvent, OpenScore
@@ -50,7 +61,9 @@ class LiveSpan(OpenSpan):
             self.parent = None if type(parent) is OpenTrace else parent  # type: ignore[assignment]
         self.started = now_of(self.trace)
         self.trace.add(self)
-        self._before = parent
+        before = current_node.get()
+        # What stands for a connection goes on doing so.
+        self._before = before if type(before) is OpenTrace and before.latest is parent else parent
         current_node.set(self)
         self.held_by = hold(self, frame)
         if self.trace.telemetry is not None:
@@ -181,7 +194,7 @@ def span(name: str, kind: str = "internal", **attributes: Any) -> Any:
     Returns:
         The span with `set_…`, `event`, `error` and `score`; outside a traced request a stand-in that does nothing.
     """
-    parent = current_node.get()
+    parent = here()
     if parent is None:
         return NO_SPAN
     made = LiveSpan(parent, text_of(name), kind if type(kind) is str and kind in SPAN_KINDS else "internal")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from convotrace.capture.current import current, current_node, now_of, settle_id, trace_of
+from convotrace.capture.current import current, here, now_of, settle_id, trace_of
 from convotrace.capture.spans import LiveSpan, open_event, open_score, settle
 from convotrace.identity import as_id, bounded
 from convotrace.model import OUTCOMES, Json
@@ -238,7 +238,7 @@ def link_session(id: Any, relation: str = "continues") -> None:
 
 
 def _trace() -> OpenTrace | None:
-    node = current_node.get()
+    node = here()
     return None if node is None else trace_of(node)
 
 

@@ -7,11 +7,14 @@ from convotrace.exchange.generic import Found
 from convotrace.exchange.history import Said
 from convotrace.exchange.multipart import Upload
 from convotrace.exchange.record import Exchange
+from convotrace.exchange.socket import read_socket
+from convotrace.exchange.socket_frames import Frame, read_frame
 
 __all__ = [
     "CAPTURED_TYPES",
     "Exchange",
     "Found",
+    "Frame",
     "Said",
     "ToolCall",
     "Upload",
@@ -19,4 +22,6 @@ __all__ = [
     "decode",
     "media_type",
     "read_exchange",
+    "read_frame",
+    "read_socket",
 ]

@@ -84,10 +84,10 @@ def _answered(
     began_well = succeeded and (isinstance(body, str) if dialect is None else dialect.read is not None)
     if answer.error is not None:
         found |= {"error": answer.error, "error_type": (answer.error_type or "StreamError") if began_well else None}
-    return found | _told(dialect, answer, asked)
+    return found | told(dialect, answer, asked)
 
 
-def _told(dialect: Dialect | None, answer: Answer, asked: Json) -> dict[str, Any]:
+def told(dialect: Dialect | None, answer: Answer, asked: Json) -> dict[str, Any]:
     """Return what a reply tells beside its text; of one that was read by its field names hardly anything."""
     if dialect is None and answer == Answer(texts=answer.texts):
         return {}
@@ -142,10 +142,10 @@ def _reply(
         if dialect.read is None:
             return dialect, NOTHING, Answer()
         read = dialect.read
-        answer = _gathered(parts, read)
+        answer = gathered(parts, read)
         return dialect, Found(True, answer.text), answer
     if streams:
-        answer = _gathered(parts, partial(read_stream, message.recognised))
+        answer = gathered(parts, partial(read_stream, message.recognised))
         return None, Found(bool(answer.texts), answer.text), answer
     return None, _plain(message, alone, body, content_type), Answer()
 
@@ -161,7 +161,7 @@ def _wrapped(body: Mapping[str, Json]) -> tuple[Dialect, Sequence[Part]] | None:
     return None
 
 
-def _gathered(parts: Sequence[Part], read: Read) -> Answer:
+def gathered(parts: Sequence[Part], read: Read) -> Answer:
     """Gather parts; what a last one that was cut holds may only make the texts longer."""
     whole, answer = parts[:-1] if parts and parts[-1].cut else parts, Answer()
     read(whole, answer)

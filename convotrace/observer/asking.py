@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from convotrace.exchange import decode
+from convotrace.exchange import decode, read_frame
 from convotrace.identity import Identity, Incoming, as_id, bounded, identify
 from convotrace.model import Json
 from convotrace.observer.guard import Guard
@@ -58,11 +58,13 @@ class Asker:
         incoming.offer_body(partial(_body_so_far, trace, incoming))
         found = identify(incoming, self._settings, self._secret())
         incoming.offer_body(None)
-        return None if found is None else found.id
+        return found.id if found is not None else None if trace.fallback is None else trace.fallback.id
 
 
 def _body_so_far(trace: OpenTrace, incoming: Incoming) -> Json:
     """Return the parsed body as far as the app has read it."""
     if not trace.request_chunks or trace.cut_input:
         return None
+    if trace.protocol == "websocket":  # each chunk is a frame, the first the message
+        return dict(read_frame(trace.request_chunks[0].decode("utf-8", "ignore")).fields) or None
     return decode(b"".join(trace.request_chunks), incoming.headers.get("content-type", ""))

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 from convotrace.identity import OWN_COOKIE, Incoming
 
+_ISSUING = ("POST", "WEBSOCKET")
+
 
 def own_cookie(incoming: Incoming, response: Mapping[str, str], https: bool) -> str | None:
     """Return the `Set-Cookie` value for an answer, None where none may be set or one came with the request.
@@ -20,7 +22,7 @@ def own_cookie(incoming: Incoming, response: Mapping[str, str], https: bool) -> 
         return None
     control = response.get("cache-control", "").lower()
     private = "private" in control or "no-store" in control
-    if "public" in control or not (private or incoming.method == "POST"):
+    if "public" in control or not (private or incoming.method in _ISSUING):
         return None
     value = os.urandom(16).hex()
     incoming.cookies = {**incoming.cookies, OWN_COOKIE: value}

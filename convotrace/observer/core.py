@@ -25,6 +25,7 @@ from convotrace.observer.asking import Asker
 from convotrace.observer.attached import read_files
 from convotrace.observer.by_hand import HandSession, Resumed
 from convotrace.observer.callers import Callers
+from convotrace.observer.connection import Connection, says_left
 from convotrace.observer.cookie import own_cookie
 from convotrace.observer.exclude import Excluder
 from convotrace.observer.guard import Guard, to_stderr
@@ -60,7 +61,7 @@ class ConvoTrace:
     def __init__(self, **options: Any) -> None:
         self._settings = self._given = Settings.of(options)
         self.guard = Guard(self._settings.hook_timeout, to_stderr)
-        self.requests = _tallies()
+        self.requests, self.sockets = _tallies(), _tallies("connections")
         self.received = _received()
         self.prices = Prices.of(self._settings.prices)
         self.debug: Callable[[], bool] = lambda: False
@@ -112,11 +113,17 @@ class ConvoTrace:
         try:
             if not self._excluded(incoming.method, incoming.path):
                 return self.begun(incoming, protocol)
-            self.requests.add("excluded")
+            self._counts(protocol).add("excluded")
         except Exception as fault:  # whatever is wrong with us, the app answers its request
             self.guard.failed("recording", fault)
-            self.requests.add("lost")
+            self._counts(protocol).add("lost")
         return None
+
+    def connect(self, incoming: Incoming) -> Connection | None:
+        """Open a connection of messages, None where it is excluded; never raises."""
+        self.sockets.add("connections")
+        trace = self.begin(incoming, "websocket")
+        return None if trace is None else Connection(self, trace)
 
     def begun(self, incoming: Incoming | None, protocol: str) -> OpenTrace:
         """Open a trace."""
@@ -129,7 +136,8 @@ class ConvoTrace:
         trace.identify = self._asker.known_id
         trace.late = self._added_late
         trace.reaches = self._reaches
-        if incoming is not None:
+        # The handshake of a connection has one caller, and its messages are traces of their own.
+        if incoming is not None and protocol != "websocket":
             self._callers.join(trace, incoming)
         trace.telemetry = self.guard.call("opentelemetry", hooks.telemetry.begin, self._settings, trace)
         self._open[id(trace)] = trace
@@ -146,6 +154,13 @@ class ConvoTrace:
             self._open.pop(id(trace), None)
             self.guard.failed("recording", fault)
             self._lose(trace)
+
+    def drop(self, trace: OpenTrace) -> None:
+        """Forget an open trace that turned out to be none: nothing is counted."""
+        trace.skipped = trace.counted = True
+        self._open.pop(id(trace), None)
+        if trace.telemetry is not None:
+            trace.telemetry.drop(trace)
 
     def _end(self, trace: OpenTrace, error: BaseException | None) -> None:
         now = now_of(trace)
@@ -164,7 +179,7 @@ class ConvoTrace:
             trace.incoming.native = {}
 
     def _fail(self, trace: OpenTrace, error: BaseException) -> None:
-        if is_cancellation(error):
+        if is_cancellation(error) or (trace.disconnected and says_left(error)):
             trace.cancel()
         else:
             trace.fail(failure_of(error), 500)
@@ -197,7 +212,10 @@ class ConvoTrace:
         """Count a request as lost, unless it has been counted already."""
         if not trace.counted:
             trace.counted = True
-            self.requests.add("lost")
+            self._counts(trace.protocol).add("lost")
+
+    def _counts(self, protocol: str) -> Tallies:
+        return self.sockets if protocol == "websocket" else self.requests
 
     def session(self, id: str, *, user_id: str | None = None, name: str | None = None) -> HandSession:
         """Open a session by hand, in workers, scripts and tests: `with ct.session("id"): …` is one trace of it.
@@ -298,7 +316,7 @@ class ConvoTrace:
             raise
         if item.ended is not None and not item.counted:
             item.counted = True
-            self.requests.add(verdict.value)
+            self._counts(item.protocol).add(verdict.value)
             if change is not None and verdict is Verdict.TURN and change.trace is not None:
                 hooks.turn_line(self._settings, change.trace)
         if change is not None and (item.ended is not None or verdict is Verdict.TURN):
@@ -416,6 +434,7 @@ class ConvoTrace:
         """Return what this process counted beside its writer."""
         return {
             "requests": self.requests.values(),
+            "websocket": self.sockets.values(),
             "hooks": self.guard.failures.values(),
             "otlp": self.received.values(),
             "redacted": self._assembler.redactor.count if self._assembler else 0,
@@ -449,7 +468,8 @@ class ConvoTrace:
     def forget_open(self) -> None:
         """Forget the traces and the counts of the parent process, in a forked child."""
         self._open, self._late = {}, Late()
-        self.requests, self.received, self.guard.failures = _tallies(), _received(), Tallies()
+        self.requests, self.sockets, self.received = _tallies(), _tallies("connections"), _received()
+        self.guard.failures = Tallies()
         self._lock = threading.Lock()
         self._store = None
         self._assembler = None
@@ -460,8 +480,8 @@ def _written(item: Any, session_id: str) -> None:
         item.written_as = session_id
 
 
-def _tallies() -> Tallies:
-    return Tallies("turns", "folded", "no_session", "excluded", "lost")
+def _tallies(*more: str) -> Tallies:
+    return Tallies(*more, "turns", "folded", "no_session", "excluded", "lost")
 
 
 def _received() -> Tallies:

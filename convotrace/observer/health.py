@@ -11,7 +11,7 @@ from convotrace.settings import Settings
 if TYPE_CHECKING:
     from convotrace.store.workers import Worker
 
-_SUMMED = ("requests", "queued", "written", "dropped", "redacted", "hooks", "otlp")
+_SUMMED = ("requests", "websocket", "queued", "written", "dropped", "redacted", "hooks", "otlp")
 
 
 def health(settings: Settings, own: Mapping[str, Json], workers: Iterable[Worker], here: int | None) -> dict[str, Json]:

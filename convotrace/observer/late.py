@@ -29,7 +29,9 @@ def show(trace: OpenTrace, now: int, unnamed: bool) -> bool:
     """
     if trace.answered is None and (now - trace.started < _SECOND or unnamed):
         return False
-    state = len(trace.spans) + trace.response_bytes + (trace.answered is not None)
+    # Once a reply has been cut, more of it changes nothing but its size.
+    size = 0 if trace.cut_output else trace.response_bytes
+    state = len(trace.spans) + size + (trace.answered is not None)
     if trace.shown == state or now < max(trace.due, trace.shown_at + _SECOND):
         return False
     trace.shown, trace.shown_at = state, now

@@ -14,6 +14,7 @@ from convotrace.page.visit import Visit
 
 _TITLES = {
     "requests": "Requests",
+    "websocket": "WebSocket",
     "written": "Written",
     "dropped": "Dropped",
     "store": "Store",

@@ -27,6 +27,7 @@ _ID_SOURCES = {
     "cookie": "cookie",
     "history": "a re-sent history (a guess)",
     "split": "a person, who split it from another session",
+    "connection": "none was sent: all of one WebSocket connection is a session",
     "none": "none was sent: every such turn is a session of its own",
 }
 

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from convotrace.insight.versions import superseded
 from convotrace.model import Conversation, Event, Score, Trace
-from convotrace.page.format import plural
+from convotrace.page.format import duration, plural, share
 from convotrace.page.markdown import rendered
 from convotrace.page.steps import HAND_OFFS, Block, Moment, blocks, moment
 from convotrace.page.strip import IDLE_NS
@@ -241,10 +241,19 @@ def _state(trace: Trace) -> tuple[str, str] | None:
     return {
         "running": ("ok", "still running"),
         "cancelled": ("warn", "cancelled"),
-        "disconnected": ("warn", "user left while it was answered"),
+        "disconnected": ("warn", where_left(trace)),
         "interrupted": ("warn", "the process ended before the turn did"),
         "error": ("err", f"HTTP {trace.status_code}" if trace.status_code else "failed"),
     }.get(trace.status)
+
+
+def where_left(trace: Trace) -> str:
+    """Return where the user left an answer: after which time, how many chunks, at which share."""
+    left = trace.left
+    if left is None:
+        return "user left while it was answered"
+    part = "" if left.share is None else f", at {share(left.share)}"
+    return f"user left after {duration(left.after_ns)}, {plural(left.chunks, 'chunk')}{part}"
 
 
 def calls_line(trace: Trace) -> str:

@@ -12,7 +12,7 @@ from convotrace.page.http import PageResponse
 from convotrace.page.messages import of_call
 from convotrace.page.render import page as render
 from convotrace.page.signs import kinds_of
-from convotrace.page.transcript import log_lines
+from convotrace.page.transcript import log_lines, where_left
 from convotrace.page.transcript import turn as turn_view
 from convotrace.page.values import pretty
 from convotrace.page.visit import Unknown, Visit
@@ -43,6 +43,7 @@ def _head(conversation: Conversation, trace: Trace) -> dict[str, object]:
         "before": before,
         "after": after,
         "shares": _shares(trace),
+        "left": where_left(trace) if trace.status == "disconnected" else None,
         "scores": turn_view(trace, (), None, conversation.scores).scores,
         "axis": axis,
         "rows": bars,

@@ -22,7 +22,7 @@ from convotrace.dialects.messages import (
     as_whole,
     score_type,
 )
-from convotrace.exchange import Exchange, media_type, read_exchange
+from convotrace.exchange import Exchange, media_type, read_exchange, read_socket
 from convotrace.identity import Identity, Incoming, identify, keyed_hash
 from convotrace.insight.continuity import USERS
 from convotrace.insight.deciding import Clues, decided
@@ -49,7 +49,7 @@ _PRICED = frozenset({"generation", "embedding"})
 # A login cookie rides on every request of a site: it names the session of a turn, but makes none by itself.
 _AMBIENT = frozenset({"cookie", "own_cookie"})
 # Ids that nobody gave outright: they tell users apart by themselves, or not at all.
-_CHANCE = _AMBIENT | {"none", "history"}
+_CHANCE = _AMBIENT | {"none", "history", "connection"}
 
 
 class Verdict(enum.Enum):
@@ -99,7 +99,7 @@ class Assembler:
         is_turn = _is_turn(trace, exchange, message, reply, named) or tells_of_model(exchange)
         if not is_turn and not named:
             return Verdict.NO_SESSION, None
-        who = identity or Identity(f"{trace.id:032x}", "none")
+        who = identity or trace.fallback or Identity(f"{trace.id:032x}", "none")
         record = self._trace(trace, exchange, who, is_turn, message, reply)
         record = with_reply(record, exchange, trace.content and self._settings.content, self.redactor, self._prices)
         change = Change(self._session(trace, who), record, trace.written_as)
@@ -117,6 +117,8 @@ class Assembler:
         incoming = trace.incoming
         if incoming is None:
             return Exchange()
+        if trace.protocol == "websocket":
+            return _of_frames(trace)
         asked, answered = b"".join(trace.request_chunks), b"".join(trace.response_chunks)
         keep = trace.bodies and bool(media_type(trace.response_type)[0])
         return read_exchange(
@@ -209,6 +211,8 @@ class Assembler:
             tags=tuple(trace.tags),
             metadata=self.redactor.clean(_metadata(trace)),
             protocol=trace.protocol,
+            close_code=trace.close_code,
+            left=_left(trace),
             request=self._request(trace, content),
             request_bytes=trace.request_bytes if trace.incoming else None,
             response_bytes=trace.response_bytes if trace.incoming else None,
@@ -288,6 +292,21 @@ class Assembler:
         if not events:
             return ()
         return tuple(Event(e.name, e.at, e.level, self.redactor.clean(dict(e.attributes))) for e in list(events))
+
+
+def _of_frames(trace: OpenTrace) -> Exchange:
+    return read_socket(
+        list(trace.request_chunks), list(trace.response_chunks), trace.engine, trace.cut_input, trace.cut_output
+    )
+
+
+def _left(trace: OpenTrace) -> model.Left | None:
+    """Return where the client left; a share where all the bytes are known, announced or sent to nobody."""
+    left = trace.left
+    if left is None or not trace.disconnected:
+        return None
+    whole = trace.expected_bytes or (trace.response_bytes if trace.answered is not None else None)
+    return replace(left, share=min(1.0, left.bytes / whole)) if whole else left
 
 
 def _parent_id(span: OpenSpan) -> str | None:

@@ -10,7 +10,7 @@ from random import getrandbits
 from typing import Any, Protocol
 
 from convotrace.identity import Identity, Incoming
-from convotrace.model import Failure, Json
+from convotrace.model import Failure, Json, Left
 from convotrace.propagation import Hosts
 from convotrace.recorder.attached import MAX_ATTACHED, MAX_ATTACHMENTS, OpenAttachment
 from convotrace.recorder.values import weighed
@@ -145,6 +145,10 @@ class Telemetry(Protocol):
         """Note that the trace has ended, with its status; its ids are final."""
         ...
 
+    def drop(self, trace: OpenTrace) -> None:
+        """Forget a trace that turned out to be none: nothing is told of it."""
+        ...
+
     def opened(self, span: OpenSpan) -> None:
         """Note that a span of ours has become current; its `id` and `parent_ref` may be set here."""
         ...
@@ -161,16 +165,15 @@ class Telemetry(Protocol):
 class OpenTrace:
     """A request from its first byte to the moment it is written for the last time."""
 
-    __slots__ = ("answered", "asked", "attached", "attachments", "attachments_over", "bodies", "chunks", "content",
-                 "counted", "cut_input", "cut_output", "disconnected", "due", "ended", "events", "events_noted",
-                 "failure", "first_byte", "found", "held",
-                 "id", "identify", "incoming", "input_text", "largest_gap", "last_chunk", "late", "log_level",
-                 "logged", "metadata", "name", "offset", "output_text", "parent_span", "protocol", "queued", "reaches",
-                 "request_bytes", "request_chunks", "response_bytes", "response_chunks", "response_encoding",
-                 "response_type", "route",
-                 "scores", "session", "shared", "shown", "shown_at", "skipped", "span_id", "spans", "spans_over",
-                 "started", "status", "status_code", "tags", "telemetry", "user_id", "weight",
-                 "written_as")  # fmt: skip
+    __slots__ = ("answered", "asked", "attached", "attachments", "attachments_over", "bodies", "chunks",
+                 "close_code", "content", "counted", "cut_input", "cut_output", "disconnected", "due", "ended",
+                 "engine", "events", "events_noted", "expected_bytes", "failure", "fallback", "first_byte", "found",
+                 "held", "id", "identify", "incoming", "input_text", "largest_gap", "last_chunk", "late", "latest",
+                 "left", "log_level", "logged", "metadata", "name", "offset", "output_text", "parent_span",
+                 "protocol", "queued", "reaches", "request_bytes", "request_chunks", "response_bytes",
+                 "response_chunks", "response_encoding", "response_type", "route", "scores", "session", "shared",
+                 "shown", "shown_at", "skipped", "span_id", "spans", "spans_over", "started", "status",
+                 "status_code", "tags", "telemetry", "user_id", "weight", "written_as")  # fmt: skip
 
     def __init__(self, incoming: Incoming | None, started: int, offset: int = 0, protocol: str = "http") -> None:
         self.id = getrandbits(128) or 1
@@ -199,6 +202,15 @@ class OpenTrace:
         self.failure: Failure | None = None
         self.logged: Failure | None = None
         self.disconnected = False
+        # Where the client left, and how many bytes the answer was announced to have.
+        self.left: Left | None = None
+        self.expected_bytes: int | None = None
+        # Of a connection: how it was closed, whose its turns are where nothing names their session, and, of the trace
+        # that it opened with, the turn that verbs belong to by now.
+        self.close_code: int | None = None
+        self.engine = False
+        self.fallback: Identity | None = None
+        self.latest: OpenTrace | None = None
         self.skipped = False
         self.content = True
         self.bodies = True
@@ -255,24 +267,37 @@ class OpenTrace:
         if room > 0:
             self.request_chunks.append(bytes(chunk[:room]))
 
-    def respond(self, status_code: int, content_type: str, keep: bool, encoding: str = "") -> None:
-        """Note the start of the response; `keep` tells whether its body is worth keeping."""
+    def respond(self, status_code: int, content_type: str, keep: bool, encoding: str = "", length: str = "") -> None:
+        """Note the start of the response; `keep` tells whether its body is worth keeping.
+
+        Args:
+            status_code: HTTP status.
+            content_type: Content-Type header.
+            keep: Whether the body is kept.
+            encoding: Content-Encoding header.
+            length: Content-Length header.
+        """
         self.status_code = status_code
         self.response_type = content_type
         self.response_encoding = encoding
+        self.expected_bytes = int(length) if length.isascii() and length.isdecimal() and len(length) < 19 else None
         self.bodies = keep
 
     def sent(self, chunk: bytes, now: int, limit: int) -> None:
         """Note a part of the response that has been forwarded, keeping it up to the limit in bytes."""
         if not chunk or not isinstance(chunk, (bytes, bytearray, memoryview)):
             return  # nothing, or a mistake of the app's that the server answers for
+        self.passed(now)
+        self._keep(chunk, limit)
+
+    def passed(self, now: int) -> None:
+        """Note when a part of the response has been forwarded."""
         if self.first_byte is None:
             self.first_byte = now
         else:
             self.largest_gap = max(self.largest_gap or 0, now - (self.last_chunk or now))
         self.last_chunk = now
         self.chunks += 1
-        self._keep(chunk, limit)
 
     def _keep(self, chunk: bytes, limit: int) -> None:
         room = limit - self.response_bytes
@@ -287,10 +312,22 @@ class OpenTrace:
         """Note that the last byte has been forwarded; the app may still be working."""
         self.answered = self.answered or now
 
-    def disconnect(self) -> None:
-        """Note that the client left before the last byte."""
-        if self.answered is None:
+    def disconnect(self, now: int | None = None) -> None:
+        """Note that the client left before the last byte and, where the time is known, how far it came."""
+        if self.answered is None and not self.disconnected:
             self.disconnected = True
+            self.left = None if now is None else Left(self.response_bytes, max(0, now - self.started), self.chunks)
+
+    def rest(self, since: int | None) -> None:
+        """Note since when a reply without an end of its own rests, None where it goes on."""
+        self.answered = since
+
+    @property
+    def blank(self) -> bool:
+        """Tell whether nothing is known of it but that it was opened."""
+        notes = (self.spans, self.events, self.scores, self.tags, self.metadata, self.session.said, self.user_id)
+        seen = (self.request_chunks, self.chunks, self.failure, self.logged, self.name, self.status_code)
+        return not any((*notes, *seen)) and self.input_text is UNSET and self.output_text is UNSET
 
     def fail(self, failure: Failure, status_code: int | None = None) -> None:
         """Mark the trace as failed; the first failure is kept, a status already sent too."""
@@ -373,6 +410,12 @@ class SessionNotes:
         self.outcome: str | None = None
         self.resolved: bool | None = None
         self.ended: int | None = None
+
+    @property
+    def said(self) -> bool:
+        """Whether anything was said."""
+        told = (self.tags, self.metadata, self.events, self.scores, self.links, self.name, self.outcome)
+        return any(told) or self.resolved is not None or self.ended is not None
 
 
 def _is_short(value: Any) -> bool:

@@ -199,7 +199,7 @@ def test_the_scope_of_the_caller_gets_what_the_app_wrote_and_nothing_of_ours(obs
     assert {key for key in seen[0] if key not in before} == {"convotrace.stores", "path_params"}
 
 
-@pytest.mark.parametrize("kind", ["lifespan", "websocket", "unknown"])
+@pytest.mark.parametrize("kind", ["lifespan", "unknown"])
 def test_other_scopes_pass_untouched(observer, kind):
     seen = []
 

@@ -88,6 +88,10 @@ class RequestTelemetry:
         except Exception:
             return
 
+    def drop(self, trace: OpenTrace) -> None:
+        """Forget a trace that turned out to be none."""
+        self.server.leave(trace)
+
     def stamp(self, trace: OpenTrace, span: Span) -> None:
         """Write session and user on a span, as far as they are known."""
         for name, value in self.who(trace).items():
@@ -173,7 +177,7 @@ class RequestTelemetry:
 
     def _sight(self, here: Span) -> None:
         """Take a server span that has begun further in and was not told to us: it was not sampled, or is another's."""
-        if self.server.span is not None or isinstance(here, Follower):
+        if self.server.span is not None or self.server.is_message or isinstance(here, Follower):
             return
         ids, kind = here.get_span_context(), getattr(here, "kind", None)
         is_server = kind is SpanKind.SERVER or (kind is None and not here.is_recording())

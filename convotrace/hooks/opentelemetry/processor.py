@@ -9,7 +9,7 @@ from typing import Any
 
 from opentelemetry.trace import Span, SpanKind, StatusCode
 
-from convotrace.capture.current import current_node, trace_of
+from convotrace.capture.current import here, trace_of
 from convotrace.capture.spans import settle
 from convotrace.hooks.opentelemetry.live import SCOPE, RequestTelemetry
 from convotrace.hooks.opentelemetry.server import is_adopted, remember, traces_under_way
@@ -62,11 +62,13 @@ def _start(span: Any) -> None:
     if _scope(span) == SCOPE:
         return
     ids = span.get_span_context()
-    node = current_node.get()
+    node = here()
     trace = None if node is None else trace_of(node)
     if span.kind is SpanKind.SERVER and _is_server_span(span, trace):
         return
-    if trace is not None and trace.id == ids.trace_id and isinstance(trace.telemetry, RequestTelemetry):
+    # Inside a connection's server span all of its messages have one trace id there: the context tells them apart.
+    is_known = trace is not None and (trace.id == ids.trace_id or trace.protocol == "websocket")
+    if trace is not None and is_known and isinstance(trace.telemetry, RequestTelemetry):
         traces = trace.telemetry.server.traces or [trace]
     else:
         traces = traces_under_way(ids.trace_id)
@@ -82,6 +84,8 @@ def _is_server_span(span: Any, trace: OpenTrace | None) -> bool:
     if trace is None or not isinstance(telemetry, RequestTelemetry):
         remember(_servers, span.get_span_context().trace_id, span)
         return trace is None
+    if telemetry.server.is_message:
+        return True
     if telemetry.server.span is not None or _is_of_another_request(span, trace.incoming):
         return False
     telemetry.server.adopt(span)

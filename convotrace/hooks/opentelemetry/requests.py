@@ -24,10 +24,13 @@ _SEEN = "convotrace.stores"
 def begin(settings: Settings, trace: OpenTrace) -> RequestTelemetry:
     """Return how a trace that has just been opened speaks to OpenTelemetry."""
     found = provider(settings)
-    server = _same_request(trace)
-    if server is not None:
-        server.join(trace)
-        return RequestTelemetry(settings, server, None)
+    if trace.protocol == "websocket":
+        server = Server(trace, Context(), None, None if found is None else _tracer(found))
+        return RequestTelemetry(settings, server, set_span_in_context(Follower(server), get_current()))
+    same = _same_request(trace)
+    if same is not None:
+        same.join(trace)
+        return RequestTelemetry(settings, same, None)
     server = _server(trace, None if found is None else _tracer(found))
     if server.span is None:
         return RequestTelemetry(settings, server, set_span_in_context(Follower(server), server.around))

@@ -46,7 +46,7 @@ class Server:
         is_server: Our own span is the server's: no span of this process is around the request.
     """
 
-    __slots__ = ("_beginning", "around", "caller", "ids", "is_server", "own", "span", "tracer", "traces")
+    __slots__ = ("_beginning", "around", "caller", "ids", "is_message", "is_server", "own", "span", "tracer", "traces")
 
     def __init__(
         self,
@@ -63,6 +63,8 @@ class Server:
         self.caller = caller
         self.tracer = tracer
         self.is_server = is_server
+        # A message of a connection: it has a span of its own, and the connection's server span is not it.
+        self.is_message = trace.protocol == "websocket"
         self.span: Span | None = None
         self.own = False
         self._beginning = False
