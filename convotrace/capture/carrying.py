@@ -19,18 +19,22 @@ def carrier() -> dict[str, str]:
     if node is None or trace_of(node).skipped:
         return {}
     trace = trace_of(node)
-    headers = told(trace, node)
+    headers = write_carrier(caller_of(trace, node), state_of(trace))
     settle(trace)
     return headers
 
 
-def told(trace: OpenTrace, node: Node) -> dict[str, str]:
-    """Return the headers that name a span of a trace as the caller; from now on others may know of the trace."""
+def caller_of(trace: OpenTrace, node: Node) -> Caller:
+    """Return how a span of a trace, or the trace, names itself as the caller; now others may know of the trace."""
     settle_id(trace)
     trace.shared = True
     span_id = trace.span_id if node is trace else node.id
-    caller = Caller(trace.id, span_id, _flags(trace), _session(trace), _user(trace))
-    return write_carrier(caller, _inherited(trace, TRACESTATE))
+    return Caller(trace.id, span_id, _flags(trace), _session(trace), _user(trace), ours=True)
+
+
+def state_of(trace: OpenTrace) -> str | None:
+    """Return the `tracestate` of the trace's own caller, which is passed on."""
+    return _inherited(trace, TRACESTATE)
 
 
 def _flags(trace: OpenTrace) -> int:

@@ -18,6 +18,7 @@ from convotrace.capture.current import now_of
 from convotrace.capture.log import LEVELS
 from convotrace.capture.spans import is_cancellation
 from convotrace.errors import StoreError
+from convotrace.hooks import outgoing
 from convotrace.identity import Incoming
 from convotrace.model import Change, Failure, Json
 from convotrace.observer.announce import Announcer
@@ -129,6 +130,8 @@ class ConvoTrace:
         """Open a trace."""
         if not self._hooked:
             self.start()
+        if self._reaches is not None:
+            self.guard.call("outgoing calls", outgoing.install)
         ticks = perf_counter_ns()
         started = time_ns()
         trace = OpenTrace(incoming, started, started - ticks, protocol)
