@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from convotrace.capture import (
     attach,
+    bind,
     carrier,
     current_session,
     current_span,
@@ -59,6 +60,7 @@ __all__ = [
     "StoreError",
     "asgi",
     "attach",
+    "bind",
     "carrier",
     "current_session",
     "current_span",

@@ -1,11 +1,12 @@
 """The user's verbs on the current request. Outside a traced request each is a no-op; none ever raises.
 
 `current.py` knows what is current (also in generators), `spans.py` the spans, `attach.py` files, `verbs.py` the rest,
-`observe.py` the decorator, `carrying.py` what goes along to other services and processes, `log.py` how log lines become
-events and spans.
+`observe.py` the decorator, `carrying.py` what goes along to other services and processes, `binding.py` to other
+threads, `log.py` how log lines become events and spans.
 """
 
 from convotrace.capture.attach import attach
+from convotrace.capture.binding import bind
 from convotrace.capture.carrying import carrier
 from convotrace.capture.log import log_line
 from convotrace.capture.observe import observe
@@ -35,6 +36,7 @@ __all__ = [
     "SessionHandle",
     "TraceHandle",
     "attach",
+    "bind",
     "carrier",
     "current_session",
     "current_span",

@@ -91,7 +91,7 @@ def current() -> Node | None:
     node = here()
     if node is None or (node.ended is None and not trace_of(node).held):
         return node
-    return _among_held(node, sys._getframe(1))
+    return None if trace_of(node).closed else _among_held(node, sys._getframe(1))
 
 
 def _among_held(node: Node, frame: FrameType | None) -> Node | None:

@@ -14,11 +14,12 @@ from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Any
 
 from convotrace import hooks
+from convotrace.capture.binding import let_go
 from convotrace.capture.current import now_of
 from convotrace.capture.log import LEVELS
 from convotrace.capture.spans import is_cancellation
 from convotrace.errors import StoreError
-from convotrace.hooks import outgoing
+from convotrace.hooks import outgoing, threads
 from convotrace.identity import Incoming
 from convotrace.model import Change, Failure, Json
 from convotrace.observer.announce import Announcer
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from convotrace.store import Store, Writer
 
 _OFF = 1_000
+_THREADS = frozenset({"threading", "installed"})
+_MINUTE = 60_000_000_000
 _NO_RESPONSE = Failure("NoResponse", "The app returned without an answer.")
 
 _all: weakref.WeakSet[ConvoTrace] = weakref.WeakSet()
@@ -72,6 +75,8 @@ class ConvoTrace:
         self._open: dict[int, OpenTrace] = {}
         self._callers = Callers()
         self._reaches = Hosts(self._settings.propagate) or None
+        self._follows = not _THREADS.isdisjoint(self._settings.instrument)
+        self._let_go_at = 0
         self._late = Late()
         # These are called by the writer, when the request may have gone.
         self._asks_later = self._settings.input_text is not None or self._settings.output_text is not None
@@ -139,6 +144,7 @@ class ConvoTrace:
         trace.identify = self._asker.known_id
         trace.late = self._added_late
         trace.reaches = self._reaches
+        trace.follows = self._follows
         # The handshake of a connection has one caller, and its messages are traces of their own.
         if incoming is not None and protocol != "websocket":
             self._callers.join(trace, incoming)
@@ -287,6 +293,8 @@ class ConvoTrace:
         self._hooked = True
         if self._log_level != _OFF:
             self.guard.call("log hooks", hooks.install, self._settings)
+        if self._follows:
+            self.guard.call("thread hooks", threads.install)
         self.writer.start()
 
     def open_store(self) -> Store:
@@ -345,6 +353,9 @@ class ConvoTrace:
 
         Open ones, the answered at once and the running after a second, and ended ones that grew.
         """
+        if now > self._let_go_at:
+            self._let_go_at = now + _MINUTE
+            let_go(now)
         # An id that the app's own function gives is known only at the end: until then there is no session to show.
         unnamed = self._settings.session_id is not None
         shown = [trace for trace in list(self._open.values()) if show(trace, now, unnamed)]

@@ -165,15 +165,17 @@ class Telemetry(Protocol):
 class OpenTrace:
     """A request from its first byte to the moment it is written for the last time."""
 
-    __slots__ = ("answered", "asked", "attached", "attachments", "attachments_over", "bodies", "chunks",
-                 "close_code", "content", "counted", "cut_input", "cut_output", "disconnected", "due", "ended",
-                 "engine", "events", "events_noted", "expected_bytes", "failure", "fallback", "first_byte", "found",
-                 "held", "id", "identify", "incoming", "input_text", "largest_gap", "last_chunk", "late", "latest",
+    __slots__ = ("__weakref__", "answered", "asked", "attached", "attachments", "attachments_over",
+                 "bodies", "chunks", "close_code", "closed", "content", "counted", "cut_input",
+                 "cut_output", "disconnected", "due", "ended", "engine", "events", "events_noted",
+                 "expected_bytes", "failure", "fallback", "first_byte", "follows", "found", "held", "id",
+                 "identify", "incoming", "input_text", "largest_gap", "last_chunk", "late", "latest",
                  "left", "log_level", "logged", "metadata", "name", "offset", "output_text", "parent_span",
                  "protocol", "queued", "reaches", "request_bytes", "request_chunks", "response_bytes",
-                 "response_chunks", "response_encoding", "response_type", "route", "scores", "session", "shared",
-                 "shown", "shown_at", "skipped", "span_id", "spans", "spans_over", "started", "status",
-                 "status_code", "tags", "telemetry", "user_id", "weight", "written_as")  # fmt: skip
+                 "response_chunks", "response_encoding", "response_type", "room", "route", "scores",
+                 "session", "shared", "shown", "shown_at", "skipped", "span_id", "spans", "spans_over",
+                 "started", "status", "status_code", "tags", "telemetry", "user_id", "weight",
+                 "written_as")  # fmt: skip
 
     def __init__(self, incoming: Incoming | None, started: int, offset: int = 0, protocol: str = "http") -> None:
         self.id = getrandbits(128) or 1
@@ -184,6 +186,8 @@ class OpenTrace:
         self.shared = False
         # The hosts that may see our ids, where the options name some.
         self.reaches: Hosts | None = None
+        # Whether threads that it starts belong to it by themselves.
+        self.follows = False
         # How OpenTelemetry hears of our spans: set by `hooks`, None where it is not there.
         self.telemetry: Telemetry | None = None
         self.incoming = incoming
@@ -211,6 +215,8 @@ class OpenTrace:
         self.engine = False
         self.fallback: Identity | None = None
         self.latest: OpenTrace | None = None
+        # Nothing may be added any more.
+        self.closed = False
         self.skipped = False
         self.content = True
         self.bodies = True
@@ -230,6 +236,7 @@ class OpenTrace:
         self.chunks = 0
         self.spans: list[OpenSpan] = []
         self.spans_over = 0
+        self.room = MAX_SPANS
         self.events: list[OpenEvent] = []
         self.events_noted = 0
         self.scores: list[OpenScore] = []
@@ -350,11 +357,21 @@ class OpenTrace:
         if self.status == RUNNING:
             self.status = "disconnected" if self.disconnected else CANCELLED
 
+    def close(self) -> None:
+        """Give away what it holds and take nothing more: all is written, but a thread that lives on still has it."""
+        self.closed = True
+        self.incoming, self.late, self.identify, self.latest = None, None, None, None
+        self.session = SessionNotes()
+        self.metadata, self.tags = {}, []
+        for held in (self.request_chunks, self.response_chunks, self.spans, self.events, self.scores, self.attachments):
+            held.clear()
+        self.room, self.events_noted, self.weight = 0, MAX_EVENTS, MAX_BYTES + 1
+
     # What the verbs say
 
     def add(self, span: OpenSpan) -> None:
         """Add a span, up to the limit of one trace."""
-        span.kept = len(self.spans) < MAX_SPANS
+        span.kept = len(self.spans) < self.room
         if span.kept:
             self.spans.append(span)
         else:
