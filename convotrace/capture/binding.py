@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from convotrace.capture.current import Node, current, current_node, trace_of
+from convotrace.capture.current import Node, Place, current, enter, here, leave, trace_of
 from convotrace.recorder import OpenTrace
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -37,36 +37,33 @@ def bound(node: Node, function: Any) -> Any:
     trace = trace_of(node)
     _bound[id(trace)] = weakref.ref(trace)
     make = _coroutine if inspect.iscoroutinefunction(function) else _plain
-    return functools.wraps(function)(make(node, function))
+    return functools.wraps(function)(make(trace, here(node), function))
 
 
-def _plain(node: Node, function: Callable[..., Any]) -> Callable[..., Any]:
+def _plain(trace: OpenTrace, place: Place, function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **named: Any) -> Any:
-        before = enter(node)
+        if trace.closed:
+            return function(*args, **named)
+        before = enter(trace, place)
         try:
             return function(*args, **named)
         finally:
-            current_node.set(before)
+            leave(trace, before)
 
     return call
 
 
-def _coroutine(node: Node, function: Callable[..., Any]) -> Callable[..., Any]:
+def _coroutine(trace: OpenTrace, place: Place, function: Callable[..., Any]) -> Callable[..., Any]:
     async def call(*args: Any, **named: Any) -> Any:
-        before = enter(node)
+        if trace.closed:
+            return await function(*args, **named)
+        before = enter(trace, place)
         try:
             return await function(*args, **named)
         finally:
-            current_node.set(before)
+            leave(trace, before)
 
     return call
-
-
-def enter(node: Node) -> Node | None:
-    """Make a node current, unless its trace is closed by now; return the one before."""
-    before = current_node.get()
-    current_node.set(None if trace_of(node).closed else node)
-    return before
 
 
 def let_go(now: int) -> None:

@@ -62,6 +62,16 @@ def leave(trace: OpenTrace, before: Place) -> Place:
     return node, None if trace.telemetry is None else trace.telemetry.swap(before[1])
 
 
+def here(node: Node) -> Place:
+    """Return the place of a node that is current, with what OpenTelemetry calls its context."""
+    telemetry = trace_of(node).telemetry
+    if telemetry is None:
+        return node, None
+    context = telemetry.swap()
+    telemetry.swap(context)
+    return node, context
+
+
 def settle_id(trace: OpenTrace) -> None:
     """Make sure that the id of a trace does not change any more: it is about to be told."""
     if trace.telemetry is not None:
