@@ -155,6 +155,9 @@ def said(value: Mapping[str, Json], kind: str = "", cut: bool = False, depth: in
         return read_fields(value, cut)
     if role in _OTHER_SPEAKERS or speaker(role) == "assistant":
         return Found()
+    variables = mapping(mapping(value.get("payload")).get("variables"))
+    if variables:  # GraphQL: its query is none of the user's words
+        return said(variables, kind, cut, depth - 1) if depth else Found()
     found = read_fields(value, cut)
     if found.text is not None:
         return Found(True, found.text)
@@ -169,8 +172,7 @@ def _wrapped(value: Mapping[str, Json], kind: str, cut: bool, depth: int) -> Fou
         inner = value.get(name)
         if isinstance(inner, str) and kind in _TALK:
             return Found(True, inner)
-        variables = mapping(mapping(inner).get("variables"))
-        found = said(variables or mapping(inner), kind, cut, depth - 1)
+        found = said(mapping(inner), kind, cut, depth - 1)
         if found.text is not None:
             return found
     return field(value, ("input",)) if isinstance(value.get("input"), dict) else Found()
