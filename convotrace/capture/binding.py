@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from convotrace.capture.current import Node, Place, current, enter, here, leave, trace_of
+from convotrace.capture.current import Node, Place, current, enter, leave, place_of, trace_of
 from convotrace.recorder import OpenTrace
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -37,7 +37,7 @@ def bound(node: Node, function: Any) -> Any:
     trace = trace_of(node)
     _bound[id(trace)] = weakref.ref(trace)
     make = _coroutine if inspect.iscoroutinefunction(function) else _plain
-    return functools.wraps(function)(make(trace, here(node), function))
+    return functools.wraps(function)(make(trace, place_of(node), function))
 
 
 def _plain(trace: OpenTrace, place: Place, function: Callable[..., Any]) -> Callable[..., Any]:

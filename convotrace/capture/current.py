@@ -62,7 +62,7 @@ def leave(trace: OpenTrace, before: Place) -> Place:
     return node, None if trace.telemetry is None else trace.telemetry.swap(before[1])
 
 
-def here(node: Node) -> Place:
+def place_of(node: Node) -> Place:
     """Return the place of a node that is current, with what OpenTelemetry calls its context."""
     telemetry = trace_of(node).telemetry
     if telemetry is None:
