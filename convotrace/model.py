@@ -511,6 +511,10 @@ class Lookup(Protocol):
         """Return every trace of this id, in any session."""
         ...
 
+    def awaiting(self, names: Sequence[str], since_ns: int) -> Sequence[Stored]:
+        """Return the turns begun since that promised an answer under one of these names, the latest first."""
+        ...
+
     def home(self, trace: Trace) -> str | None:
         """Return the id of the session in which an earlier state of a trace stands, None where none was written."""
         ...

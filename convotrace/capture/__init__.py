@@ -14,6 +14,7 @@ from convotrace.capture.spans import LiveSpan, generation, retrieval, span, tool
 from convotrace.capture.verbs import (
     SessionHandle,
     TraceHandle,
+    continue_turn,
     current_session,
     current_span,
     current_trace,
@@ -38,6 +39,7 @@ __all__ = [
     "attach",
     "bind",
     "carrier",
+    "continue_turn",
     "current_session",
     "current_span",
     "current_trace",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from convotrace.model import OUTCOMES, Json
 from convotrace.recorder import OpenSpan, OpenTrace, plain, text_of
 
 _LONGEST_RELATION = 60
+_TRACE_ID = re.compile("[0-9a-f]{32}")
 
 
 class TraceHandle:
@@ -221,6 +223,23 @@ def end_session(outcome: str | None = None, resolved: bool | None = None) -> Non
     notes.outcome = outcome or notes.outcome
     notes.resolved = notes.resolved if resolved is None else bool(plain(resolved))
     event("session.end", on="session", outcome=notes.outcome, resolved=notes.resolved)
+
+
+def continue_turn(id: str) -> None:
+    """Say that this request brings the answer of an earlier turn: its output, spans and time go to that one.
+
+    Args:
+        id: The trace id of the turn, as `current_trace().id` gave it in the first request.
+    """
+    trace = _trace()
+    if trace is None:
+        return
+    named = text_of(id).strip().lower().replace("-", "")
+    if _TRACE_ID.fullmatch(named):
+        trace.continues = named
+        settle(trace)
+    else:
+        event("unknown_turn", on="trace", id=named[:_LONGEST_RELATION])
 
 
 def link_session(id: Any, relation: str = "continues") -> None:

@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from convotrace.insight.echo import without_echoes
+from convotrace.insight.parts import request_span, with_parts
 from convotrace.insight.totals import totals
-from convotrace.model import Attachment, Change, Event, Json, Payload, Score, SessionFacts, Span, Stored, Trace
+from convotrace.model import Attachment, Change, Event, Payload, Score, SessionFacts, Span, Stored, Trace
 
 _WEAK_SOURCES = frozenset({"none", "otlp", "history", "cookie", "own_cookie"})
 """Rules that name a session by chance: what another part says outright counts more."""
@@ -35,7 +36,9 @@ def joined(facts: SessionFacts, trace: Trace, stored: Sequence[Stored]) -> Chang
     else:
         whole = _around(outer, [trace, *(part.trace for part in kin if part.trace is not outer)])
     home = _home(facts, whole, kin)
-    return Change(home, _settled(replace(whole, session_id=home.id)), takes=tuple(part.trace for part in kin))
+    return Change(
+        home, settled(with_parts(replace(whole, session_id=home.id))), takes=tuple(part.trace for part in kin)
+    )
 
 
 def with_spans(stored: Stored, spans: Iterable[Span]) -> Change:
@@ -44,7 +47,14 @@ def with_spans(stored: Stored, spans: Iterable[Span]) -> Change:
     more = [span for span in spans if span.id != trace.span_id]
     whole = replace(trace, spans=_rooted(trace, union(trace.spans, more)))
     facts = SessionFacts(trace.session_id, events=stored.session_events, scores=stored.session_scores)
-    return Change(facts, _settled(whole), takes=(trace,))
+    return Change(facts, settled(whole), takes=(trace,))
+
+
+def settled(trace: Trace) -> Trace:
+    """Return a trace with the totals of the spans it has now."""
+    spans = without_echoes(trace.spans)
+    failed = sum(span.status == "error" for span in spans)
+    return replace(trace, spans=spans, errors=failed or int(trace.error is not None), **totals(spans))
 
 
 def union(old: Iterable[Span], new: Iterable[Span]) -> tuple[Span, ...]:
@@ -57,29 +67,6 @@ def union(old: Iterable[Span], new: Iterable[Span]) -> tuple[Span, ...]:
         known = found.get(span.id)
         found[span.id] = span if known is None else _merged(known, span)
     return tuple(sorted(found.values(), key=lambda span: span.started_ns))
-
-
-def part_span(trace: Trace) -> Span:
-    """Return the span by which a request, or a job that a worker did, stands in the trace of its caller."""
-    facts: dict[str, Json] = {"route": trace.route, "status_code": trace.status_code, "protocol": trace.protocol}
-    return Span(
-        id=trace.span_id or "",
-        trace_id=trace.id,
-        name=trace.name,
-        kind="internal" if trace.protocol == "none" else "http",
-        parent_id=trace.parent_id,
-        service=trace.service,
-        status=_as_span_status(trace.status),
-        error=trace.error,
-        started_ns=trace.started_ns,
-        duration_ns=trace.duration_ns,
-        input=trace.input.text,
-        output=trace.output.text,
-        attributes={name: value for name, value in facts.items() if value is not None},
-        tags=trace.tags,
-        metadata=trace.metadata,
-        events=trace.events,
-    )
 
 
 def _are_kin(one: Trace, other: Trace) -> bool:
@@ -120,7 +107,7 @@ def _spans_of(outer: Trace, part: Trace) -> tuple[Span, ...]:
     if part.origin == "otlp" or part.span_id in (None, outer.span_id):
         return part.spans
     own = tuple(span if span.parent_id else replace(span, parent_id=part.span_id) for span in part.spans)
-    return (part_span(part), *own)
+    return (request_span(part), *own)
 
 
 def _rooted(trace: Trace, spans: tuple[Span, ...]) -> tuple[Span, ...]:
@@ -145,13 +132,6 @@ def _unsaid(outer: Trace, part: Trace) -> dict[str, Any]:
     if outer.user_id is None and part.user_id is not None:
         found["user_id"] = part.user_id
     return found
-
-
-def _settled(trace: Trace) -> Trace:
-    """Return a trace with the totals of the spans it has now."""
-    spans = without_echoes(trace.spans)
-    failed = sum(span.status == "error" for span in spans)
-    return replace(trace, spans=spans, errors=failed or int(trace.error is not None), **totals(spans))
 
 
 def _home(facts: SessionFacts, whole: Trace, kin: Sequence[Stored]) -> SessionFacts:
@@ -200,7 +180,3 @@ def _united(known: Iterable[Attachment], more: Iterable[Attachment]) -> tuple[At
 
 def _is_open(span: Span) -> bool:
     return span.status == "running"
-
-
-def _as_span_status(status: str) -> str:
-    return {"disconnected": "cancelled", "interrupted": "cancelled"}.get(status, status)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from convotrace.insight.join import union
+from convotrace.insight.join import settled, union
+from convotrace.insight.parts import with_parts
 from convotrace.model import Change, Event, Link, SessionFacts, Stored
 
 END, RESUME = "session.end", "session.resume"
@@ -36,9 +37,12 @@ def kept(change: Change, before: Stored) -> Change:
     """Return the change of a later state of a trace that others had put where it stands, or added to."""
     own, old = change.trace, before.trace
     assert own is not None
-    home = replace(change.session, id=old.session_id, other_id=None)
-    whole = replace(own, placed=True, id_source=old.id_source, spans=union(old.spans, own.spans))
-    return _homed(replace(change, trace=whole), home)
+    facts = change.session
+    events = (*facts.events, *(event for event in before.session_events if event not in facts.events))
+    home = replace(facts, id=old.session_id, other_id=None, events=events)
+    scores = (*own.scores, *(score for score in old.scores if all(one.id != score.id for one in own.scores)))
+    whole = replace(own, placed=True, id_source=old.id_source, spans=union(old.spans, own.spans), scores=scores)
+    return _homed(replace(change, trace=settled(with_parts(whole))), home)
 
 
 def _homed(change: Change, facts: SessionFacts) -> Change:

@@ -33,6 +33,7 @@ from convotrace.pricing import Prices
 from convotrace.recorder.attached import attachment_records
 from convotrace.recorder.open import UNSET, OpenEvent, OpenScore, OpenSpan, OpenTrace
 from convotrace.recorder.reply import tells_of_model, with_reply
+from convotrace.recorder.ties import ties_of
 from convotrace.recorder.told import CONTENT_FIELDS, is_hidden, read_told, told_events, told_fields
 from convotrace.recorder.usage import told_usage
 from convotrace.recorder.values import text_of
@@ -97,21 +98,24 @@ class Assembler:
         message, reply = self._texts(trace, exchange)
         named = identity is not None and identity.source not in _AMBIENT
         is_turn = _is_turn(trace, exchange, message, reply, named) or tells_of_model(exchange)
-        if not is_turn and not named:
+        ties = ties_of(trace, exchange, reply)
+        if not is_turn and not named and not ties:
             return Verdict.NO_SESSION, None
         who = identity or trace.fallback or Identity(f"{trace.id:032x}", "none")
         record = self._trace(trace, exchange, who, is_turn, message, reply)
         record = with_reply(record, exchange, trace.content and self._settings.content, self.redactor, self._prices)
         change = Change(self._session(trace, who), record, trace.written_as)
-        if clues := self._clues(trace, exchange, identity, record):
+        idle_ns = int(self._settings.idle_timeout * 1e9)
+        clues = Clues(idle_ns, trace.shared, self._history(exchange, identity, record), alone=is_turn or named, **ties)
+        if clues:
             change = replace(change, decide=partial(decided, clues, change))
-        return (Verdict.TURN if is_turn else Verdict.FOLDED), change
+        verdict = Verdict.TURN if is_turn else Verdict.FOLDED if named else Verdict.NO_SESSION
+        return verdict, change
 
-    def _clues(self, trace: OpenTrace, exchange: Exchange, identity: Identity | None, record: Trace) -> Clues:
-        """Return what decides, beside its record, where a request belongs."""
+    def _history(self, exchange: Exchange, identity: Identity | None, record: Trace) -> tuple[tuple[str, str], ...]:
+        """Return the history by which a turn without an id may find its session."""
         nameless = identity is None and record.is_turn and record.resent is not None and self._settings.history
-        nameless = nameless and users(exchange.history) >= USERS
-        return Clues(trace.shared, exchange.history if nameless else (), int(self._settings.idle_timeout * 1e9))
+        return exchange.history if nameless and users(exchange.history) >= USERS else ()
 
     def _exchange(self, trace: OpenTrace) -> Exchange:
         incoming = trace.incoming
@@ -203,6 +207,7 @@ class Assembler:
             output=self._payload(content, reply, exchange.response_body),
             resent=summed(exchange.history) if content and exchange.history else None,
             regenerates=exchange.regenerate,
+            answer_ids=exchange.answer_ids if is_turn and reply is None else (),
             error=failure,
             errors=sum(span.status == "error" for span in spans) or int(failure is not None),
             service=self._settings.service,

@@ -166,7 +166,8 @@ class OpenTrace:
     """A request from its first byte to the moment it is written for the last time."""
 
     __slots__ = ("__weakref__", "answered", "asked", "attached", "attachments", "attachments_over",
-                 "bodies", "chunks", "close_code", "closed", "content", "counted", "cut_input",
+                 "bodies", "chunks", "close_code", "closed", "content", "continues", "counted",
+                 "cut_input",
                  "cut_output", "disconnected", "due", "ended", "engine", "events", "events_noted",
                  "expected_bytes", "failure", "fallback", "first_byte", "follows", "found", "held", "id",
                  "identify", "incoming", "input_text", "largest_gap", "last_chunk", "late", "latest",
@@ -223,6 +224,8 @@ class OpenTrace:
         self.held = 0
         self.found: Identity | None = None
         self.user_id: str | None = None
+        # The trace id of the turn whose answer this request brings, where the app says so.
+        self.continues: str | None = None
         self.input_text: str | None = UNSET
         self.output_text: str | None = UNSET
         self.request_chunks: list[bytes] = []

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from convotrace.model import Conversation, Event, Score, Stored, Trace
-from convotrace.store.codec import decode_column, original
+from convotrace.store.codec import decode_column, original, storable
 from convotrace.store.keys import SessionKeys, pack_trace_id, unpack_trace_id
 from convotrace.store.rows import ContentRow, EventRow, ScoreRow, SessionRow, SpanRow, TraceRow
 from convotrace.store.sessions import Row, old_state
@@ -26,6 +26,7 @@ from convotrace.store.unpacking import Contents
 _TURNS = 200
 """A decision looks at so many last turns of a session."""
 _MOST_SESSIONS = 50
+_MOST_AWAITED = 5
 _LONGEST_NS = 3_600_000_000_000
 """A turn may have begun so long before its session was active last."""
 
@@ -52,6 +53,14 @@ class StoreLookup:
         """Return every trace of this id, in any session, the earliest first."""
         rows = self._all(self._sql.traces_of_id, pack_trace_id(trace_id))
         return [self._stored(TraceRow._make(columns)) for columns in rows]
+
+    def awaiting(self, names: Sequence[str], since_ns: int) -> list[Stored]:
+        """Return the turns begun since that promised an answer under one of these names, the latest first."""
+        found: dict[tuple[int, int], TraceRow] = {}
+        for name in names:
+            rows = map(TraceRow._make, self._all(self._sql.awaiting, storable(name), since_ns, _MOST_AWAITED))
+            found |= {(row.sid, row.tk): row for row in rows}
+        return [self._stored(row) for row in sorted(found.values(), key=lambda row: row.started, reverse=True)]
 
     def home(self, trace: Trace) -> str | None:
         """Return the id of the session in which an earlier state of a trace stands."""

@@ -89,6 +89,11 @@ class Statements:
         turns = _of_session(trace, TraceRow).where(trace.is_turn == _ONE).order_by(trace.tk.desc())
         # The last turns of a session (sid, limit); sessions by what was said in a turn (hash, since, limit).
         self.last_turns = _text(turns.limit(1))
+        # Turns that promised an answer under a name (name, since, limit).
+        awaited = tables.awaited
+        promising = _selection(trace, TraceRow).join(awaited, on=(awaited.sid == trace.sid) & (awaited.tk == trace.tk))
+        promising = promising.where(awaited.name == "", trace.started >= 0).order_by(trace.started.desc())
+        self.awaiting = _text(promising.limit(1))
         saying = trace.select(trace.sid).where(trace.said == 0, trace.started >= 0).distinct()
         self.sessions_having_said = _text(saying.limit(1))
         spans = _selection(span, SpanRow).where(span.sid == 0, span.tk == 0)

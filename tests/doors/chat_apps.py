@@ -105,7 +105,7 @@ def say(asked):
 
 def ask(asked):
     """Promise an answer that another request will fetch."""
-    return {"id": asked["as"], "status": "queued"}
+    return {"id": f"m-{asked['message']}", "status": "queued"}
 
 
 def answer(id, words):

@@ -5,7 +5,8 @@ from itertools import permutations
 
 import pytest
 
-from convotrace.insight.join import joined, part_span, union, with_spans
+from convotrace.insight.join import joined, union, with_spans
+from convotrace.insight.parts import request_span
 from convotrace.model import Event, Failure, Payload, SessionFacts, Span, Stored, Trace, Usage
 
 TRACE = "a" * 32
@@ -87,4 +88,4 @@ def test_of_two_tellings_of_a_span_the_ended_one_counts_and_no_event_is_lost():
     ("status", "shown"), [("ok", "ok"), ("disconnected", "cancelled"), ("running", "running"), ("error", "error")]
 )
 def test_a_part_stands_as_a_span_with_its_end(status, shown):
-    assert part_span(replace(BACK, status=status)).status == shown
+    assert request_span(replace(BACK, status=status)).status == shown
