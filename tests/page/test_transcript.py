@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from convotrace.model import Conversation, Document, Event, Failure, Payload, Session, Span, Trace
+from convotrace.model import Conversation, Document, Event, Failure, Left, Payload, Session, Span, Trace
 from convotrace.page.steps import Frame, Moment, Retrieval, blocks, moment
 from convotrace.page.transcript import Gap, Loose, Others, Turn, feed, hidden_lines, turn
 
@@ -186,3 +186,15 @@ def test_the_page_of_a_replaced_turn_keeps_its_text(ask, new_house):
 @pytest.mark.parametrize(("name", "words"), [("session.end", "Session ended"), ("session.resume", "Session resumed")])
 def test_the_end_of_a_session_and_what_resumed_it_are_told_in_words(name: str, words: str) -> None:
     assert moment(Event(name, 0)).words == words
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (None, "user left while it was answered"),
+        (Left(812, 1_200_000_000, 14, 0.6), "user left after 1.20 s, 14 chunks, at 60%"),
+        (Left(1, 30_000_000, 1), "user left after 30 ms, 1 chunk"),
+    ],
+)
+def test_where_the_user_left_is_said(left, words):
+    assert turn(_trace(1, status="disconnected", left=left), (), None).state == ("warn", words)
