@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-all check bench wheel clean
+.PHONY: demo test test-all soak check bench wheel clean
 
 $(READY): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "convotrace needs Python 3.11 or newer; name it: make PYTHON=/path/to/python3"; exit 2; }
@@ -28,6 +28,10 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Streams of ten minutes over real servers: memory flat, nothing lost, and where the client left.
+soak: $(READY)
+	CONVOTRACE_SOAK=$(or $(SECONDS),600) $(BIN)/python -m pytest -q -s -m "" tests/servers/test_streams.py $(ARGS)
 
 bench: $(READY)
 	$(BIN)/python -m tests.benchmarks $(ARGS)
