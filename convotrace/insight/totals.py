@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from convotrace.model import Span
@@ -23,17 +24,28 @@ def totals(spans: tuple[Span, ...]) -> dict[str, Any]:
 
 
 def _leaves(counted: list[Span], spans: tuple[Span, ...]) -> list[Span]:
-    """Return those of the counted spans that are above no other of them."""
+    """Return those of the counted spans that are above no other of them in one request or job.
+
+    What another service or a job spent, its caller cannot have counted.
+    """
     if not counted:
         return []
-    parents = {span.id: span.parent_id for span in spans}
+    by_id = {span.id: span for span in spans}
     above: set[str] = set()
     for span in counted:
-        parent = span.parent_id
-        while parent is not None and parent not in above:
-            above.add(parent)
-            parent = parents.get(parent)
+        parent = _caller(span, by_id)
+        while parent is not None and parent.id not in above:
+            above.add(parent.id)
+            parent = _caller(parent, by_id)
     return [span for span in counted if span.id not in above]
+
+
+def _caller(span: Span, by_id: Mapping[str, Span]) -> Span | None:
+    """Return the span above one, within the same request or job."""
+    parent = None if span.parent_id is None else by_id.get(span.parent_id)
+    if parent is None or parent.service != span.service or (span.origin == "own" and "protocol" in span.attributes):
+        return None
+    return parent
 
 
 def _once(calls: list[Span]) -> list[Span]:

@@ -707,10 +707,13 @@ def test_thousands_of_messages_on_one_connection_are_let_go(observer):
             await send({"type": "websocket.send", "text": "re " + asked["text"]})
             if len(counts) < 3 and asked["text"].endswith("00"):
                 await asyncio.to_thread(observer.flush)
-                gc.collect()
-                counts.append(sum(type(thing).__name__ == "OpenTrace" for thing in gc.get_objects()))
+                counts.append(alive() - before)
 
-    counts = []
+    def alive():
+        gc.collect()
+        return sum(type(thing).__name__ == "OpenTrace" for thing in gc.get_objects())
+
+    counts, before = [], alive()
     drive(
         ConvoTraceMiddleware(app, convotrace=observer),
         ({"type": "websocket.receive", "text": f"{n}"} for n in range(2000)),

@@ -89,3 +89,18 @@ def test_of_two_tellings_of_a_span_the_ended_one_counts_and_no_event_is_lost():
 )
 def test_a_part_stands_as_a_span_with_its_end(status, shown):
     assert request_span(replace(BACK, status=status)).status == shown
+
+
+def test_what_a_job_spent_is_not_in_the_usage_of_the_call_that_asked_for_it():
+    call = span("f1", kind="generation", usage=Usage(input=20))
+    own = span("f2", "f1", kind="generation", usage=Usage(input=20))
+    job = request("j0", "f1", 9, [span("j1", kind="generation", usage=Usage(input=3))], protocol="none")
+    (whole,) = told([request("f0", None, 1, [call]), job])
+    assert whole.trace.input_tokens == 23
+    (whole,) = told([request("f0", None, 1, [call, own]), job])
+    assert whole.trace.input_tokens == 23
+
+
+def test_a_state_from_before_anybody_knew_of_the_trace_is_replaced_by_the_next():
+    (whole,) = told([replace(FRONT, span_id=None), FRONT])
+    assert whole.trace.span_id == "f0" and len(whole.trace.spans) == 2
