@@ -43,9 +43,14 @@ def _leaves(counted: list[Span], spans: tuple[Span, ...]) -> list[Span]:
 def _caller(span: Span, by_id: Mapping[str, Span]) -> Span | None:
     """Return the span above one, within the same request or job."""
     parent = None if span.parent_id is None else by_id.get(span.parent_id)
-    if parent is None or parent.service != span.service or (span.origin == "own" and "protocol" in span.attributes):
+    if parent is None or parent.service != span.service or _is_part(span):
         return None
     return parent
+
+
+def _is_part(span: Span) -> bool:
+    """Tell whether a span stands for a request or a job, as `parts.py` makes it."""
+    return span.kind in ("http", "internal") and span.attributes.get("protocol") in ("http", "websocket", "none")
 
 
 def _once(calls: list[Span]) -> list[Span]:
