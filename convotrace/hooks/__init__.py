@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 
+from convotrace.hooks import instrument, telemetry
 from convotrace.hooks import logging as _logging
-from convotrace.hooks import telemetry
 from convotrace.hooks.turns import turn_line
 from convotrace.settings import Settings
 
-__all__ = ["install", "telemetry", "turn_line"]
+__all__ = ["install", "instrument", "telemetry", "turn_line"]
 
 
 def install(settings: Settings) -> None:

@@ -6,15 +6,15 @@ Nothing of OpenTelemetry is imported here: an app that does not use it pays noth
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TypeVar
 
+from convotrace.hooks import instrument
 from convotrace.recorder import OpenTrace
 from convotrace.recorder.open import Telemetry
 from convotrace.settings import Settings
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
+_T = TypeVar("_T")
 _API = "opentelemetry.trace"
 
 
@@ -30,7 +30,7 @@ def load(settings: Settings) -> None:
     if wanted(settings):
         from convotrace.hooks import opentelemetry
 
-        opentelemetry.provider(settings)
+        opentelemetry.provider(settings, may_register=False)
 
 
 def begin(settings: Settings, trace: OpenTrace) -> Telemetry | None:
@@ -45,12 +45,41 @@ def begin(settings: Settings, trace: OpenTrace) -> Telemetry | None:
     return opentelemetry.begin(settings, trace)
 
 
-def quiet(work: Callable[[], object]) -> None:
-    """Do our own work without instrumentations making spans of it."""
+def mode(settings: Settings) -> dict[str, str | None]:
+    """Return how OpenTelemetry is used now: a word, a sentence, and what to type to get more."""
+    named: tuple[str, str, str | None]
+    if settings.opentelemetry == "off":
+        named = "off", "Nothing of OpenTelemetry is used.", 'opentelemetry="auto"'
+    elif not wanted(settings):
+        named = "not loaded", "The app does not use OpenTelemetry.", 'ConvoTrace(instrument="installed")'
+    else:
+        from convotrace.hooks import opentelemetry
+
+        named = opentelemetry.mode(settings)
+    if settings.instrument and (packages := instrument.missing(settings)):
+        named = named[0], named[1], f"pip install {' '.join(packages)}"
+    if settings.instrument and instrument.refused:
+        named = named[0], f"{named[1]} {_refusals()}", named[2]
+    return dict(zip(("mode", "detail", "cure"), named, strict=True))
+
+
+def _refusals() -> str:
+    return " ".join(f"{name} is not instrumented: {why.rstrip('.')}." for name, why in instrument.refused.items())
+
+
+def suppress_here() -> None:
+    """Keep instrumentations from making spans of what this thread does: it is one of ours."""
+    if _API in sys.modules:
+        from convotrace.hooks import opentelemetry
+
+        opentelemetry.suppress_here()
+
+
+def quiet(work: Callable[[], _T]) -> _T:
+    """Do work of our own without instrumentations making spans of it."""
     if _API not in sys.modules:
-        work()
-        return
+        return work()
     from convotrace.hooks import opentelemetry
 
     with opentelemetry.suppressed():
-        work()
+        return work()

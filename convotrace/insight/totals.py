@@ -7,12 +7,17 @@ from typing import Any
 
 from convotrace.model import Span
 
+SCOPE = "otel.scope.name"
+"""The attribute of a span that names the library which made it, where one did."""
+
 
 def totals(spans: tuple[Span, ...]) -> dict[str, Any]:
     """Return token and cost totals, each model call counted once: a parent may repeat its children's tokens."""
-    called = _once(_leaves([span for span in spans if span.usage is not None], spans))
+    twice = _told_twice(spans)
+    calls = [span for span in spans if span.id not in twice] if twice else spans
+    called = _once(_leaves([span for span in calls if span.usage is not None], spans))
     usage = [span.usage for span in called if span.usage]
-    paid = _once(_leaves([span for span in spans if span.cost_nano is not None], spans))
+    paid = _once(_leaves([span for span in calls if span.cost_nano is not None], spans))
     return {
         "input_tokens": _sum([u.input for u in usage]),
         "output_tokens": _sum([u.output for u in usage]),
@@ -66,6 +71,33 @@ def _once(calls: list[Span]) -> list[Span]:
         if known is None or (span.duration_ns or 0, span.id) > (known.duration_ns or 0, known.id):
             found[key] = span
     return list(found.values())
+
+
+def _told_twice(spans: tuple[Span, ...]) -> set[str]:
+    """Return the ids of model calls that another library, closer to the wire, tells as well.
+
+    Where one library does not make its spans current, the other's stand beside them and not inside: the same parent,
+    the same counts, and one begun in the other's time.
+    """
+    alike: dict[tuple[str | None, int | None, int | None], list[Span]] = {}
+    for span in spans:
+        if span.usage is not None and span.kind == "generation" and SCOPE in span.attributes:
+            alike.setdefault((span.parent_id, span.usage.input, span.usage.output), []).append(span)
+    twice: set[str] = set()
+    for group in alike.values():
+        for inner in group if len(group) > 1 else ():
+            around = (outer for outer in group if outer.id not in twice and _is_around(outer, inner))
+            nearest = max(around, key=lambda outer: outer.started_ns, default=None)
+            if nearest is not None:
+                twice.add(nearest.id)
+    return twice
+
+
+def _is_around(outer: Span, inner: Span) -> bool:
+    if outer.attributes[SCOPE] == inner.attributes[SCOPE] or outer.duration_ns is None:
+        return False
+    # It need not end inside: a stream may be closed after its last part has been told.
+    return outer.started_ns <= inner.started_ns <= outer.started_ns + outer.duration_ns
 
 
 def _sum(values: list[int | None]) -> int | None:

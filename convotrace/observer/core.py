@@ -18,7 +18,7 @@ from convotrace.capture.binding import let_go
 from convotrace.capture.current import now_of
 from convotrace.capture.log import LEVELS
 from convotrace.capture.spans import is_cancellation
-from convotrace.errors import StoreError
+from convotrace.errors import SettingsError, StoreError
 from convotrace.hooks import outgoing, threads
 from convotrace.identity import Incoming
 from convotrace.model import Change, Failure, Json
@@ -93,8 +93,23 @@ class ConvoTrace:
         self._log_level = _OFF if self._settings.capture_logs is False else LEVELS[self._settings.log_level.lower()]
         self._hooked = False
         _all.add(self)
+        self._instrument("instrument" in options)
         for warning in self._settings.warnings:
             to_stderr(f"convotrace: {warning}")
+
+    def _instrument(self, here: bool) -> None:
+        """Turn on the instrumentations that were asked for; what is missing is said here only where it was named."""
+        if not self._settings.instrument:
+            return
+        try:
+            hooks.instrument.check(self._settings)
+        except SettingsError as error:
+            if here:
+                raise
+            to_stderr(f"convotrace: CONVOTRACE_INSTRUMENT: {error}")
+            return
+        if self.enabled and self._settings.opentelemetry != "off":
+            self.guard.call("instrument", hooks.instrument.install, self._settings)
 
     # Traces
 
@@ -280,6 +295,7 @@ class ConvoTrace:
                     done=_written,
                     busy=lambda: bool(self._open or self._late),
                     counters=self.counters,
+                    in_thread=partial(self.guard.call, "opentelemetry", hooks.telemetry.suppress_here),
                 )
 
     def warm(self) -> None:
@@ -436,7 +452,7 @@ class ConvoTrace:
         """Return the answer of the page to a request under the mount."""
         from convotrace.page import answer  # templates are loaded with the first page
 
-        return answer(request, House(self))
+        return hooks.telemetry.quiet(lambda: answer(request, House(self)))
 
     def page_reads(self, request: PageRequest) -> int:
         """Return how many bytes of its body the page wants of a request; never raises."""
@@ -457,6 +473,7 @@ class ConvoTrace:
     def health(self) -> dict[str, Json]:
         """Return the state of this process's queue and writer, and of the store."""
         own = {**self.writer.stats(), **self.counters()}
+        own["opentelemetry"] = self.guard.call("opentelemetry", hooks.telemetry.mode, self._settings)
         try:
             store = self.open_store()
             return health(self.settings, own, store.workers(), store.worker)

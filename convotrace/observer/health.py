@@ -40,6 +40,7 @@ def health(settings: Settings, own: Mapping[str, Json], workers: Iterable[Worker
         "content": settings.content,
         "access": _access(settings),
         "otlp_receiver": settings.otlp_receiver,
+        "opentelemetry": own["opentelemetry"],
         "workers": [_shown(worker) for worker in there],
     }
 

@@ -21,7 +21,7 @@ _TITLES = {
     "hooks": "Own failures",
     "write_ms": "Write time of a batch, ms",
 }
-_ELSEWHERE = frozenset({"warnings", "otlp", "otlp_receiver"})
+_ELSEWHERE = frozenset({"warnings", "otlp", "otlp_receiver", "opentelemetry"})
 _DOORS = {
     "auth": "the app's own auth",
     "token": "the token",
@@ -46,7 +46,7 @@ def page(visit: Visit) -> PageResponse:
         "lost": sum(number for number, _ in lost),
         "why": ", ".join(dict.fromkeys(reason for _, reason in lost)),
         "warnings": _warnings(visit, state),
-        "cards": [*_cards(state), _capture(visit), _receiver(visit, state), _access(visit)],
+        "cards": [*_cards(state), *_telemetry(state), _capture(visit), _receiver(visit, state), _access(visit)],
     }
     return render("health.html", {**visit.frame("health"), **view})
 
@@ -103,6 +103,15 @@ def _warnings(visit: Visit, state: Mapping[str, Json]) -> list[str]:
     told = state.get("warnings")
     found = [str(one) for one in told] if isinstance(told, (list, tuple)) else []
     return list(dict.fromkeys([*found, *visit.backend.settings.warnings]))
+
+
+def _telemetry(state: Mapping[str, Json]) -> list[Card]:
+    """Return a box that says how OpenTelemetry is used in the process that answered."""
+    told = state.get("opentelemetry")
+    if not isinstance(told, Mapping):
+        return []
+    rows = [("mode", str(told.get("mode"))), ("what that means", str(told.get("detail")))]
+    return [Card("OpenTelemetry", [*rows, *([("to get more", str(told["cure"]))] if told.get("cure") else [])])]
 
 
 def _capture(visit: Visit) -> Card:

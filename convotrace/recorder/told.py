@@ -8,14 +8,13 @@ from typing import Any
 
 from convotrace import dialects
 from convotrace.dialects.sources import is_content
+from convotrace.insight.totals import SCOPE
 from convotrace.model import Event, Json
 from convotrace.recorder.open import OpenSpan, OpenTrace
 from convotrace.recorder.values import plain
 from convotrace.redaction import Redactor
 
 CONTENT_FIELDS = frozenset({"input", "output", "arguments", "result", "query", "documents", "tools"})
-SCOPE = "otel.scope.name"
-"""The attribute that keeps the name of the library that made a span."""
 
 
 def read_told(trace: OpenTrace, redactor: Redactor, content: bool) -> None:

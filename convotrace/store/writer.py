@@ -26,6 +26,10 @@ def _nothing_done(_item: Any, _session_id: str) -> None:
     return None
 
 
+def _nothing() -> None:
+    return None
+
+
 class Writer(Generic[T]):
     """Takes items from any thread and writes what they become."""
 
@@ -38,6 +42,7 @@ class Writer(Generic[T]):
         done: Callable[[T, str], None] = _nothing_done,
         busy: Callable[[], bool] | None = None,
         counters: Callable[[], Mapping[str, Json]] = dict,
+        in_thread: Callable[[], None] = _nothing,
         max_rows: int = 20_000,
         max_bytes: int = 64 << 20,
         interval: float = 0.1,
@@ -51,6 +56,7 @@ class Writer(Generic[T]):
             due: Returns the unfinished items that must be shown at a time in ns.
             done: Called after the commit with an item and the session id it was written under.
             busy: Tells whether anything unfinished may become due: after `wake` the thread looks until it is not.
+            in_thread: Called in the writer's thread before each of its rounds.
             counters: What else this process counted, kept beside `stats` in its row of the store.
             max_rows: Rows that may wait; more are dropped and counted.
             max_bytes: Bytes that may wait.
@@ -59,7 +65,7 @@ class Writer(Generic[T]):
         """
         self._limits = (max_rows, max_bytes)
         self._parts = (open_store, prepare, done, counters)
-        self._due, self._busy = due, busy
+        self._due, self._busy, self._in_thread = due, busy, in_thread
         self._interval, self._batch = interval, batch
         self._closed = False
         self._begin()
@@ -178,6 +184,7 @@ class Writer(Generic[T]):
         try:
             while not self._closed:
                 self._rest()
+                self._in_thread()
                 self._round()
         finally:
             self._end()

@@ -28,6 +28,8 @@ from convotrace.capture.current import current, is_below
 from convotrace.recorder import OpenSpan, OpenTrace
 
 _starting = threading.RLock()
+# Whether a sampler has left out a request, for the page to say so.
+sampling = {"dropped": False}
 _MANY = 4096
 # Spans that are a request already: a second request inside the first one does not take the same.
 _adopted: dict[int, None] = {}
@@ -126,6 +128,8 @@ class Server:
         return SpanContext(*self.ids, is_remote=False, trace_flags=flags, trace_state=state)
 
     def _identify(self, found: SpanContext, parent: SpanContext | None) -> None:
+        if self.tracer is not None and not found.trace_flags.sampled:
+            sampling["dropped"] = True
         for trace in self.traces:
             self.tell(trace, found, parent)
         _under_way.setdefault(found.trace_id, []).append(self)
