@@ -88,6 +88,8 @@ _ALIASES = {"mistralai": "mistral", "botocore": "bedrock", "aiohttp": "aiohttp-c
 _QUIET = frozenset({"httpx", "requests", "aiohttp-client", "urllib3"})
 """Clients that are no news where nothing instruments them."""
 _done: set[str] = set()
+on: set[str] = set()
+"""Clients that make spans now, because this was asked for."""
 refused: dict[str, str] = {}
 """Clients whose instrumentation could not be turned on, and why."""
 
@@ -114,9 +116,15 @@ def install(settings: Settings) -> None:
         if name not in _done:
             _done.add(name)
             try:
-                _turn_on(CLIENTS[name], settings.content)
+                if _turn_on(CLIENTS[name], settings.content):
+                    on.add(name)
             except Exception as error:  # one that cannot be turned on leaves the others as they are
                 refused[name] = " ".join(str(error).split()) or type(error).__name__
+
+
+def needs_spans(settings: Settings) -> bool:
+    """Tell whether spans of others are wanted though nobody has configured a provider: by word, or by what is on."""
+    return settings.opentelemetry == "global" or bool(settings.instrument and on)
 
 
 def missing(settings: Settings) -> list[str]:
@@ -147,27 +155,29 @@ def _client(name: str) -> Client:
     raise SettingsError(f"instrument has {name!r}, which is not known; {hint}")
 
 
-def _turn_on(client: Client, content: bool) -> None:
+def _turn_on(client: Client, content: bool) -> bool:
+    """Have a client make spans; return whether it does."""
     if _is_there(client.own):
         # Its own spans know more than those that are made around it, and both would tell each call twice.
         if client.switch is not None:
             client.switch(content)
-        return
+        return True
     if any(_is_on(point) for package in client.packages for point in _points(package, loaded=True)):
-        return
+        return True
     conflict: Exception | None = None
     for package in client.packages:
+        points = list(_points(package))
         try:
-            points = list(_points(package))
             for point in points:
                 _instrument(point.load())
         except Exception as error:  # made for another version of the client: perhaps the next one fits
             conflict = error
         else:
             if points:
-                return
+                return True
     if conflict is not None:
         raise conflict
+    return False
 
 
 def _instrument(kind: Any) -> None:

@@ -22,7 +22,7 @@ def wanted(settings: Settings) -> bool:
     """Tell whether anything is to be done about OpenTelemetry: it is loaded, or was asked for."""
     if settings.opentelemetry == "off":
         return False
-    return _API in sys.modules or settings.opentelemetry == "global" or bool(settings.instrument)
+    return _API in sys.modules or instrument.needs_spans(settings)
 
 
 def load(settings: Settings) -> None:

@@ -13,6 +13,7 @@ from opentelemetry import trace as trace_api
 from opentelemetry.context import Context, attach, get_current, set_value
 from opentelemetry.trace import ProxyTracerProvider, TracerProvider
 
+from convotrace.hooks import instrument
 from convotrace.hooks.opentelemetry.processor import ConvoTraceProcessor
 from convotrace.hooks.opentelemetry.provider import TracerProvider as OwnProvider
 from convotrace.hooks.opentelemetry.server import sampling
@@ -34,7 +35,7 @@ def provider(settings: Settings, may_register: bool = True) -> TracerProvider | 
         may_register: The first request is here: where one was asked for and nobody else's came, register ours.
     """
     found = _found()
-    if found is None and may_register and (settings.opentelemetry == "global" or settings.instrument):
+    if found is None and may_register and instrument.needs_spans(settings):
         found = _register(settings)
     if found is not None and found not in _watched:
         _watch(found)
