@@ -1,6 +1,7 @@
 """An answer that comes on another request: which turn it belongs to, and the two as one.
 
-The app may name the turn; else the first reply promised an answer under an id, and the other request asks for that id.
+The app may name the turn; else the first reply promised an answer under an id, and the other request asks for that id;
+else both name one session, whose last turn has no answer.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from convotrace.model import Change, Lookup, Score, SessionFacts, Span, Stored, 
 
 _UNSURE = frozenset({"none", "history", "cookie", "own_cookie", "split", "otlp"})
 _OPEN_ENDS = frozenset({"error", "disconnected", "cancelled", "interrupted", "running"})
+_LOOKED_AT = 5
 _SURE_LENGTH = 8
 """A shorter id is too common to tie requests of two clients."""
 
@@ -31,14 +33,48 @@ def answering(
         idle_ns: How long an answer is awaited.
         lookup: What is stored.
     """
-    found = [one for one in lookup.traces(continues) if one.trace.started_ns <= part.started_ns] if continues else []
-    tie = "continue_turn"
-    if not found and wanted:
-        promised = lookup.awaiting(wanted, part.started_ns - idle_ns)
-        found = [one for one in promised if _may_be_answered(one.trace, part, wanted)]
-        tie = "answer id"
-    turn = next((one for one in found if one.trace.id != part.id), None)
-    return None if turn is None else _together(change, turn, part, tie, lookup)
+    since_ns = part.started_ns - idle_ns
+    if continues and (turn := _named(part, continues, lookup)) is not None:
+        return _together(change, turn, part, "continue_turn", lookup)
+    if wanted and (turn := _promised(part, wanted, since_ns, lookup)) is not None:
+        return _together(change, turn, part, "answer id", lookup)
+    if wanted and part.id_source not in _UNSURE and (turn := _last(change, part, since_ns, lookup)) is not None:
+        return _together(change, turn, part, "session id", lookup)
+    return None
+
+
+def _named(part: Trace, trace_id: str, lookup: Lookup) -> Stored | None:
+    found = (one for one in lookup.traces(trace_id) if trace_id != part.id and one.trace.started_ns <= part.started_ns)
+    return next(found, None)
+
+
+def _promised(part: Trace, wanted: Sequence[str], since_ns: int, lookup: Lookup) -> Stored | None:
+    promised = lookup.awaiting(wanted, since_ns)
+    return next((one for one in promised if _may_be_answered(one.trace, part, wanted)), None)
+
+
+def _last(change: Change, part: Trace, since_ns: int, lookup: Lookup) -> Stored | None:
+    """Return the last turn of the session that a request names, where it has no answer or got it from this request."""
+    known = lookup.session(part.session_id)
+    turns = [] if known is None else [one for one in known.traces if one.started_ns <= part.started_ns]
+    for turn in turns[: -_LOOKED_AT - 1 : -1]:
+        stored = next((one for one in lookup.traces(turn.id) if one.trace.session_id == part.session_id), None)
+        if stored is not None and (_holds(stored.trace, part) or _waits(stored.trace, turns, part, since_ns)):
+            return stored
+        if change.written_as is None:
+            break
+    return None
+
+
+def _waits(turn: Trace, turns: Sequence[Trace], part: Trace, since_ns: int) -> bool:
+    """Tell whether a turn is the last one and without its answer, and the text is not that of an earlier turn."""
+    is_open = turn.output.text is None and turn.input.text is not None and turn.status in ("ok", "running")
+    # Data that a page fetches may read like an answer: one counts where the first reply promised it.
+    is_open = is_open and (part.is_turn or bool(turn.answer_ids))
+    is_last = turn.id == turns[-1].id and turn.id != part.id and turn.started_ns >= since_ns
+    users = {turn.user_id, part.user_id} - {None}
+    told = {one.output.text for one in turns}
+    return is_open and is_last and len(users) <= 1 and part.output.text not in told
 
 
 def _may_be_answered(turn: Trace, part: Trace, wanted: Sequence[str]) -> bool:

@@ -24,13 +24,13 @@ def with_versions(traces: Sequence[Trace]) -> tuple[Trace, ...]:
     another answer to the same message; and one that failed, where the same message comes again. Equal texts alone
     replace nothing.
     """
-    branch = Branch()
+    branch = Branch(any(trace.resent for trace in traces))
     return tuple(branch.add(trace) if trace.is_turn else trace for trace in traces)
 
 
-def current(turns: Iterable[Trace]) -> list[Trace]:
+def current(turns: Sequence[Trace]) -> list[Trace]:
     """Return the turns of the current branch: those that nothing replaced."""
-    branch = Branch()
+    branch = Branch(any(turn.resent for turn in turns))
     for turn in turns:
         branch.add(turn)
     return branch.turns
@@ -55,9 +55,14 @@ def superseded(traces: Iterable[Trace]) -> dict[str, str]:
 
 
 class Branch:
-    """The turns that stand at a moment, with the sum of what was said up to each."""
+    """The turns that stand at a moment, with the sum of what was said up to each.
 
-    def __init__(self) -> None:
+    Args:
+        summing: Whether any of the turns sent a history again; else there is nothing to compare with.
+    """
+
+    def __init__(self, summing: bool) -> None:
+        self._summing = summing
         self.turns: list[Trace] = []
         self._sums: list[str] = []
         # Names of the requests that send the history again: one of them without any begins anew.
@@ -73,7 +78,7 @@ class Branch:
             place = next((i for i, one in enumerate(self.turns) if one.id == told.replaces), place)
         del self.turns[place:], self._sums[place + 1 :]
         self.turns.append(told)
-        self._sums.append(chained(self._sums[-1], said_in([turn])))
+        self._sums.append(chained(self._sums[-1], said_in([turn])) if self._summing else "")
         return told
 
     def _place(self, turn: Trace) -> int:

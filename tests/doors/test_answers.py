@@ -38,6 +38,25 @@ def test_a_post_and_a_stream_on_another_route_are_one_turn(client, more):
     assert len(client.sessions()) == (1 if more else 2)
 
 
+@pytest.mark.parametrize("path", ["/told/now?session_id=s", "/answers/now?session_id=s"])
+def test_a_session_id_alone_ties_an_answer_to_the_last_turn_without_one(client, path):
+    for number in range(2):
+        client.post("/ask", {"message": f"{number}", "session_id": "s"})
+        client.get(path)
+        client.get(f"{path}&words=day{number}")
+        client.get(f"{path}&words=day{number}")
+    turns = [(trace.input.text, trace.output.text) for trace in client.session("s").traces if trace.turn]
+    assert [(asked, said.strip()) for asked, said in turns if asked] == [("0", "day0"), ("1", "day1")]
+
+
+def test_an_answer_fetched_from_another_worker_joins(door):
+    one, two = door(), door()
+    one.post("/ask", {"message": "12345678"})
+    one.observer.flush()
+    two.get("/told/m-12345678?words=good")
+    assert transcript(two) == [([("12345678", "good ")], 1)]
+
+
 def test_a_stream_that_the_client_left_says_so_in_its_turn(client):
     client.post("/ask", {"message": "1", "session_id": "s"})
     client.request("GET", "/told/m-1?words=a%20b%20c%20d%20e", leave_after=2)

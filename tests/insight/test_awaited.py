@@ -6,7 +6,21 @@ import pytest
 
 from convotrace.insight.deciding import Clues, decided
 from convotrace.insight.places import kept
-from convotrace.model import Change, Event, Failure, Payload, Request, Score, SessionFacts, Span, Stored, Target, Trace
+from convotrace.model import (
+    Change,
+    Conversation,
+    Event,
+    Failure,
+    Payload,
+    Request,
+    Score,
+    Session,
+    SessionFacts,
+    Span,
+    Stored,
+    Target,
+    Trace,
+)
 
 SECOND = 1_000_000_000
 TURN, PART = "a" * 32, "b" * 32
@@ -41,6 +55,10 @@ class Shelf:
 
     def home(self, trace):
         return None
+
+    def session(self, session_id):
+        turns = [one.trace for one in self.stored if one.trace.session_id == session_id and one.trace.is_turn]
+        return Conversation(Session(session_id, session_id), tuple(sorted(turns, key=lambda one: one.started_ns)))
 
 
 def told(clues, *stored, part=ANSWER):
@@ -110,6 +128,37 @@ def test_an_earlier_state_of_the_second_request_by_itself_goes():
 )
 def test_an_answer_that_nobody_awaits_makes_nothing(turn, part):
     assert told(BY_ID, replace(ASKED, **turn), part=replace(ANSWER, **part)) is None
+
+
+NAMED = replace(ANSWER, session_id="s", id_source="query", is_turn=True)
+OPEN = replace(ASKED, answer_ids=())
+
+
+def test_the_last_turn_of_a_named_session_gets_the_answer_that_it_lacks():
+    change = told(BY_ID, OPEN, part=NAMED)
+    assert (change.trace.id, change.trace.output.text) == (TURN, "hello")
+    # A later state of that request finds its turn again, also when another one came.
+    newer = replace(OPEN, id="9" * 32, started_ns=NAMED.started_ns - 1)
+    again = decided(BY_ID, Change(SessionFacts("s"), NAMED, "s"), Shelf(change.trace, newer))
+    assert again.trace == change.trace
+
+
+@pytest.mark.parametrize(
+    ("turns", "part"),
+    [
+        ([replace(OPEN, output=Payload("before"))], NAMED),
+        ([replace(OPEN, status="error")], NAMED),
+        ([replace(OPEN, input=Payload())], NAMED),
+        ([OPEN, replace(ASKED, id="9" * 32, started_ns=1, output=Payload("later"))], NAMED),
+        ([replace(ASKED, id="9" * 32, started_ns=-1, output=Payload("hello")), OPEN], NAMED),
+        ([OPEN], replace(NAMED, id_source="cookie")),
+        ([replace(OPEN, started_ns=-70 * SECOND)], NAMED),
+        ([OPEN], replace(NAMED, is_turn=False)),
+        ([], NAMED),
+    ],
+)
+def test_no_other_turn_of_the_session_does(turns, part):
+    assert told(BY_ID, *turns, part=part) is None
 
 
 def test_a_request_worth_writing_stays_what_it_is_where_nobody_awaits_it():
