@@ -88,6 +88,8 @@ WRONG = [
     ("session_id", "x"), ("user_id", 3), ("input_text", "f"), ("auth", "token"), ("auth", True),
     ("session_headers", "X-Session-ID"), ("session_fields", [1]), ("session_query", None), ("exclude", b"/x"),
     ("token", 12), ("page_url", ["x"]), ("environment", 1),
+    ("propagate", "api.example.com"), ("propagate", ["http://api.example.com"]), ("propagate", ["*"]),
+    ("propagate", ["api.example.com/x"]), ("propagate", ["*.*.x"]), ("propagate", ["h:port"]), ("propagate", [""]),
     ("rights", ["write"]), ("rights", "read"), ("redact", "all"), ("capture_logs", "yes"),
     ("log_level", "LOUD"), ("log_level", 20), ("opentelemetry", "on"),
 ]  # fmt: skip
