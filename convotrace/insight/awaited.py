@@ -44,8 +44,7 @@ def answering(
 
 
 def _named(part: Trace, trace_id: str, lookup: Lookup) -> Stored | None:
-    found = (one for one in lookup.traces(trace_id) if trace_id != part.id and one.trace.started_ns <= part.started_ns)
-    return next(found, None)
+    return next(iter(lookup.traces(trace_id)), None) if trace_id != part.id else None
 
 
 def _promised(part: Trace, wanted: Sequence[str], since_ns: int, lookup: Lookup) -> Stored | None:
@@ -56,7 +55,11 @@ def _promised(part: Trace, wanted: Sequence[str], since_ns: int, lookup: Lookup)
 def _last(change: Change, part: Trace, since_ns: int, lookup: Lookup) -> Stored | None:
     """Return the last turn of the session that a request names, where it has no answer or got it from this request."""
     known = lookup.session(part.session_id)
-    turns = [] if known is None else [one for one in known.traces if one.started_ns <= part.started_ns]
+    # A stream may be open before its message is sent; with a second message in it nobody knows whose answer is which.
+    until_ns = part.started_ns + (part.duration_ns or 0)
+    turns = [] if known is None else [one for one in known.traces if one.started_ns <= until_ns and one.id != part.id]
+    if sum(one.started_ns > part.started_ns for one in turns) > 1:
+        return None
     for turn in turns[: -_LOOKED_AT - 1 : -1]:
         stored = next((one for one in lookup.traces(turn.id) if one.trace.session_id == part.session_id), None)
         if stored is not None and (_holds(stored.trace, part) or _waits(stored.trace, turns, part, since_ns)):
@@ -71,7 +74,7 @@ def _waits(turn: Trace, turns: Sequence[Trace], part: Trace, since_ns: int) -> b
     is_open = turn.output.text is None and turn.input.text is not None and turn.status in ("ok", "running")
     # Data that a page fetches may read like an answer: one counts where the first reply promised it.
     is_open = is_open and (part.is_turn or bool(turn.answer_ids))
-    is_last = turn.id == turns[-1].id and turn.id != part.id and turn.started_ns >= since_ns
+    is_last = turn.id == turns[-1].id and turn.started_ns >= since_ns
     users = {turn.user_id, part.user_id} - {None}
     told = {one.output.text for one in turns}
     return is_open and is_last and len(users) <= 1 and part.output.text not in told

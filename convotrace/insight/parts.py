@@ -69,8 +69,9 @@ def with_parts(turn: Trace) -> Trace:
     said = [part for part in parts if isinstance(part.output, str)]
     if said:
         told["output"] = Payload(said[-1].output, turn.output.body)
-        if said[-1].first_token_ns is not None:
-            told["first_byte_ns"] = said[-1].started_ns + said[-1].first_token_ns - turn.started_ns
+        first = said[-1].started_ns + (said[-1].first_token_ns or 0) - turn.started_ns
+        if said[-1].first_token_ns is not None and first >= 0:
+            told["first_byte_ns"] = first
     return replace(turn, **told)
 
 

@@ -341,6 +341,8 @@ class ConvoTrace:
         except BaseException:
             self._lose(item)
             raise
+        if self._late.must_follow(item):
+            return
         if item.ended is not None and not item.counted:
             item.counted = True
             self._counts(item.protocol).add(verdict.value)

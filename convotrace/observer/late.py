@@ -12,6 +12,8 @@ from convotrace.recorder import OpenTrace
 _SECOND = 1_000_000_000
 _PER_SPAN = 2_000_000
 _PER_CHUNK = 100_000
+PATIENCE = 300_000_000
+"""Every process has written a finished turn after so many ns: three times what its writer waits for more."""
 
 
 def pause(trace: OpenTrace) -> int:
@@ -39,10 +41,11 @@ def show(trace: OpenTrace, now: int, unnamed: bool) -> bool:
 
 
 class Late:
-    """Ended traces that something was added to before they may be written again."""
+    """Ended traces that may not be written yet: something was added too soon, or they follow up on another's turn."""
 
     def __init__(self) -> None:
         self._waiting: dict[int, OpenTrace] = {}
+        self._hurried = 0
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
@@ -54,7 +57,20 @@ class Late:
         self._waiting[id(trace)] = trace
         return True
 
+    def must_follow(self, trace: OpenTrace) -> bool:
+        """Tell whether a trace that may bring an answer waits, once, for the turn that another process writes."""
+        if trace.ended is None or trace.follows_up is not True:
+            return False
+        trace.follows_up = None
+        if trace.ended <= self._hurried or trace.ended + PATIENCE <= time_ns():
+            return False
+        trace.due = trace.ended + PATIENCE
+        self._waiting[id(trace)] = trace
+        return True
+
     def take(self, now: int | None = None) -> list[OpenTrace]:
         """Return and forget the traces whose pause is over at a time in ns; all of them without one."""
+        if now is None:
+            self._hurried = time_ns()
         ready = [trace for trace in list(self._waiting.values()) if now is None or trace.due <= now]
         return [trace for trace in ready if self._waiting.pop(id(trace), None) is not None]

@@ -99,6 +99,8 @@ class Assembler:
         named = identity is not None and identity.source not in _AMBIENT
         is_turn = _is_turn(trace, exchange, message, reply, named) or tells_of_model(exchange)
         ties = ties_of(trace, exchange, reply)
+        if ties and trace.follows_up is False:
+            trace.follows_up = True
         if not is_turn and not named and not ties:
             return Verdict.NO_SESSION, None
         who = identity or trace.fallback or Identity(f"{trace.id:032x}", "none")

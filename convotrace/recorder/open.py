@@ -169,7 +169,7 @@ class OpenTrace:
                  "bodies", "chunks", "close_code", "closed", "content", "continues", "counted",
                  "cut_input",
                  "cut_output", "disconnected", "due", "ended", "engine", "events", "events_noted",
-                 "expected_bytes", "failure", "fallback", "first_byte", "follows", "found", "held", "id",
+                 "expected_bytes", "failure", "fallback", "first_byte", "follows", "follows_up", "found", "held", "id",
                  "identify", "incoming", "input_text", "largest_gap", "last_chunk", "late", "latest",
                  "left", "log_level", "logged", "metadata", "name", "offset", "output_text", "parent_span",
                  "protocol", "queued", "reaches", "request_bytes", "request_chunks", "response_bytes",
@@ -226,6 +226,8 @@ class OpenTrace:
         self.user_id: str | None = None
         # The trace id of the turn whose answer this request brings, where the app says so.
         self.continues: str | None = None
+        # Whether it may bring an earlier turn's answer: False until that is known, None once it was waited for.
+        self.follows_up: bool | None = False
         self.input_text: str | None = UNSET
         self.output_text: str | None = UNSET
         self.request_chunks: list[bytes] = []

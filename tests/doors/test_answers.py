@@ -97,3 +97,27 @@ def test_the_app_names_the_turn_itself(client):
 def test_a_turn_that_is_not_there_changes_nothing(client, turn):
     client.get(f"/late?turn={turn}&words=by%20hand&session_id=s")
     assert [len(client.session(session.id).traces) for session in client.sessions()] == [1]
+
+
+def test_an_answer_waits_for_a_turn_that_another_worker_writes_a_moment_later(door, monkeypatch):
+    one, two = door(), door()
+    two.get("/page")  # both have a writer that runs
+    one.observer.flush()
+    write, slow = type(one.observer.writer).put, []
+    monkeypatch.setattr(type(one.observer.writer), "put", lambda self, *a, **k: slow.append((self, a, k)) or True)
+    one.post("/ask", {"message": "12345678"})
+    monkeypatch.setattr(type(one.observer.writer), "put", write)
+    two.get("/told/m-12345678?words=good")
+    for writer, arguments, options in slow:
+        write(writer, *arguments, **options)
+    deadline = time.monotonic() + 10
+    while transcript_of(two) != [([("12345678", "good ")], 1)] and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert transcript(two) == [([("12345678", "good ")], 1)]
+
+
+def transcript_of(client):
+    """Return what is stored, without hurrying anybody."""
+    store = client.observer.open_store()
+    found = [store.session(session.id) for session in store.sessions()]
+    return [([(t.input.text, t.output.text) for t in one.traces if t.turn], len(one.traces)) for one in found]

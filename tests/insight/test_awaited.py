@@ -143,6 +143,13 @@ def test_the_last_turn_of_a_named_session_gets_the_answer_that_it_lacks():
     assert again.trace == change.trace
 
 
+def test_a_stream_that_was_open_before_the_message_brings_its_answer_and_no_two():
+    during = replace(OPEN, started_ns=ANSWER.started_ns + 1)
+    turn = told(BY_ID, during, part=NAMED).trace
+    assert (turn.output.text, turn.duration_ns) == ("hello", 3 * SECOND - 1)
+    assert told(BY_ID, during, replace(during, id="9" * 32, started_ns=during.started_ns + 1), part=NAMED) is None
+
+
 @pytest.mark.parametrize(
     ("turns", "part"),
     [
