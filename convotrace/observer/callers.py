@@ -27,12 +27,14 @@ class Callers:
         self._parents: dict[int, set[int]] = {}
 
     def join(self, trace: OpenTrace, incoming: Incoming) -> None:
-        """Give a new trace the ids of its caller, where it came with one."""
-        if not _has_caller(incoming):
+        """Give a new trace the ids of its caller, where it came with one; headers of any shape may come."""
+        try:
+            if _has_caller(incoming) and (caller := read_headers(incoming.headers)) is not None:
+                self._join(trace, incoming, caller)
+        except Exception:  # the request stands for itself
             return
-        caller = read_headers(incoming.headers)
-        if caller is None:
-            return
+
+    def _join(self, trace: OpenTrace, incoming: Incoming, caller: Caller) -> None:
         if self._is_part(caller):
             trace.id, trace.parent_span, trace.shared = caller.trace_id, caller.span_id, True
         else:
@@ -42,13 +44,19 @@ class Callers:
         parents = self._parents.get(caller.trace_id)
         if parents is None:
             if len(self._parents) >= MAX_TRACES:
-                self._parents.pop(next(iter(self._parents)), None)
+                self._forget()
             self._parents[caller.trace_id] = {caller.span_id}
             return True
         is_new = caller.span_id not in parents and len(parents) < _MAX_PARENTS
         if is_new:
             parents.add(caller.span_id)
         return caller.ours or (is_new and caller.session_id is not None)
+
+    def _forget(self) -> None:
+        try:
+            self._parents.pop(next(iter(self._parents)), None)
+        except RuntimeError:  # another thread adds at this moment: it will forget one
+            return
 
 
 def _has_caller(incoming: Incoming) -> bool:
@@ -63,7 +71,7 @@ def _has_caller(incoming: Incoming) -> bool:
     if type(headers) is not list and type(headers) is not tuple:
         return TRACEPARENT in incoming.headers  # it may be one that can be read only once
     found = 0
-    for header in headers:
-        if header[0] == b"traceparent":
+    for name, _ in headers:
+        if name == b"traceparent":
             found += 1
     return found == 1

@@ -70,6 +70,13 @@ def test_calls_of_a_service_that_names_its_session_are_parts_too_each_from_its_o
     assert not joined(callers, ("traceparent", f"00-{T}-{OTHER}-01"), named).shared
 
 
+@pytest.mark.parametrize("headers", [None, 5, [()], [b"x"], [(b"a", b"b", b"c")], [(None, None)], iter([])])
+def test_headers_of_any_shape_change_nothing(headers):
+    trace = OpenTrace(None, 0)
+    Callers().join(trace, Incoming("GET", "/", "", headers, lambda raw: raw, {"headers": headers}))
+    assert (trace.parent_span, trace.shared, trace.metadata) == (None, False, {})
+
+
 def test_what_is_remembered_of_callers_is_bounded():
     callers = Callers()
     for number in range(1, MAX_TRACES + 50):
