@@ -173,7 +173,7 @@ class Connection:
 
     def _is_answering(self, code: int) -> bool:
         trace = self.latest
-        if any(span.ended is None for span in trace.spans):
+        if any(span.ended is None and not span.is_passage for span in trace.spans):
             return True
         if self._worker is not None:
             return not self._worker.done()

@@ -115,7 +115,9 @@ def _checks(visit: Visit) -> list[tuple[bool, str]]:
     requests = health.get("requests")
     counts = {str(name): int(number) for name, number in _pairs(requests) if isinstance(number, int)}
     total = sum(counts.values())
-    seen = [(True, f"The middleware is installed, {plural(total, 'request')} seen")]
+    opened = dict(_pairs(health.get("websocket"))).get("connections")
+    sockets = f" and {plural(opened, 'WebSocket connection')}" if isinstance(opened, int) and opened else ""
+    seen = [(True, f"The middleware is installed, {plural(total, 'request')}{sockets} seen")]
     if total and not counts.get("turns"):
         held = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in counts.items() if number)
         seen.append((False, f"None of them looked like a turn: {held}"))

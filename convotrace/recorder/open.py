@@ -24,6 +24,7 @@ MAX_EVENTS = 10_000
 MAX_BYTES = 32 << 20
 """What the values of one trace may hold together; a larger one after that is replaced by a mark."""
 _SMALL = 200
+_PASSAGES = (" receive", " send")
 
 RUNNING, OK, ERROR, CANCELLED = "running", "ok", "error", "cancelled"
 
@@ -98,6 +99,11 @@ class OpenSpan:
         self.fields: dict[str, Any] = {}
         self.events: list[OpenEvent] | None = None
         self.scores: list[OpenScore] | None = None
+
+    @property
+    def is_passage(self) -> bool:
+        """Tell whether it is no work, but another's span around a message that goes through."""
+        return self.origin == "otel" and self.name.endswith(_PASSAGES)
 
     def end(self, now: int, status: str = OK) -> bool:
         """End the span; a second end changes nothing and returns False."""
@@ -337,7 +343,9 @@ class OpenTrace:
     @property
     def blank(self) -> bool:
         """Tell whether nothing is known of it but that it was opened."""
-        notes = (self.spans, self.events, self.scores, self.tags, self.metadata, self.session.said, self.user_id)
+        # The instrumentation of ASGI makes a span of each message that passes.
+        spans = [span for span in self.spans if not span.is_passage]
+        notes = (spans, self.events, self.scores, self.tags, self.metadata, self.session.said, self.user_id)
         seen = (self.request_chunks, self.chunks, self.failure, self.logged, self.name, self.status_code)
         return not any((*notes, *seen)) and self.input_text is UNSET and self.output_text is UNSET
 

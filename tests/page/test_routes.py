@@ -164,6 +164,8 @@ def test_an_empty_list_says_how_to_get_the_first_turn(ask, new_house):
     assert "http://app.example/internal/chats/" in page
     assert "14 requests seen" in page
     assert "None of them looked like a turn: 11 folded, 3 no session" in page
+    house.state["websocket"] = {"connections": 2, "turns": 0}
+    assert "14 requests and 2 WebSocket connections seen" in ask(house, "/").body.decode()
 
 
 def test_a_strange_host_is_not_repeated(ask, new_house):

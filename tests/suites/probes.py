@@ -9,6 +9,7 @@ import itertools
 
 from convotrace.wsgi import SEEN, TeedInput
 
+RECORDED = ("http", "websocket")
 OURS = {SEEN, "convotrace.trace", "wsgi.input", "suite.inner"}
 
 
@@ -18,6 +19,7 @@ class Ledger:
     def __init__(self):
         self._reached = itertools.count()
         self.reached = 0
+        self.connected = 0
         self.differences = []
         self.compared = 0
         self._waiting = {}
@@ -64,7 +66,7 @@ def asgi_inner(app):
     """Wrap the app: note what it sends, receives, raises, and how its scope differs from the one outside."""
 
     async def probe(scope, receive, send):
-        log = scope.get("suite.inner") if scope["type"] == "http" else None
+        log = scope.get("suite.inner") if scope["type"] in RECORDED else None
         if log is None:
             return await app(scope, receive, send)
         outside = scope["suite.outer"]
@@ -80,9 +82,12 @@ def asgi_outer(app, ledger):
     """Wrap the middleware: note what comes out of it, and compare."""
 
     async def probe(scope, receive, send):
-        if scope["type"] != "http":
+        if scope["type"] not in RECORDED:
             return await app(scope, receive, send)
-        ledger.enter()
+        if scope["type"] == "http":
+            ledger.enter()
+        else:
+            ledger.connected += 1
         inner, outer = [], []
         scope["suite.inner"], scope["suite.outer"] = inner, scope
         before = dict(scope)

@@ -66,6 +66,10 @@ def test_the_counts_of_health_add_up_to_the_requests(run, suite, mode):
     report = run(suite, mode)
     assert report["reached"] >= suite.at_least
     assert (sum(report["health"]["requests"].values()), report["open"]) == (report["reached"], 0)
+    # Each connection is counted once, whatever is said on it.
+    assert report["health"]["websocket"]["connections"] == report["connected"]
+    assert report["connected"] > 0 or suite.door != "starlette_client"
+    assert report["health"]["websocket"]["lost"] == 0
     assert report["health"]["hooks"] == {}
 
 

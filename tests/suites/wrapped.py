@@ -132,7 +132,12 @@ def pytest_sessionfinish(session):
         ledger.settle()
         gc.collect()  # bodies that no test closed
         observer.flush(60)
-        result |= {"reached": ledger.reached, "compared": ledger.compared, "differences": ledger.differences}
+        result |= {
+            "reached": ledger.reached,
+            "connected": ledger.connected,
+            "compared": ledger.compared,
+            "differences": ledger.differences,
+        }
         result |= {"health": observer.health(), "open": len(observer._open), "stored": _stored()}
         observer.close()
     REPORT.write_text(json.dumps(result, default=str))

@@ -9,7 +9,7 @@ from opentelemetry.context import Context, get_current
 from opentelemetry.trace import Span, SpanContext, SpanKind, Tracer, get_current_span, set_span_in_context
 from opentelemetry.trace import TracerProvider as AnyProvider
 
-from convotrace.capture.current import current_node, trace_of
+from convotrace.capture.current import current_node, here, trace_of
 from convotrace.hooks.opentelemetry.live import RequestTelemetry
 from convotrace.hooks.opentelemetry.modes import provider
 from convotrace.hooks.opentelemetry.processor import server_span_of
@@ -26,7 +26,9 @@ def begin(settings: Settings, trace: OpenTrace) -> RequestTelemetry:
     found = provider(settings)
     if trace.protocol == "websocket":
         server = Server(trace, Context(), None, None if found is None else _tracer(found))
-        return RequestTelemetry(settings, server, set_span_in_context(Follower(server), get_current()))
+        # The beginning of a connection stays out of the context: the connection's server span may begin in it.
+        inside = set_span_in_context(Follower(server), get_current()) if _is_message(trace) else None
+        return RequestTelemetry(settings, server, inside)
     same = _same_request(trace)
     if same is not None:
         same.join(trace)
@@ -37,6 +39,13 @@ def begin(settings: Settings, trace: OpenTrace) -> RequestTelemetry:
     made = RequestTelemetry(settings, server, None)
     made.stamp(trace, server.span)
     return made
+
+
+def _is_message(trace: OpenTrace) -> bool:
+    """Tell whether a trace is a message of the connection that is current."""
+    node = here()
+    before = None if node is None else trace_of(node).incoming
+    return before is not None and trace.incoming is not None and trace.incoming.native is before.native
 
 
 def _same_request(trace: OpenTrace) -> Server | None:
