@@ -34,8 +34,7 @@ _HOST = re.compile(r"(?:\*\.)?(?:[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.
 
 # Options whose feature comes later: named now so that the name is fixed, refused so that nobody relies on silence.
 _NOT_YET: dict[str, Any] = {
-    "sample": 1.0, "retention_days": 30, "retention_bytes": 1 << 30, "retention_rows": None, "feedback_path": None,
-    "alerts": (), "evaluators": (), "webhooks": (),
+    "sample": 1.0, "feedback_path": None, "alerts": (), "evaluators": (), "webhooks": (),
 }  # fmt: skip
 
 
@@ -89,7 +88,8 @@ class Settings:
     feedback_path: str | None = None
     page_url: str | None = None
 
-    retention_days: int | None = 30
+    # What is older, or more, goes by itself, whole sessions at a time; None keeps all.
+    retention_days: float | None = 30
     retention_bytes: int | None = 1 << 30
     retention_rows: int | None = None
     opentelemetry: str = "auto"
@@ -173,9 +173,13 @@ def _from_text(name: str, text: str) -> Any:
         raise SettingsError(f"{name} came as {text!r}; use 1 or 0.")
     if name == "prices":
         return _from_json(name, text)
+    if name.startswith("retention_") and text.strip().lower() == "none":
+        return None
     if isinstance(default, tuple):
         return tuple(part.strip() for part in text.split(",") if part.strip())
     try:
+        if name == "retention_days":
+            return float(text)
         if isinstance(default, int) or name in ("retention_rows",):
             return int(text)
         if isinstance(default, float):
@@ -224,6 +228,15 @@ def _positive(name: str, value: Any) -> Any:
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf"):
         return value
     raise SettingsError(f"{name} came as {value!r}; use a number above 0.")
+
+
+def _limit(name: str, value: Any) -> Any:
+    if value is None:
+        return None
+    try:
+        return _positive(name, value)
+    except SettingsError as error:
+        raise SettingsError(f"{error} None keeps everything.") from None
 
 
 def _text(name: str, value: Any) -> str | None:
@@ -337,6 +350,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     **dict.fromkeys(("enabled", "dev", "history", "split_users", "issue_cookie", "capture_bodies"), _boolean),
     **dict.fromkeys(("content", "log_ids", "log_turns", "otlp_receiver"), _boolean),
     **dict.fromkeys(("idle_timeout", "max_body_bytes", "hook_timeout"), _positive),
+    **dict.fromkeys(("retention_days", "retention_bytes", "retention_rows"), _limit),
     **dict.fromkeys(("environment", "release", "service", "token", "otlp_token", "page_url"), _text),
     **dict.fromkeys(("session_id", "user_id", "input_text", "output_text"), _plain_function),
     "auth": _callable,

@@ -27,6 +27,7 @@ from convotrace.observer.asking import Asker
 from convotrace.observer.attached import read_files
 from convotrace.observer.by_hand import HandSession, Resumed
 from convotrace.observer.callers import Callers
+from convotrace.observer.chores import Chores
 from convotrace.observer.connection import Connection, says_left
 from convotrace.observer.cookie import own_cookie
 from convotrace.observer.exclude import Excluder
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from convotrace.store import Store, Writer
 
 _OFF = 1_000
+_JOB_PATIENCE = 1.0
 _THREADS = frozenset({"threading", "installed"})
 _MINUTE = 60_000_000_000
 _NO_RESPONSE = Failure("NoResponse", "The app returned without an answer.")
@@ -78,6 +80,7 @@ class ConvoTrace:
         self._follows = not _THREADS.isdisjoint(self._settings.instrument)
         self._let_go_at = 0
         self._late = Late()
+        self._chores = Chores()
         # These are called by the writer, when the request may have gone.
         self._asks_later = self._settings.input_text is not None or self._settings.output_text is not None
         self._lock = threading.Lock()
@@ -329,6 +332,8 @@ class ConvoTrace:
         return self._store
 
     def _prepare(self, item: OpenTrace | Change) -> Iterator[Change]:
+        if not self._chores.begun:
+            self.guard.call("jobs", self._chores.begin, self._settings, self.open_store, self.guard)
         if isinstance(item, Change):
             yield item
             return
@@ -420,6 +425,10 @@ class ConvoTrace:
         for trace in self._late.take():
             self._queue(trace)
 
+    def end_chores(self) -> None:
+        """Let no job of the store begin any more; a running one ends after its step."""
+        self._chores.end()
+
     def close(self, timeout: float = 5.0) -> None:
         """Store what is queued and release the store; recording afterwards starts anew.
 
@@ -427,6 +436,7 @@ class ConvoTrace:
             timeout: Seconds to wait at most.
         """
         self.hurry()
+        self._chores.end(min(timeout, _JOB_PATIENCE))
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.close(timeout)
@@ -478,7 +488,7 @@ class ConvoTrace:
         own["opentelemetry"] = self.guard.call("opentelemetry", hooks.telemetry.mode, self._settings)
         try:
             store = self.open_store()
-            return health(self.settings, own, store.workers(), store.worker)
+            return health(self.settings, own, store.workers(), store.worker, store.deletions())
         except StoreError:
             return health(self.settings, own, (), None)
 
@@ -500,7 +510,7 @@ class ConvoTrace:
 
     def forget_open(self) -> None:
         """Forget the traces and the counts of the parent process, in a forked child."""
-        self._open, self._late = {}, Late()
+        self._open, self._late, self._chores = {}, Late(), Chores()
         self.requests, self.sockets, self.received = _tallies(), _tallies("connections"), _received()
         self.guard.failures = Tallies()
         self._lock = threading.Lock()
@@ -534,6 +544,7 @@ def _after_fork() -> None:
 def _at_exit() -> None:
     for observer in everyone():
         observer.hurry()
+        observer.end_chores()
 
 
 os.register_at_fork(after_in_child=_after_fork)

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from convotrace.model import Json
 from convotrace.settings import Settings
 
 if TYPE_CHECKING:
+    from convotrace.store.removal import Deletion
     from convotrace.store.workers import Worker
 
 _SUMMED = ("requests", "websocket", "queued", "written", "dropped", "redacted", "hooks", "otlp")
 
 
-def health(settings: Settings, own: Mapping[str, Json], workers: Iterable[Worker], here: int | None) -> dict[str, Json]:
+def health(
+    settings: Settings,
+    own: Mapping[str, Json],
+    workers: Iterable[Worker],
+    here: int | None,
+    deletions: Sequence[Deletion] = (),
+) -> dict[str, Json]:
     """Return settings in force, counters summed over every process that is there, and the state of the store.
 
     Args:
@@ -22,6 +29,7 @@ def health(settings: Settings, own: Mapping[str, Json], workers: Iterable[Worker
         own: What this process counted.
         workers: Every process that the store knows.
         here: The number of this process among them.
+        deletions: What was deleted lately.
     """
     there = [worker for worker in workers if worker.present]
     others = [worker.counters for worker in there if worker.id != here]
@@ -41,6 +49,8 @@ def health(settings: Settings, own: Mapping[str, Json], workers: Iterable[Worker
         "access": _access(settings),
         "otlp_receiver": settings.otlp_receiver,
         "opentelemetry": own["opentelemetry"],
+        "retention": _retention(settings, deletions),
+        "deletions": [_line(deletion) for deletion in deletions],
         "workers": [_shown(worker) for worker in there],
     }
 
@@ -48,6 +58,21 @@ def health(settings: Settings, own: Mapping[str, Json], workers: Iterable[Worker
 def _shown(worker: Worker) -> dict[str, Json]:
     # The number of a worker has more digits than a browser's numbers keep.
     return {"id": f"{worker.id:016x}", "host": worker.host, "pid": worker.pid, "seen_at": worker.seen_at}
+
+
+def _retention(settings: Settings, deletions: Sequence[Deletion]) -> dict[str, Json]:
+    by_itself = next((line for line in deletions if line.action == "retention"), None)
+    return {
+        "days": settings.retention_days,
+        "max_bytes": settings.retention_bytes,
+        "max_rows": settings.retention_rows,
+        "last_deleted_at": by_itself.at if by_itself else None,
+        "sessions_deleted_that_day": by_itself.removed.sessions if by_itself else 0,
+    }
+
+
+def _line(deletion: Deletion) -> dict[str, Json]:
+    return {"at": deletion.at, "by": deletion.actor, "action": deletion.action, **vars(deletion.removed)}
 
 
 def _sum(values: Iterable[Json]) -> Json:

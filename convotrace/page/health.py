@@ -18,10 +18,11 @@ _TITLES = {
     "written": "Written",
     "dropped": "Dropped",
     "store": "Store",
+    "retention": "Kept at most",
     "hooks": "Own failures",
     "write_ms": "Write time of a batch, ms",
 }
-_ELSEWHERE = frozenset({"warnings", "otlp", "otlp_receiver", "opentelemetry"})
+_ELSEWHERE = frozenset({"warnings", "otlp", "otlp_receiver", "opentelemetry", "deletions"})
 _DOORS = {
     "auth": "the app's own auth",
     "token": "the token",

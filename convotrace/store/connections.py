@@ -88,6 +88,49 @@ class Connections:
                 yield connection
             self._checkpoint(connection)
 
+    def vacuum(self, most: int) -> None:
+        """Give at most so many free pages back to the disk.
+
+        Raises:
+            StoreError: The store cannot be written now.
+        """
+        with self._alone() as connection, named_trouble(self._path):
+            # `execute` would free one page, whatever it is told.
+            script = f"PRAGMA incremental_vacuum({int(most)})"
+            patiently(lambda: connection.executescript(script), LOCK_PATIENCE)
+            self._checkpoint(connection)
+
+    def empty_log(self, patience: float) -> bool:
+        """Bring the log back into the database and empty it; return whether no reader stood in the way for so long."""
+        deadline = time.monotonic() + patience
+        while self._path is not None:
+            with self._alone() as connection, named_trouble(self._path):
+                busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            if not busy:
+                break
+            if time.monotonic() > deadline:
+                return False
+            pause(0.01)
+        return True
+
+    def copy_into(self, path: Path) -> None:
+        """Write a copy of the database, as it is now, into an empty file.
+
+        Raises:
+            StoreError: It cannot be read, or the copy cannot be written.
+        """
+        statement = "VACUUM INTO ?"
+        if self._path is None:
+            with self._alone() as connection, named_trouble(path):
+                connection.execute(statement, (str(path),))
+            return
+        db = self._take_reader()
+        try:
+            with named_trouble(path):
+                raw(db).execute(statement, (str(path),))
+        finally:
+            self._give_back(db)
+
     def close(self) -> None:
         """Close every connection that is not in use."""
         with self._write_lock, self._mutex:

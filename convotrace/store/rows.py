@@ -187,6 +187,25 @@ class ContentRow(NamedTuple):
     body: bytes
 
 
+class LeaseRow(NamedTuple):
+    """Who holds a lease, and until when."""
+
+    name: str
+    holder: int
+    until: int
+
+
+class AuditRow(NamedTuple):
+    """One thing that was done to the store; `detail` is JSON."""
+
+    id: bytes
+    at: int
+    actor: str
+    action: str
+    target: str | None
+    detail: str | None
+
+
 class WorkerRow(NamedTuple):
     """One process that writes, or wrote, into this store."""
 

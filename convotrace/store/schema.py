@@ -22,7 +22,7 @@ from peewee import (
     TextField,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 Table = Any
 """A model class: its metaclass makes the columns, so no type checker sees them."""
@@ -34,7 +34,9 @@ class Tables:
 
     meta: Table
     worker: Table
+    lease: Table
     session: Table
+    gone: Table
     trace: Table
     awaited: Table
     span: Table
@@ -81,7 +83,14 @@ def _facts(base: Table) -> dict[str, Table]:
         seen = BigIntegerField()
         counters = TextField()
 
-    return {"meta": Fact, "worker": Worker}
+    class Lease(base):  # type: ignore[misc]
+        """Who may do what only one process at a time should do, and until when nobody else may."""
+
+        name = TextField(primary_key=True)
+        holder = BigIntegerField()
+        until = BigIntegerField()
+
+    return {"meta": Fact, "worker": Worker, "lease": Lease}
 
 
 def _conversations(base: Table) -> dict[str, Table]:
@@ -181,7 +190,16 @@ def _conversations(base: Table) -> dict[str, Table]:
     Trace.add_index(Trace.index(Trace.said, where=Trace.said.is_null(False), name="trace_said"))
     Trace.add_index(Trace.index(Trace.started, where=Trace.status == "error", name="trace_errors"))
     Trace.add_index(Trace.index(Trace.n, where=Trace.indexed == 0, name="trace_unindexed"))
-    return {"session": Session, "trace": Trace, "awaited": _awaited(base)}
+    return {"session": Session, "gone": _gone(base), "trace": Trace, "awaited": _awaited(base)}
+
+
+def _gone(base: Table) -> Table:
+    class Gone(base):  # type: ignore[misc]
+        """Sessions that are deleted, of which so many rows are left that they go in several transactions."""
+
+        sid = BigIntegerField(primary_key=True)
+
+    return Gone
 
 
 def _awaited(base: Table) -> Table:

@@ -12,9 +12,11 @@ from peewee import EXCLUDED, SQL, Value, fn
 from convotrace.store.contents import FILE
 from convotrace.store.rows import (
     KNOWN_TOTALS,
+    AuditRow,
     AwaitedRow,
     ContentRow,
     EventRow,
+    LeaseRow,
     ScoreRow,
     SessionRow,
     SpanRow,
@@ -36,6 +38,8 @@ class Statements:
     def __init__(self, tables: Tables) -> None:
         self._insert(tables)
         self._facts(tables)
+        self._remove(tables)
+        self._scatter(tables)
         self._read(tables)
         self._look_up(tables)
         self._rewrite(tables)
@@ -65,6 +69,21 @@ class Statements:
         self.workers = _text(_selection(worker, WorkerRow).order_by(worker.started))
         self.old_workers = _text(worker.delete().where(worker.seen < 0))
         self.running = _text(trace.select(trace.trace_id, trace.worker).where(trace.status == _RUNNING))
+        self._lease(tables.lease, tables.audit)
+
+    def _lease(self, lease: Table, audit: Table) -> None:
+        """Leases: (the row, now, too far), (until, name, holder), (name); the audit: (the row), (id), (limit), (at)."""
+        mine = {getattr(lease, name): getattr(EXCLUDED, name) for name in LeaseRow._fields}
+        free = (lease.until <= 0) | (lease.until > 0)
+        self.take_lease = _text(
+            _insertion(lease, LeaseRow).on_conflict(conflict_target=[lease.name], update=mine, where=free)
+        )
+        self.keep_lease = _text(lease.update({lease.until: 0}).where(lease.name == "", lease.holder == 0))
+        self.lease_until = _text(lease.select(lease.until).where(lease.name == ""))
+        self.put_audit = _upsert(audit, AuditRow, "id")
+        self.audit_by_id = _text(_selection(audit, AuditRow).where(audit.id == b""))
+        self.newest_audit = _text(_selection(audit, AuditRow).order_by(audit.at.desc()).limit(1))
+        self.old_audit = _text(audit.delete().where(audit.at < 0))
 
     def _read(self, tables: Tables) -> None:
         """One session: (sid) or (key), its parts (sid), its newest turns (sid, limit)."""
@@ -84,7 +103,9 @@ class Statements:
     def _look_up(self, tables: Tables) -> None:
         """One trace as it stands: by its id (trace id), what it brought (sid, tk), a content (sid, hash)."""
         trace, span, event, score, content = tables.trace, tables.span, tables.event, tables.score, tables.content
-        self.traces_of_id = _text(_selection(trace, TraceRow).where(trace.trace_id == b"").order_by(trace.started))
+        there = trace.sid.not_in(tables.gone.select(tables.gone.sid))
+        found = _selection(trace, TraceRow).where(trace.trace_id == b"", there)
+        self.traces_of_id = _text(found.order_by(trace.started))
         self.trace_of_key = _text(_selection(trace, TraceRow).where(trace.sid == 0, trace.tk == 0))
         turns = _of_session(trace, TraceRow).where(trace.is_turn == _ONE).order_by(trace.tk.desc())
         # The last turns of a session (sid, limit); sessions by what was said in a turn (hash, since, limit).
@@ -92,9 +113,9 @@ class Statements:
         # Turns that promised an answer under a name (name, since, limit).
         awaited = tables.awaited
         promising = _selection(trace, TraceRow).join(awaited, on=(awaited.sid == trace.sid) & (awaited.tk == trace.tk))
-        promising = promising.where(awaited.name == "", trace.started >= 0).order_by(trace.started.desc())
+        promising = promising.where(awaited.name == "", trace.started >= 0, there).order_by(trace.started.desc())
         self.awaiting = _text(promising.limit(1))
-        saying = trace.select(trace.sid).where(trace.said == 0, trace.started >= 0).distinct()
+        saying = trace.select(trace.sid).where(trace.said == 0, trace.started >= 0, there).distinct()
         self.sessions_having_said = _text(saying.limit(1))
         spans = _selection(span, SpanRow).where(span.sid == 0, span.tk == 0)
         events = _selection(event, EventRow).where(event.sid == 0, event.tk == 0)
@@ -109,7 +130,9 @@ class Statements:
         session, trace, span, event, score = tables.session, tables.trace, tables.span, tables.event, tables.score
         worth = [getattr(trace, name) for name in ("sid", "tk", "started", "duration", "is_turn", "placed", *COUNTED)]
         spoke = [trace.input_text.is_null(False), trace.output_text.is_null(False)]
-        self.trace_states = _text(trace.select(*worth, *spoke).where(trace.trace_id == b"").order_by(trace.n.desc()))
+        there = trace.sid.not_in(tables.gone.select(tables.gone.sid))
+        states = trace.select(*worth, *spoke).where(trace.trace_id == b"", there)
+        self.trace_states = _text(states.order_by(trace.n.desc()))
         self.trace_at = _text(trace.select(trace.trace_id).where(trace.sid == 0, trace.tk == 0))
         self.delete_trace = [
             _text(trace.delete().where(trace.sid == 0, trace.tk == 0)),
@@ -130,6 +153,38 @@ class Statements:
         self.scores_on_trace = _text(score.select(score.id).where(score.sid == 0, score.trace_id == b""))
         self.move_score = _text(score.update({score.sid: 0}).where(score.sid == 0, score.id == ""))
         self.delete_score = _text(score.delete().where(score.sid == 0, score.id == ""))
+
+    def _remove(self, tables: Tables) -> None:
+        """Sessions that go: the oldest (before, limit), what runs in one (sid), how many, all rows; one in pieces."""
+        session, trace, gone = tables.session, tables.trace, tables.gone
+        worth = (session.sid, session.last, session.traces, session.spans, session.events)
+        self.oldest = _text(session.select(*worth).where(session.last < 0).order_by(session.last).limit(1))
+        self.older_than = _text(session.select(*worth[1:]).where(session.last < 0).order_by(session.last))
+        self.running_in = _text(trace.select(trace.worker).where(trace.sid == 0, trace.status == _RUNNING))
+        total = fn.sum(session.traces + session.spans + session.events)
+        self.all_rows = _text(session.select(total))
+        self.count_sessions = _text(session.select(fn.count(session.sid)))
+        # (sid), (), (sid)
+        self.hide_session = [_text(gone.insert({gone.sid: 0})), _text(session.delete().where(session.sid == 0))]
+        self.hidden = _text(gone.select(gone.sid).limit(1))
+        self.is_hidden = _text(gone.select(gone.sid).where(gone.sid == 0))
+        # A few rows at a time: (sid, limit); then its traces: (sid, limit).
+        self.delete_some = [_some(table) for table in (tables.span, tables.event, tables.score)]
+        content = tables.content
+        few = content.select(content.hash).where(content.sid == 0).limit(1)
+        self.delete_some_contents = _text(content.delete().where(content.sid == 0, content.hash.in_(few)))
+        self.some_traces = _text(trace.select(trace.tk).where(trace.sid == 0).limit(1))
+
+    def _scatter(self, tables: Tables) -> None:
+        """What names a user or session elsewhere: (user), (user), (None, user), (), (sid), (links, sid)."""
+        session, trace, score = tables.session, tables.trace, tables.score
+        self.sessions_of_user = _text(session.select(session.sid).where(session.user_id == ""))
+        self.traces_of_user = _text(trace.select(trace.sid, trace.tk).where(trace.user_id == "").order_by(trace.sid))
+        self.unname_author = _text(score.update({score.author: None}).where(score.author == ""))
+        linked = session.links.is_null(False)
+        self.linked = _text(session.select(session.sid, session.links).where(linked))
+        self.links_of = _text(session.select(session.links).where(session.sid == 0, linked))
+        self.put_links = _text(session.update({session.links: ""}).where(session.sid == 0))
 
     def _attach(self, tables: Tables) -> None:
         """Files: their hashes (sid), what traces say of them (sid), one taken along (new sid, old sid, hash)."""
@@ -176,6 +231,11 @@ def _insertion(table: Table, row: Any) -> Any:
 
 def _selection(table: Table, row: Any) -> Any:
     return table.select(*(getattr(table, name) for name in row._fields))
+
+
+def _some(table: Table) -> str:
+    few = table.select(SQL("rowid")).where(table.sid == 0).limit(1)
+    return _text(table.delete().where(SQL("rowid").in_(few)))
 
 
 def _of_session(table: Table, row: Any) -> Any:

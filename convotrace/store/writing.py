@@ -18,6 +18,7 @@ from convotrace.store.lookup import StoreLookup
 from convotrace.store.native import new_lock
 from convotrace.store.opening import Opened
 from convotrace.store.recount import count_again, delete_session, sweep
+from convotrace.store.removal import finish_removal
 from convotrace.store.rows import SessionRow
 from convotrace.store.sessions import OldState, Row, add_facts, add_link, add_trace, new_session, old_state, resumed
 from convotrace.store.to_rows import TraceRows, outside_events, score_row, trace_rows
@@ -251,6 +252,7 @@ class _Batch:
         sid = self._recorder.keys.of(facts.id)
         row = self._sessions.get(sid) or self._read_session(sid)
         if row is None:
+            finish_removal(self._sql, self._connection, sid)
             row = new_session(sid, facts, secrets.randbits(62), _moment(change))
         elif original(row["id"]) != facts.id:
             self._recorder.keys.take_next(facts.id)

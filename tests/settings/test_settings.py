@@ -64,9 +64,6 @@ DEFAULTS = {
 
 NOT_YET = {
     "sample": 0.5,
-    "retention_days": 7,
-    "retention_bytes": 1000,
-    "retention_rows": 5,
     "feedback_path": "/feedback",
     "alerts": ["rule"],
     "evaluators": [len],
@@ -91,6 +88,7 @@ WRONG = [
     ("propagate", "api.example.com"), ("propagate", ["http://api.example.com"]), ("propagate", ["*"]),
     ("propagate", ["api.example.com/x"]), ("propagate", ["*.*.x"]), ("propagate", ["h:port"]), ("propagate", [""]),
     ("rights", ["write"]), ("rights", "read"), ("redact", "all"), ("capture_logs", "yes"),
+    ("retention_days", 0), ("retention_bytes", "1 GB"), ("retention_rows", -1), ("retention_days", True),
     ("log_level", "LOUD"), ("log_level", 20), ("opentelemetry", "on"),
 ]  # fmt: skip
 
@@ -105,6 +103,9 @@ ENVIRONMENT = [
     ("MAX_BODY_BYTES", "1024", "max_body_bytes", 1024),
     ("SESSION_HEADERS", "X-Chat, X-Talk ,", "session_headers", ("X-Chat", "X-Talk")),
     ("RIGHTS", "read", "rights", ("read",)),
+    ("RETENTION_DAYS", "0.5", "retention_days", 0.5),
+    ("RETENTION_BYTES", "None", "retention_bytes", None),
+    ("RETENTION_ROWS", "1000", "retention_rows", 1000),
     ("CAPTURE_LOGS", "auto", "capture_logs", "auto"),
     ("CAPTURE_LOGS", "0", "capture_logs", False),
     ("LOG_LEVEL", "debug", "log_level", "DEBUG"),
@@ -124,7 +125,8 @@ WRONG_ENVIRONMENT = [
     ("AUTH", "callable"),
     ("SAMPLE", "0.5"),
     ("SAMPLE", "half"),
-    ("RETENTION_DAYS", "7"),
+    ("RETENTION_DAYS", "0"),
+    ("RETENTION_BYTES", "1 GB"),
     ("RETENTION_ROWS", "many"),
     ("LOG_LEVEL", "LOUD"),
     ("PRICES", "cheap"),

@@ -1,0 +1,154 @@
+"""One session, or everything of one user, out of the store, and out of the bytes of its file.
+
+What a session brought stands under its key in `Tables.of_session`. What names a user or session elsewhere is here:
+a user's traces in a session of somebody else, the author of a score, links that lead to a session which is gone.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+
+from convotrace.store.codec import decode_column, encode_column, original, storable
+from convotrace.store.conversations import row_of_id
+from convotrace.store.opening import Opened
+from convotrace.store.recount import count_again, delete_session, sweep
+from convotrace.store.removal import ROWS_AT_ONCE, Removed, clear_some, note, remove
+from convotrace.store.rows import SessionRow
+from convotrace.store.statements import Statements
+
+PERSONAL = frozenset({("session", "user_id"), ("trace", "user_id"), ("score", "author")})
+"""The columns that name a user; `forget_user` covers each, and a test walks the schema for others."""
+
+LOG_PATIENCE = 5.0
+"""Seconds to wait for readers that hold the old words in the log."""
+
+
+@dataclass(frozen=True)
+class Forgotten(Removed):
+    """How much was deleted, and whether its bytes are gone from the file and its log as well."""
+
+    wiped: bool = True
+
+
+def forget_session(opened: Opened, session_id: str, now_ns: int, actor: str) -> Forgotten:
+    """Delete a session with all that belongs to it; nothing where there is none of this id."""
+    row = row_of_id(opened, session_id)
+    eraser = _Eraser(opened, now_ns, actor, "forget session")
+    return eraser.finish(eraser.sessions([row.sid] if row is not None else []))
+
+
+def forget_user(opened: Opened, user_id: str, now_ns: int, actor: str) -> Forgotten:
+    """Delete the sessions of a user, the user's traces in other sessions, and the name on scores given elsewhere."""
+    eraser = _Eraser(opened, now_ns, actor, "forget user")
+    user = storable(user_id)
+    with opened.connections.reading() as connection:
+        own = [sid for (sid,) in connection.execute(opened.sql.sessions_of_user, (user,))]
+    removed = eraser.sessions(own)
+    with opened.connections.reading() as connection:
+        elsewhere = connection.execute(opened.sql.traces_of_user, (user,)).fetchall()
+    for sid, found in groupby(elsewhere, itemgetter(0)):
+        removed += eraser.traces(sid, [tk for _, tk in found])
+    with opened.connections.writing() as connection:
+        connection.execute(opened.sql.unname_author, (None, user))
+    return eraser.finish(removed)
+
+
+class _Eraser:
+    """Deletes in short transactions, and adds up under one line of the audit."""
+
+    def __init__(self, opened: Opened, now_ns: int, actor: str, action: str) -> None:
+        self._opened, self._sql = opened, opened.sql
+        self._line = (secrets.token_bytes(16), now_ns, actor, action)
+        self._ids: set[str] = set()
+
+    def sessions(self, sids: Iterable[int]) -> Removed:
+        """Delete whole sessions; each is invisible at once, and all of it is gone in the end."""
+        removed, left = Removed(), list(sids)
+        while left:
+            with self._opened.connections.writing() as connection:
+                removed += self._some_sessions(connection, left)
+        while self._clear():
+            continue
+        return removed
+
+    def _some_sessions(self, connection: sqlite3.Connection, left: list[int]) -> Removed:
+        removed, deleted = Removed(), 0
+        while left and deleted < ROWS_AT_ONCE:
+            found = connection.execute(self._sql.session_by_sid, (left.pop(),)).fetchone()
+            if found is not None:
+                row = SessionRow(*found)
+                self._ids.add(original(row.id) or "")
+                deleted += remove(self._sql, connection, row.sid, row.traces + row.spans + row.events)
+                removed += Removed(1, row.traces, row.spans)
+        note(self._sql, connection, *self._line, removed)
+        return removed
+
+    def _clear(self) -> bool:
+        with self._opened.connections.writing() as connection:
+            return clear_some(self._sql, connection)
+
+    def traces(self, sid: int, keys: list[int]) -> Removed:
+        """Delete traces of a session that stays, and count it again; with its last trace it goes as well."""
+        with self._opened.connections.writing() as connection:
+            found = connection.execute(self._sql.session_by_sid, (sid,)).fetchone()
+            if found is None:
+                return Removed()
+            row = dict(zip(SessionRow._fields, found, strict=True))
+            spans, turns = row["spans"], row["traces"]
+            for tk in keys:
+                self._one_trace(connection, sid, tk)
+            if count_again(self._sql, connection, row):
+                sweep(self._sql, connection, sid)
+                # What writers know of its contents is void.
+                row["born"], row["version"] = secrets.randbits(62), row["version"] + 1
+                connection.execute(self._sql.put_session, tuple(row[name] for name in SessionRow._fields))
+                removed = Removed(0, turns - row["traces"], spans - row["spans"])
+            else:
+                self._ids.add(original(row["id"]) or "")
+                delete_session(self._sql, connection, sid)
+                removed = Removed(1, turns, spans)
+            note(self._sql, connection, *self._line, removed)
+        return removed
+
+    def _one_trace(self, connection: sqlite3.Connection, sid: int, tk: int) -> None:
+        for (trace_id,) in connection.execute(self._sql.trace_at, (sid, tk)).fetchall():
+            for (score_id,) in connection.execute(self._sql.scores_on_trace, (sid, trace_id)).fetchall():
+                connection.execute(self._sql.delete_score, (sid, score_id))
+        for statement in self._sql.delete_trace:
+            connection.execute(statement, (sid, tk))
+
+    def finish(self, removed: Removed) -> Forgotten:
+        """Take away the links to what was deleted, and wipe its bytes from file and log."""
+        if self._ids:
+            unlink(self._opened, self._ids)
+        wiped = self._opened.connections.empty_log(LOG_PATIENCE)
+        return Forgotten(**vars(removed), wiped=wiped)
+
+
+def unlink(opened: Opened, ids: set[str]) -> None:
+    """Take the links to some sessions away from all others."""
+    sql = opened.sql
+    with opened.connections.reading() as connection:
+        found = [sid for sid, links in connection.execute(sql.linked) if _without(links, ids) is not None]
+    for sid in found:
+        with opened.connections.writing() as connection:
+            _unlink_one(sql, connection, sid, ids)
+
+
+def _unlink_one(sql: Statements, connection: sqlite3.Connection, sid: int, ids: set[str]) -> None:
+    row = connection.execute(sql.links_of, (sid,)).fetchone()
+    kept = None if row is None else _without(row[0], ids)
+    if kept is not None:
+        connection.execute(sql.put_links, (encode_column(kept), sid))
+
+
+def _without(links: str, ids: set[str]) -> list[list[str]] | None:
+    """Return the links that do not lead to one of these, None where all do not."""
+    held = decode_column(links) or []
+    kept = [link for link in held if link[0] not in ids]
+    return None if len(kept) == len(held) else kept
