@@ -21,6 +21,9 @@ _KEEP_NS = 15 * SECOND_NS
 _FIRST_LOOK_NS = 10 * SECOND_NS
 """Nothing runs in the first seconds: most scripts are over by then."""
 
+# Of our own: the app may have seeded the one that all share.
+_uneven = random.Random()
+
 GoOn = Callable[[], bool]
 """Asked by a job between two steps of a second at most: False when it has to stop there."""
 
@@ -76,7 +79,7 @@ class Work:
         now_ns: int,
     ) -> None:
         self._open_store, self._failed = open_store, failed
-        self._at = {job: next_look(None, now_ns + _FIRST_LOOK_NS, job.interval_ns, random.random()) for job in jobs}
+        self._at = {job: next_look(None, now_ns + _FIRST_LOOK_NS, job.interval_ns, _uneven.random()) for job in jobs}
         self._stopped = False
         self._running = new_lock()
 
@@ -113,7 +116,7 @@ class Work:
         try:
             store = self._open_store()
             if not store.leases.take(job.name, now_ns, now_ns + HOLD_NS, job.longest_ns):
-                return next_look(store.leases.until(job.name), now_ns, job.interval_ns, random.random())
+                return next_look(store.leases.until(job.name), now_ns, job.interval_ns, _uneven.random())
             job.run(store, now_ns, _Holding(store, job, lambda: not self._stopped))
             # One that was told to stop is for another process to end.
             store.leases.keep(job.name, time.time_ns() if self._stopped else now_ns + job.interval_ns)
@@ -121,7 +124,7 @@ class Work:
             # A store that is closed under a job that was told to stop is no failure of it.
             if not self._stopped:
                 self._failed(job.name, error)
-        return next_look(now_ns + job.interval_ns, now_ns, job.interval_ns, random.random())
+        return next_look(now_ns + job.interval_ns, now_ns, job.interval_ns, _uneven.random())
 
 
 class _Holding:
