@@ -100,24 +100,17 @@ def test_a_turn_that_is_not_there_changes_nothing(client, turn):
 
 
 def test_an_answer_waits_for_a_turn_that_another_worker_writes_a_moment_later(door, monkeypatch):
+    monkeypatch.setattr("convotrace.observer.late.PATIENCE", 10**12)
     one, two = door(), door()
-    two.get("/page")  # both have a writer that runs
-    one.observer.flush()
-    write, slow = type(one.observer.writer).put, []
-    monkeypatch.setattr(type(one.observer.writer), "put", lambda self, *a, **k: slow.append((self, a, k)) or True)
-    one.post("/ask", {"message": "12345678"})
-    monkeypatch.setattr(type(one.observer.writer), "put", write)
+    writer, held = one.observer.writer, []
+    with monkeypatch.context() as patch:
+        patch.setattr(writer, "put", lambda *queued, **options: held.append((queued, options)) or True)
+        one.post("/ask", {"message": "12345678"})
     two.get("/told/m-12345678?words=good")
-    for writer, arguments, options in slow:
-        write(writer, *arguments, **options)
-    deadline = time.monotonic() + 10
-    while transcript_of(two) != [([("12345678", "good ")], 1)] and time.monotonic() < deadline:
-        time.sleep(0.02)
+    deadline = time.monotonic() + 30
+    while not two.observer._late and time.monotonic() < deadline:
+        time.sleep(0.01)
+    for queued, options in held:
+        writer.put(*queued, **options)
+    assert transcript(one) == [([("12345678", None)], 1)]
     assert transcript(two) == [([("12345678", "good ")], 1)]
-
-
-def transcript_of(client):
-    """Return what is stored, without hurrying anybody."""
-    store = client.observer.open_store()
-    found = [store.session(session.id) for session in store.sessions()]
-    return [([(t.input.text, t.output.text) for t in one.traces if t.turn], len(one.traces)) for one in found]
