@@ -60,7 +60,7 @@ def read_socket(
         history=() if asked_cut else read_history(fields, message.text),
         regenerate=asks_again(fields, {}) or kind_of(fields) in ("regenerate", "retry"),
     )
-    replies = list(_frames(answered, engine, answered_cut))
+    replies = list(_frames(answered, engine, answered_cut, sent=True))
     return _answered(said, replies) if replies else said
 
 
@@ -84,9 +84,9 @@ def _answered(said: Exchange, frames: Sequence[Frame]) -> Exchange:
     )
 
 
-def _frames(chunks: Sequence[bytes], engine: bool, cut: bool) -> Iterator[Frame]:
+def _frames(chunks: Sequence[bytes], engine: bool, cut: bool, sent: bool = False) -> Iterator[Frame]:
     for place, chunk in enumerate(chunks, 1):
-        frame = read_frame(chunk.decode("utf-8", "ignore"), engine, cut and place == len(chunks))
+        frame = read_frame(chunk.decode("utf-8", "ignore"), engine, cut and place == len(chunks), sent)
         if frame.kind != BINARY:
             yield frame
 

@@ -66,20 +66,20 @@ class Frame(NamedTuple):
         return Part(self.event, self.value, self.raw)
 
 
-def read_frame(data: bytes | str, engine: bool = False, cut: bool = False) -> Frame:
+def read_frame(data: bytes | str, engine: bool = False, cut: bool = False, sent: bool = False) -> Frame:
     """Return what a frame is.
 
     Args:
         data: Its text, or its bytes where it is a binary one: these are read where they are JSON.
         engine: Whether the connection speaks Engine.IO.
         cut: Whether only its beginning was kept.
+        sent: Whether it is the server's: nobody looks for a message of the user's in it.
     """
     text = data if isinstance(data, str) else _text(data)
     if text is None:
         return Frame(BINARY)
-    if engine:
-        return _of_engine(text, cut)
-    return _of_text(text, cut)
+    frame = _of_engine(text) if engine else _of_text(text, cut)
+    return frame if sent or frame.kind != OTHER or not isinstance(frame.value, dict) else _heard(frame, cut)
 
 
 def kind_of(value: Mapping[str, Json]) -> str:
@@ -100,14 +100,14 @@ def _text(data: bytes) -> str | None:
     return as_text(data)
 
 
-def _of_engine(text: str, cut: bool) -> Frame:
+def _of_engine(text: str) -> Frame:
     found = _ENGINE.match(text)
     if found is None or found[1] != _EVENT:
         return Frame(QUIET, raw=text)
     value = loads(text[found.end() :])
     if not isinstance(value, list) or not value or not isinstance(value[0], str):
         return Frame(OTHER, raw=text)
-    return _named(value[0], value[1] if len(value) > 1 else None, text, cut)
+    return _named(value[0], value[1] if len(value) > 1 else None, text)
 
 
 def _of_text(text: str, cut: bool) -> Frame:
@@ -122,8 +122,8 @@ def _of_text(text: str, cut: bool) -> Frame:
         if value is UNREADABLE:
             return Frame(OTHER, raw=text)
     if isinstance(value, list) and len(value) == 5 and isinstance(value[3], str):  # a channel of Phoenix
-        return _named(value[3], value[4], text, cut)
-    return _named("", value, text, cut)
+        return _named(value[3], value[4], text)
+    return _named("", value, text)
 
 
 def _json(text: str) -> Json:
@@ -131,21 +131,31 @@ def _json(text: str) -> Json:
     return loads_leniently(text) if value is UNREADABLE and text[0] in "{[" else value
 
 
-def _named(event: str, value: Json, raw: str, cut: bool) -> Frame:
+def _named(event: str, value: Json, raw: str) -> Frame:
     """Return a frame by its JSON value: what is no object speaks for itself."""
-    kind = event.lower().replace("-", "_") or kind_of(mapping(value))
+    kind = _kind(event, value)
     if is_quiet(kind):
         return Frame(QUIET, event, value, raw)
-    if isinstance(value, dict):
-        found = said(value, kind, cut)
-        is_message = bool(found.text and found.text.strip()) or kind in _AGAIN or asks_again(value, {})
-        return Frame(MESSAGE if is_message else OTHER, event, value, raw, found if is_message else Found())
-    if isinstance(value, list):
+    if isinstance(value, (dict, list)):
         return Frame(OTHER, event, value, raw)
     text = value if isinstance(value, str) else raw
     if event and kind not in _TALK:
         return Frame(OTHER, event, value, raw)
     return Frame(MESSAGE if text.strip() else QUIET, event, value, raw, Found(True, text))
+
+
+def _kind(event: str, value: Json) -> str:
+    return event.lower().replace("-", "_") or kind_of(mapping(value))
+
+
+def _heard(frame: Frame, cut: bool) -> Frame:
+    """Return a frame of the client's as a message, if it is one."""
+    kind = _kind(frame.event, frame.value)
+    found = said(frame.fields, kind, cut)
+    if found.text and found.text.strip():
+        return frame._replace(kind=MESSAGE, message=found)
+    is_message = kind in _AGAIN or asks_again(frame.fields, {})
+    return frame._replace(kind=MESSAGE) if is_message else frame
 
 
 def said(value: Mapping[str, Json], kind: str = "", cut: bool = False, depth: int = _MAX_DEPTH) -> Found:
@@ -172,7 +182,9 @@ def _wrapped(value: Mapping[str, Json], kind: str, cut: bool, depth: int) -> Fou
         inner = value.get(name)
         if isinstance(inner, str) and kind in _TALK:
             return Found(True, inner)
-        found = said(mapping(inner), kind, cut, depth - 1)
+        if not isinstance(inner, dict) or not inner:
+            continue
+        found = said(inner, kind, cut, depth - 1)
         if found.text is not None:
             return found
     return field(value, ("input",)) if isinstance(value.get("input"), dict) else Found()

@@ -122,9 +122,9 @@ class Connection:
             return self._count_other(frame)
         self.latest.read(raw, self._limit)
 
-    def _read(self, data: str | bytes) -> Frame:
+    def _read(self, data: str | bytes, sent: bool = False) -> Frame:
         is_cut = len(data) > self._limit
-        return read_frame(data[: self._limit] if is_cut else data, self._opening.engine, is_cut)
+        return read_frame(data[: self._limit] if is_cut else data, self._opening.engine, is_cut, sent)
 
     def _opens(self, frame: Frame, raw: bytes) -> bool:
         """Tell whether a frame begins a turn; where the app's messages have no known form, its verbs tell."""
@@ -190,7 +190,7 @@ class Connection:
         trace, now = self.latest, now_of(self.latest)
         if self._gone is not None:
             self._cut_off()
-        kind = self._read(data).kind if isinstance(data, bytes) or len(data) <= _LONGEST_SIGN else OTHER
+        kind = self._read(data, sent=True).kind if isinstance(data, bytes) or len(data) <= _LONGEST_SIGN else OTHER
         if kind == QUIET:  # a heartbeat would stretch the turn until the next message
             return
         if kind == BINARY:
