@@ -49,9 +49,14 @@ def trace():
 def untouched():
     """Put back what hooks change in the process: the record factory and structlog's configuration."""
     factory, wanted = logging.getLogRecordFactory(), dict(turns.wanted)
+    _reset_structlog()  # tests of other rooms leave our processor in its defaults
     yield
     logging.setLogRecordFactory(factory)
     turns.wanted.update(wanted)
+    _reset_structlog()
+
+
+def _reset_structlog():
     structlog.reset_defaults()
     defaults = structlog.get_config()["processors"]
     defaults[:] = [processor for processor in defaults if not getattr(processor, "captures_lines", False)]
