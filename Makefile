@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-all soak check bench wheel clean
+.PHONY: demo test test-peers test-all soak check bench wheel clean
 
 $(READY): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "convotrace needs Python 3.11 or newer; name it: make PYTHON=/path/to/python3"; exit 2; }
@@ -22,7 +22,11 @@ test: $(READY)
 
 # Everything: long tests, real servers, shared conversations, other projects' suites.
 test-all: $(READY)
-	$(BIN)/python -m pytest -m "" $(ARGS)
+	$(BIN)/python -m pytest -m "not peers" $(ARGS)
+
+# Beside the OpenTelemetry SDK and real model clients, in venvs of their own.
+test-peers: $(READY)
+	$(BIN)/python -m tests.peers $(ARGS)
 
 check: $(READY)
 	$(BIN)/ruff check .
@@ -40,4 +44,4 @@ wheel: $(READY)
 	$(BIN)/python -m pip wheel -q --no-deps -w dist .
 
 clean:
-	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .peers dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

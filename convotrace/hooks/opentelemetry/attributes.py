@@ -48,8 +48,7 @@ def end_span(made: Span, span: OpenSpan, content: bool) -> None:
         content: Whether texts, arguments, results and documents may be told.
     """
     if made.is_recording():
-        for name, value in told(span, content):
-            made.set_attribute(name, value)
+        made.set_attributes(dict(told(span, content)))
         for event in span.events or ():
             made.add_event(event.name, {name: _scalar(value) for name, value in event.attributes.items()}, event.at)
         _fail(made, span)

@@ -23,6 +23,8 @@ _started: dict[int, list[OpenSpan]] = {}
 # Server spans that no request of ours has taken yet, by trace id.
 _servers: dict[int, Span] = {}
 _WIDE = 200
+# To look up a member of an enumeration takes longer than all that is done with it here.
+_SERVER, _FAILED = SpanKind.SERVER, StatusCode.ERROR
 
 
 class ConvoTraceProcessor:
@@ -64,7 +66,7 @@ def _start(span: Any) -> None:
     ids = span.get_span_context()
     node = here()
     trace = None if node is None else trace_of(node)
-    if span.kind is SpanKind.SERVER and _is_server_span(span, trace):
+    if span.kind is _SERVER and _is_server_span(span, trace):
         return
     # Inside a connection's server span all of its messages have one trace id there: the context tells them apart.
     is_known = trace is not None and (trace.id == ids.trace_id or trace.protocol == "websocket")
@@ -114,7 +116,7 @@ def _opened(trace: OpenTrace, span: Any, span_id: int) -> OpenSpan:
 
 def _end(span: Any) -> None:
     ids = span.get_span_context()
-    if span.kind is SpanKind.SERVER:
+    if span.kind is _SERVER:
         _servers.pop(ids.trace_id, None)
     opened = _started.pop(ids.span_id, None)
     if opened is None:
@@ -129,11 +131,16 @@ def _end(span: Any) -> None:
 def _fill(made: OpenSpan, span: Any) -> None:
     trace = made.trace
     made.name = span.name
-    events = [OpenEvent(event.name, event.timestamp, None, event.attributes or {}) for event in span.events or ()]
-    attributes = span.attributes or {}
+    # The SDK makes a copy of its events each time they are asked for, of none too.
+    noted = span.events if getattr(span, "_events", True) else ()
+    events = [OpenEvent(event.name, event.timestamp, None, event.attributes or {}) for event in noted]
+    # Its own mapping takes a lock for each value that is read; its copy is a plain one.
+    attributes = span.attributes.copy() if span.attributes is not None else {}
     made.told = Told(attributes, events, _scope(span))
-    trace.weight += _weight(attributes) + sum(_weight(event.attributes) for event in events)
-    if span.status.status_code is StatusCode.ERROR:
+    trace.weight += _weight(attributes)
+    for event in events:
+        trace.weight += _weight(event.attributes)
+    if span.status.status_code is _FAILED:
         made.fail(_failure(span, events))
     if made.end(span.end_time or made.started, OK):
         settle(trace)
@@ -147,7 +154,10 @@ def _failure(span: Any, events: list[OpenEvent]) -> Failure:
 
 
 def _weight(attributes: Any) -> int:
-    return sum(len(value) if type(value) is str else _WIDE for value in attributes.values())
+    weight = 0
+    for value in attributes.values():
+        weight += len(value) if type(value) is str else _WIDE
+    return weight
 
 
 def _scope(span: Any) -> str | None:

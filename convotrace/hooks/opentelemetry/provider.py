@@ -201,7 +201,7 @@ class Tracer(trace_api.Tracer):
             return trace_api.INVALID_SPAN if parent is None else NonRecordingSpan(parent)
         made = Span(self, name, _ids(parent), parent, kind, attributes, links, start_time)
         for processor in self.provider.processors:
-            processor.on_start(made, context)
+            processor.on_start(made, parent_context=context)
         return made
 
     @_agnosticcontextmanager

@@ -8,6 +8,7 @@ becomes a child of ours. So there is exactly one server span, wherever our middl
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from opentelemetry.context import Context
@@ -211,9 +212,6 @@ class Follower(NonRecordingSpan):
         """Tell whether the span that this one stands for records anything."""
         return self.target().is_recording()
 
-    def __getattribute__(self, name: str) -> Any:
-        return getattr(self.target(), name) if name in _PASSED_ON else super().__getattribute__(name)
-
     def __getattr__(self, name: str) -> Any:
         # What the span of an SDK has besides: its name, its attributes.
         if name.startswith("_"):
@@ -221,9 +219,16 @@ class Follower(NonRecordingSpan):
         return getattr(self.target(), name)
 
 
-_PASSED_ON = frozenset({
-    "set_attribute", "set_attributes", "add_event", "add_link", "update_name", "set_status", "record_exception", "end",
-})  # fmt: skip
+def _passed_on(name: str) -> Callable[..., Any]:
+    def call(self: Follower, *args: Any, **named: Any) -> Any:
+        return getattr(self.target(), name)(*args, **named)
+
+    return call
+
+
+for _name in ("set_attribute", "set_attributes", "add_event", "add_link", "update_name", "set_status",
+              "record_exception", "end"):  # fmt: skip
+    setattr(Follower, _name, _passed_on(_name))
 
 
 def span_of(node: Any) -> Span | None:
