@@ -156,3 +156,27 @@ print([name for name in sys.modules if name.startswith(("opentelemetry", "convot
 def test_an_app_without_opentelemetry_loads_nothing_of_it():
     run = subprocess.run([sys.executable, "-c", UNUSED], capture_output=True, text=True, timeout=60)
     assert (run.stdout, run.stderr) == ("[]\n", "")
+
+
+def test_each_message_of_a_connection_is_a_trace_of_its_own(observer):
+    told = []
+
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (await receive())["type"] == "websocket.receive":
+            told.append(injected())
+            with ct.tool("search"):
+                told.append(injected())
+            await send({"type": "websocket.send", "text": '{"reply": "yes"}'})
+
+    client = TestClient(ConvoTraceMiddleware(app, convotrace=observer))
+    caller = f"00-{CALLER_TRACE}-{CALLER_SPAN}-01"
+    with client.websocket_connect("/chat?session_id=s", headers={"traceparent": caller}) as socket:
+        for text in ("hello", "again"):
+            socket.send_json({"message": text})
+            socket.receive_json()
+    turns = [turn for turn in observer.store.session("s").traces if turn.is_turn]
+    assert len({turn.id for turn in turns}) == len(turns) == 2
+    assert [parts[1] for parts in told] == [turn.id for turn in turns for _ in range(2)]
+    assert [parts[2] for parts in told[1::2]] == [turn.spans[0].id for turn in turns]
