@@ -546,6 +546,8 @@ class Change:
     decide: Callable[[Lookup], Change | None] | None = None
     """What is to be written depends on what is stored: called in the transaction, maybe again; it returns a change
     without `decide`, or None for nothing. What stands here until then is a guess, for counting."""
+    unites: Callable[[Sequence[Change]], Change] | None = None
+    """How this one and earlier ones of its trace that have this too become one, where none of them is decided yet."""
     takes: tuple[Trace, ...] = ()
     """Stored traces whose place this one takes: they are deleted, wherever they stand."""
     moves: tuple[Change, ...] = ()

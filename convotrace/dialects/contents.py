@@ -7,7 +7,7 @@ from typing import Any
 
 from convotrace.dialects import sources
 from convotrace.dialects.messages import as_documents, as_messages, as_text, as_tools
-from convotrace.dialects.sources import Found, find, present
+from convotrace.dialects.sources import NOTHING, Found, find, present
 from convotrace.dialects.values import as_number, as_object, below, loaded, unquoted
 from convotrace.dialects.wrapped import looks_like_messages, reply, request
 from convotrace.model import Document, Json
@@ -16,6 +16,8 @@ _ANSWER = (
     ("ai.response.reasoning", "reasoning"), ("ai.response.text", "text"), ("ai.response.object", "text"),
     ("ai.result.reasoning", "reasoning"), ("ai.result.text", "text"), ("ai.result.object", "text"),
 )  # fmt: skip
+_PLAIN = ("internal", "http")
+_BARE = (("input",), ("output",))
 _ANSWER_CALLS = ("ai.response.toolCalls", "ai.result.toolCalls")
 
 
@@ -24,6 +26,7 @@ class Contents:
 
     def __init__(self, kind: str, attributes: Mapping[str, Json]) -> None:
         self.fields: dict[str, Any] = {}
+        self.kind = kind
         self.held: set[str] = set()
         self.rest: dict[str, Json] = {}
         self._attributes = attributes
@@ -94,7 +97,7 @@ def _sdk_answer(attributes: Mapping[str, Json]) -> Found:
         if isinstance(calls, list) and calls:
             parts += [{"type": "tool-call", **call} for call in calls if isinstance(call, dict)]
             names.append(name)
-    return Found([{"role": "assistant", "parts": parts}], tuple(names)) if parts else sources.NOTHING
+    return Found([{"role": "assistant", "parts": parts}], tuple(names)) if parts else NOTHING
 
 
 def _with_system(value: Json, system: Json, attributes: Mapping[str, Json], contents: Contents) -> Json:
@@ -140,9 +143,12 @@ def _read_agent(contents: Contents, attributes: Mapping[str, Json]) -> None:
 
 
 def _read_other(contents: Contents, attributes: Mapping[str, Json]) -> None:
+    """Read values as they are; a bare `input` or `output` of a span that is nothing in particular is no message."""
     given, made = find(sources.VALUES_IN, attributes), find(sources.VALUES_OUT, attributes)
     if given.value is None:
         given = find((*sources.MESSAGES_IN, *sources.BOTH_WAYS), attributes)
+    if contents.kind in _PLAIN:
+        given, made = (NOTHING if found.names in _BARE else found for found in (given, made))
     answer = _sdk_answer(attributes)
     if answer.value is not None:
         made = Found(as_messages(answer.value, "assistant"), answer.names)

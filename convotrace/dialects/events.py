@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from convotrace.dialects.parts import message as as_message
+from convotrace.dialects.spoken import spoken
 from convotrace.dialects.values import as_object, loaded
 from convotrace.dialects.wrapped import reply, request
 from convotrace.model import Event, Json
@@ -86,6 +87,8 @@ def _choice(said: Mapping[str, Json]) -> Json:
 
 
 def _messages(value: Json, role: str) -> Json:
+    if isinstance(value, str) and role == "user":
+        value = spoken(value) or value
     items = value if isinstance(value, list) else [value]
     return [as_message(item, role) for item in items]
 

@@ -18,7 +18,8 @@ _WORDS = {
     "embedding": "embedding", "retriever": "retrieval", "retrieval": "retrieval", "reranker": "reranker",
     "rerank": "reranker", "tool": "tool", "agent": "agent", "chain": "chain", "workflow": "chain", "task": "chain",
     "parser": "chain", "prompt": "chain", "decision": "chain", "guardrail": "guardrail", "evaluator": "evaluator",
-    "memory": "internal", "chat": "generation",
+    "memory": "internal", "chat": "generation", "model": "generation", "embedder": "embedding", "flow": "chain",
+    "operation": "chain", "crew": "chain", "step": "chain",
 }  # fmt: skip
 # The Vercel AI SDK appends a function's id to its operations: longest first, matched as prefixes.
 _AI_SDK = (
@@ -28,26 +29,42 @@ _AI_SDK = (
     ("ai.toolCall", "tool"), ("ai.", "chain"),
 )  # fmt: skip
 
+_HAYSTACK = (
+    ("Generator", "generation"), ("Retriever", "retrieval"), ("Embedder", "embedding"), ("Ranker", "reranker"),
+    ("ToolInvoker", "tool"), ("Agent", "agent"),
+)  # fmt: skip
+
 _KINDS: tuple[tuple[str, Mapping[str, str]], ...] = (
     ("convotrace.kind", {kind: kind for kind in SPAN_KINDS}),
     ("openinference.span.kind", _WORDS),
+    ("langsmith.span.kind", _WORDS),
     ("gen_ai.operation.name", _OPERATIONS),
     ("ai.operationId", {}),
     ("traceloop.span.kind", _WORDS),
     ("llm.request.type", _WORDS),
     ("mlflow.spanType", _WORDS),
-    ("langsmith.span.kind", _WORDS),
     ("langfuse.observation.type", _WORDS),
+    ("gen_ai.span.kind", _WORDS),
+    ("agentops.span.kind", _WORDS),
+    ("genkit:metadata:subtype", _WORDS),
+    ("operation.name", {}),
+    ("span.type", _WORDS),
+    ("entity.type", _WORDS),
 )
 _SIGNS: tuple[tuple[str, str], ...] = (
     ("gen_ai.tool.name", "tool"), ("tool.name", "tool"), ("ai.toolCall.name", "tool"),
+    ("lk.function_tool.name", "tool"), ("lk.function_tool.output", "tool"), ("spring.ai.tool.definition.name", "tool"),
     ("retrieval.documents.0.document.content", "retrieval"), ("gen_ai.retrieval.query.text", "retrieval"),
     ("reranker.query", "reranker"), ("embedding.model_name", "embedding"),
     ("gen_ai.agent.name", "agent"), ("agent_name", "agent"), ("agent.name", "agent"),
     ("gen_ai.request.model", "generation"), ("gen_ai.response.model", "generation"), ("llm.model_name", "generation"),
     ("llm.request.model_name", "generation"), ("mlflow.llm.model", "generation"),
+    ("llm.input_messages.0.message.role", "generation"), ("llm.output_messages.0.message.role", "generation"),
+    ("gen_ai.prompt.0.role", "generation"), ("gen_ai.completion.0.role", "generation"),
     ("http.request.method", "http"), ("http.method", "http"),
 )  # fmt: skip
+
+_SIGN_NAMES = frozenset(key for key, _kind in _SIGNS)
 
 
 def kind_of(name: str, attributes: Mapping[str, Json]) -> str:
@@ -63,14 +80,17 @@ def kind_of(name: str, attributes: Mapping[str, Json]) -> str:
         word = attributes.get(key)
         if isinstance(word, str) and (kind := _kind(key, word, words)) is not None:
             return kind
-    for key, kind in _SIGNS:
-        if as_word(attributes.get(key)) is not None:
+    for key, kind in _SIGNS if not _SIGN_NAMES.isdisjoint(attributes) else ():
+        if key in attributes and as_word(attributes[key]) is not None:
             # A model's or a tool's call over HTTP is that call, and an agent that names its model an agent.
             return kind
-    return "retrieval" if "db.vector.query.top_k" in attributes or name.endswith(".query.vector") else "internal"
+    if "db.vector.query.top_k" in attributes or name.endswith(".query.vector"):
+        return "retrieval"
+    component = as_word(attributes.get("haystack.component.type")) or ""
+    return next((kind for suffix, kind in _HAYSTACK if component.endswith(suffix)), "internal")
 
 
 def _kind(key: str, word: str, words: Mapping[str, str]) -> str | None:
-    if key == "ai.operationId":
+    if key in ("ai.operationId", "operation.name"):
         return next((kind for prefix, kind in _AI_SDK if word.startswith(prefix)), None)
     return words.get(word.strip('"').lower())

@@ -5,10 +5,11 @@ Part types are those of the OpenTelemetry GenAI conventions (message JSON schema
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from convotrace.dialects.parts import message
+from convotrace.dialects.spoken import spoken
 from convotrace.dialects.values import as_count, as_number, loaded
 from convotrace.model import Document, Json, ToolDefinition, Usage
 
@@ -41,6 +42,7 @@ _DOCUMENT_NAMES = frozenset({
 _SCHEMAS = (
     "schema", "parameters", "input_schema", "inputSchema", "parameters_json_schema", "json_schema", "tool.json_schema",
 )  # fmt: skip
+_DECLARED = ("function_declarations", "functionDeclarations")
 _COUNTABLE = 1 << 53
 
 
@@ -48,6 +50,8 @@ def as_messages(value: Json, role: str) -> Json:
     """Return a model's input or output as a message list; a text is wrapped in one message of `role`."""
     if value is None:
         return None
+    if isinstance(value, str) and role == "user":
+        value = spoken(value) or value
     if isinstance(value, list):
         return [message(item, role) for item in _flat(value)]
     return [message(value, role)]
@@ -136,11 +140,17 @@ def _score(value: Json) -> float | None:
 
 def as_tools(value: Json) -> tuple[ToolDefinition, ...]:
     """Return the tools offered to a model, in our own form or as function definitions of chat clients."""
-    return tuple(_tool(item) for item in value) if isinstance(value, list) else ()
+    return tuple(_tool(item) for item in _declared(value)) if isinstance(value, list) else ()
+
+
+def _declared(items: list[Json]) -> Iterator[Json]:
+    """Yield definitions one by one; Google sends lists of them."""
+    for item in map(loaded, items):
+        inner = next((item[name] for name in _DECLARED if name in item), None) if isinstance(item, dict) else None
+        yield from inner if isinstance(inner, list) else (item,)
 
 
 def _tool(item: Json) -> ToolDefinition:
-    item = loaded(item)
     if not isinstance(item, dict):
         return ToolDefinition(name=str(item))
     inner = _inner_tool(item)

@@ -35,6 +35,8 @@ def message(value: Json, role: str) -> dict[str, Json]:
     if not isinstance(value, dict):
         return {"role": role, "parts": [{"type": "data", "content": value}]}
     value, role = _opened(value, role)
+    if "tool.name" in value and "tool.args" in value:  # any-agent
+        return {"role": role, "parts": [tool_call(value)]}
     if not any(name in value for name in _SPOKEN):
         return {"role": role, "parts": [{"type": "data", "content": value}]}
     said = value.get("role")
@@ -77,6 +79,8 @@ def _content(value: Mapping[str, Json]) -> Iterator[Json]:
         yield from (part(item) for item in content)
     elif isinstance(content, dict) and isinstance(content.get("parts"), list):
         yield from (part(item) for item in content["parts"])
+    elif isinstance(content, dict) and "text" in content:
+        yield part(content)
     elif content is not None:
         yield {"type": "data", "content": content}
 
@@ -99,11 +103,11 @@ def tool_call(call: Mapping[str, Json]) -> dict[str, Json]:
     inner = call.get("tool_call") if isinstance(call.get("tool_call"), dict) else call
     function = inner.get("function") if isinstance(inner, dict) else None
     made: Mapping[str, Json] = function if isinstance(function, dict) else inner or {}
-    arguments = _one(made, "arguments", "args", "input")
+    arguments = _one(made, "arguments", "args", "input", "tool.args")
     return {
         "type": "tool_call",
         "id": _one(inner or {}, "id", "toolCallId", "tool_call_id", "call_id"),
-        "name": _one(made, "name", "toolName"),
+        "name": _one(made, "name", "toolName", "tool.name"),
         "arguments": arguments,
     }
 
@@ -113,7 +117,9 @@ def _one(item: Mapping[str, Json], *names: str) -> Json:
 
 
 def text(content: Json) -> dict[str, Json]:
-    """Return a text as a part."""
+    """Return a text as a part; Azure's agents put it into an object."""
+    if isinstance(content, dict) and isinstance(content.get("value"), str):
+        content = content["value"]
     return {"type": "text", "content": content}
 
 

@@ -14,6 +14,7 @@ from convotrace.dialects.messages import as_documents, as_usage
 from convotrace.dialects.scores import Judgement, judgements
 from convotrace.dialects.sessions import Said, said_in_words, span_metadata, trace_metadata, trace_tags
 from convotrace.dialects.values import as_count, as_moment, as_object, below, first_word, loaded
+from convotrace.dialects.vendor_usage import vendor_usage
 from convotrace.model import Event, Json, Usage
 
 _COUNTED = frozenset({"generation", "embedding", "reranker"})
@@ -113,7 +114,7 @@ def _with_details(attributes: Mapping[str, Json], events: Sequence[Event]) -> Ma
 
 def _kind(name: str, attributes: Mapping[str, Json], events: Sequence[Event]) -> str:
     kind = kind_of(name, attributes)
-    if kind == "internal" and any(told_events.is_message(event) for event in events):
+    if kind == "internal" and any(told_events.is_message(event) or event.name == _DETAILS for event in events):
         return "generation"
     if kind == "internal" and any(event.name.startswith(("db.query.result", "db.search.result")) for event in events):
         return "retrieval"
@@ -163,7 +164,18 @@ def _usage(attributes: Mapping[str, Json], counts: Mapping[str, int]) -> Usage |
     for name in table.USAGE_OBJECTS:
         if name in attributes and (usage := as_usage(_numbered(attributes[name]))) is not None:
             return usage
-    return Usage(**counts) if counts else None
+    return Usage(**counts) if counts else _replied_usage(attributes)
+
+
+def _replied_usage(attributes: Mapping[str, Json]) -> Usage | None:
+    """Return the counts that stand in a model's reply and nowhere else."""
+    for name in table.REPLIES:
+        reply = as_object(attributes[name]) if name in attributes else {}
+        for place in (reply, as_object(reply.get("llm_output")), as_object(reply.get("response_metadata"))):
+            for key in table.REPLIED_USAGE:
+                if (usage := vendor_usage(as_object(place.get(key)))) is not None:
+                    return usage
+    return None
 
 
 def _numbered(value: Json) -> dict[str, Json]:

@@ -32,10 +32,11 @@ NOTHING = Found(None, ())
 MESSAGES_IN = (
     Source("gen_ai.input.messages"), Source("llm.input_messages", flat=True), Source("llm.input_messages"),
     Source("gen_ai.prompt", flat=True), Source("gen_ai.prompt"), Source("ai.prompt.messages"),
+    Source("gcp.vertex.agent.llm_request"), Source("llm.messages"), Source("agent.messages"),
 )  # fmt: skip
 MESSAGES_OUT = (
     Source("gen_ai.output.messages"), Source("llm.output_messages", flat=True), Source("llm.output_messages"),
-    Source("gen_ai.completion", flat=True), Source("gen_ai.completion"),
+    Source("gen_ai.completion", flat=True), Source("gen_ai.completion"), Source("gcp.vertex.agent.llm_response"),
 )  # fmt: skip
 BOTH_WAYS = (Source("pydantic_ai.all_messages"), Source("all_messages_events"), Source("events"))
 """Input and output in one list."""
@@ -43,12 +44,16 @@ VALUES_IN = (
     Source("llm.prompts", flat=True), Source("llm.prompts"), Source("langfuse.observation.input"),
     Source("ai.prompt"), Source("mlflow.spanInputs"), Source("traceloop.entity.input"), Source("input.value"),
     Source("ai.values"), Source("ai.value"), Source("langfuse.trace.input"), Source("gen_ai.input"),
-    Source("agent.input"), Source("maxim.input"), Source("input"),
+    Source("agent.input"), Source("maxim.input"), Source("agentops.entity.input"), Source("genkit:input"),
+    Source("haystack.component.input"), Source("haystack.pipeline.input_data"), Source("lk.input_text"),
+    Source("lk.user_transcript"), Source("lk.user_input"), Source("lk.chat_ctx"), Source("input"),
 )  # fmt: skip
 VALUES_OUT = (
     Source("langfuse.observation.output"), Source("mlflow.spanOutputs"), Source("traceloop.entity.output"),
     Source("final_result"), Source("output.value"), Source("langfuse.trace.output"), Source("gen_ai.output"),
-    Source("agent.output"), Source("maxim.output"), Source("output"),
+    Source("agent.output"), Source("maxim.output"), Source("agentops.entity.output"), Source("genkit:output"),
+    Source("haystack.component.output"), Source("haystack.pipeline.output_data"), Source("lk.response.text"),
+    Source("output"),
 )  # fmt: skip
 TOOLS = (
     Source("gen_ai.tool.definitions"), Source("llm.tools", flat=True), Source("llm.tools"), Source("ai.prompt.tools"),
@@ -56,15 +61,18 @@ TOOLS = (
 )  # fmt: skip
 ARGUMENTS = (
     Source("gen_ai.tool.call.arguments"), Source("tool_arguments"), Source("ai.toolCall.args"),
-    Source("ai.toolCall.input"), *VALUES_IN, Source("tool.parameters"),
+    Source("ai.toolCall.input"), Source("gcp.vertex.agent.tool_call_args"), Source("gen_ai.tool.args"),
+    Source("lk.function_tool.arguments"), Source("spring.ai.tool.call.arguments"), *VALUES_IN,
+    Source("tool.parameters"),
 )  # fmt: skip
 RESULT = (
     Source("gen_ai.tool.call.result"), Source("tool_response"), Source("ai.toolCall.result"),
-    Source("ai.toolCall.output"), *VALUES_OUT,
+    Source("ai.toolCall.output"), Source("gcp.vertex.agent.tool_response"), Source("lk.function_tool.output"),
+    Source("spring.ai.tool.call.result"), *VALUES_OUT,
 )  # fmt: skip
 QUERY = (
     Source("gen_ai.retrieval.query.text"), Source("gen_ai.retrieval.query"), Source("reranker.query"), *VALUES_IN,
-    Source("db.query.text"),
+    Source("db.query.text"), Source("db.vector.query.content"),
 )  # fmt: skip
 DOCUMENTS = (
     Source("gen_ai.retrieval.documents"), Source("retrieval.documents", flat=True), Source("retrieval.documents"),

@@ -99,12 +99,12 @@ FIELDS: Mapping[str, tuple[Row, ...]] = {
 USAGE: Mapping[str, tuple[str, ...]] = {
     "input": (
         "gen_ai.usage.input_tokens", "llm.token_count.prompt", "ai.usage.inputTokens", "ai.usage.promptTokens",
-        "gen_ai.usage.prompt_tokens", "llm.usage.prompt_tokens", "llm.usage.input_tokens",
+        "gen_ai.usage.prompt_tokens", "usage.prompt_tokens", "llm.usage.prompt_tokens", "llm.usage.input_tokens",
     ),
     "output": (
         "gen_ai.usage.output_tokens", "llm.token_count.completion", "ai.usage.outputTokens",
-        "ai.usage.completionTokens", "gen_ai.usage.completion_tokens", "llm.usage.completion_tokens",
-        "llm.usage.output_tokens",
+        "ai.usage.completionTokens", "gen_ai.usage.completion_tokens", "usage.completion_tokens",
+        "llm.usage.completion_tokens", "llm.usage.output_tokens",
     ),
     "cached_read": (
         "gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_read_input_tokens",
@@ -134,6 +134,13 @@ USAGE_OBJECTS = (
     "gen_ai.usage", "llm.usage", "langsmith.usage_metadata", "ai.usage",
 )  # fmt: skip
 
+REPLIES = (
+    "genkit:output", "gcp.vertex.agent.llm_response", "output.value", "langfuse.observation.output",
+    "mlflow.spanOutputs", "traceloop.entity.output", "gen_ai.completion",
+)  # fmt: skip
+"""Where a model's whole reply may stand, and in it its usage under one of these names."""
+REPLIED_USAGE = ("usage", "usage_metadata", "usageMetadata", "token_usage")
+
 # What a call was asked with: everything under these prefixes, but for what is a field of its own.
 PARAMETER_PREFIXES = ("gen_ai.request.", "ai.settings.", "llm.invocation_parameters.")
 PARAMETER_OBJECTS = (
@@ -145,11 +152,13 @@ NO_PARAMETERS = frozenset({"model", "type", "functions"})
 SESSION_IDS = (
     "session.id", "langfuse.session.id", "traceloop.association.properties.session_id", "mlflow.trace.session",
     "langsmith.metadata.session_id", "langsmith.metadata.thread_id", "langsmith.metadata.conversation_id",
-    "langfuse.trace.metadata.langfuse_session_id", "ai.telemetry.metadata.sessionId",
+    "langfuse.trace.metadata.langfuse_session_id", "ai.telemetry.metadata.sessionId", "gcp.vertex.agent.session_id",
     "maxim.session.id", "maxim.session_id", "maxim-session-id", "maxim_session_id",
     "ai.telemetry.metadata.session_id", "ai.telemetry.metadata.threadId", "ai.telemetry.metadata.chatId",
     "traceloop.association.properties.thread_id", "traceloop.association.properties.conversation_id",
-    "traceloop.association.properties.chat_id",
+    "traceloop.association.properties.chat_id", "spring.ai.chat.client.conversation.id", "gen_ai.session.id",
+    "gen_ai.thread.id", "voltagent.conversation_id", "genkit:sessionId", "session_id", "conversation_id",
+    "conversation.id", "chat_id",
 )  # fmt: skip
 """Names of a session's id, the more certain first; `convotrace.dialects.sessions` says what comes after them."""
 SESSION_OBJECTS = (
@@ -163,7 +172,8 @@ INVENTED_IDS = ("gen_ai.conversation.id",)
 USER_IDS = (
     "user.id", "langfuse.user.id", "enduser.id", "enduser.pseudo.id", "traceloop.association.properties.user_id",
     "mlflow.trace.user", "ai.telemetry.metadata.userId", "gen_ai.user", "llm.user", "maxim.user.id",
-    "ai.telemetry.metadata.user_id", "langsmith.metadata.user_id", "langfuse.trace.metadata.langfuse_user_id",
+    "gen_ai.user.id", "user_id", "ai.telemetry.metadata.user_id", "langsmith.metadata.user_id",
+    "langfuse.trace.metadata.langfuse_user_id",
 )  # fmt: skip
 SESSION_NAMES = ("session.name", "maxim.session.name", "maxim.session_name", "maxim-session-name")
 TRACE_NAMES = ("langfuse.trace.name", "mlflow.traceName", "langsmith.trace.name")

@@ -8,12 +8,17 @@ from typing import NamedTuple
 from convotrace.dialects.values import loaded
 from convotrace.model import Json
 
-_GIVEN = ("messages", "contents", "prompt", "prompts", "input", "inputs", "query", "question", "text", "value", "args")
+_GIVEN = (
+    "messages", "contents", "prompt", "prompts", "input", "inputs", "query", "question", "text", "value", "args",
+    "task",
+)  # fmt: skip
 _MADE = (
     "choices", "generations", "candidates", "messages", "message", "output", "outputs", "response", "content", "text",
     "completion", "answer", "result",
 )  # fmt: skip
 _SYSTEM = ("system", "instructions", "systemInstruction", "system_instruction")
+_SETTINGS = ("config", "generationConfig")
+_BESIDE = ("tools", *_SYSTEM)
 _DEEPEST = 4
 
 
@@ -34,10 +39,20 @@ def request(value: Json) -> Opened:
     name = next((name for name in _GIVEN if value.get(name) not in (None, "", [])), None)
     if name is None:
         return Opened(value)
-    system = next((value[name] for name in _SYSTEM if value.get(name)), None)
-    rest = {key: item for key, item in value.items() if key not in (name, "tools", *_SYSTEM)}
+    # Google puts the system's text and the tools among the settings of a call.
+    beside = [value, *(inner for name in _SETTINGS if isinstance(inner := value.get(name), dict))]
+    system = next((place[name] for place in beside for name in _SYSTEM if place.get(name)), None)
+    tools = next((place["tools"] for place in beside if place.get("tools")), None)
+    rest = {key: _bare(key, item) for key, item in value.items() if key not in (name, *_BESIDE)}
     inner = request(value[name]) if isinstance(value[name], dict) else Opened(loaded(value[name]))
-    return Opened(inner.value, system or inner.system, value.get("tools") or inner.tools, {**inner.rest, **rest})
+    return Opened(inner.value, system or inner.system, tools or inner.tools, {**inner.rest, **rest})
+
+
+def _bare(key: str, item: Json) -> Json:
+    """Return settings without what stands in fields of its own."""
+    if key not in _SETTINGS or not isinstance(item, dict):
+        return item
+    return {name: value for name, value in item.items() if name not in _BESIDE}
 
 
 def reply(value: Json, depth: int = 0) -> Json:

@@ -126,7 +126,18 @@ def _change(trace_id: str, part: _Part) -> Change:
     guess = Trace(
         trace_id, trace_id, status=status, started_ns=started, errors=failed, spans=spans, events=events, origin="otlp"
     )
-    return Change(SessionFacts(trace_id), guess, decide=partial(decide, trace_id, spans, events))
+    unites = partial(_united, trace_id, part)
+    return Change(SessionFacts(trace_id), guess, decide=partial(decide, trace_id, spans, events), unites=unites)
+
+
+def _united(trace_id: str, part: _Part, earlier: Sequence[Change]) -> Change:
+    """Return one change for several parts of a trace."""
+    before = [change.trace for change in earlier if change.trace is not None]
+    spans = [span for trace in before for span in trace.spans]
+    events: tuple[Event, ...] = ()
+    for trace in before:
+        events = events_of_both(events, trace.events)
+    return _change(trace_id, _Part([*spans, *part.spans], [*events_of_both(events, part.events)]))
 
 
 def decide(trace_id: str, spans: Sequence[Span], events: Sequence[Event], lookup: Lookup) -> Change:

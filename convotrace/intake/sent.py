@@ -102,10 +102,21 @@ def parent_id_of(text: Json) -> str | None:
 
 def _checked(text: Json, length: int, empty: str, what: str) -> str:
     if isinstance(text, str):
-        lower = text.lower()
+        lower = (_from_base64(text, length // 2) or text).lower()
         if len(lower) == length and lower != empty and _HEX.issuperset(lower):
             return lower
     raise Rejected(f"A {what} is not {length} hex digits.")
+
+
+def _from_base64(text: str, size: int) -> str | None:
+    """Return an id as hex that protobuf's general JSON writer wrote, its bytes in base64: never as long as hex."""
+    if len(text) != (size + 2) // 3 * 4:
+        return None
+    try:
+        content = base64.b64decode(text, validate=True)
+    except ValueError:
+        return None
+    return content.hex() if len(content) == size else None
 
 
 def moment(value: Json) -> int:

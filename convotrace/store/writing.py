@@ -63,6 +63,10 @@ class Recorder:
         raise RuntimeError("the keys of the store collide without end")
 
     def _attempt(self, changes: Sequence[Change], careful: bool) -> list[Change | None]:
+        positions, changes = _united(changes)
+        return _spread(self._written(changes, careful), positions)
+
+    def _written(self, changes: Sequence[Change], careful: bool) -> list[Change | None]:
         try:
             if careful:
                 self._forget(changes)
@@ -100,6 +104,40 @@ class Recorder:
         """Return the rows of a change that has a trace."""
         assert change.trace is not None
         return trace_rows(self.packer, self.keys.of(change.session.id), tk, change.trace, change.session, self._worker)
+
+
+def _united(changes: Sequence[Change]) -> tuple[list[int], list[Change]]:
+    """Return the changes that are left when those of one trace are one where they can be, and where each then stands.
+
+    A client that sends each span alone would have its trace written anew for every one of them.
+    """
+    positions: list[int] = []
+    groups: list[list[Change]] = []
+    open_to: dict[str, int] = {}
+    for change in changes:
+        trace_id = change.trace.id if change.trace is not None else ""
+        at = open_to.pop(trace_id, None) if change.unites is not None else None
+        if at is None:
+            at = len(groups)
+            groups.append([])
+        groups[at].append(change)
+        positions.append(at)
+        if change.unites is None:
+            open_to.pop(trace_id, None)
+        else:
+            open_to[trace_id] = at
+    return positions, [_one_of(group) for group in groups]
+
+
+def _one_of(group: Sequence[Change]) -> Change:
+    last = group[-1]
+    return last.unites(group[:-1]) if len(group) > 1 and last.unites is not None else last
+
+
+def _spread(written: Sequence[Change | None], positions: Sequence[int]) -> list[Change | None]:
+    """Return what was written for each change: what several became is what the last of them wrote."""
+    last = {at: position for position, at in enumerate(positions)}
+    return [written[at] if last[at] == position else None for position, at in enumerate(positions)]
 
 
 def _runs(changes: Sequence[Change]) -> Iterator[list[int]]:

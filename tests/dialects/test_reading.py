@@ -220,6 +220,65 @@ DIALECTS = {
         {"input": [{"role": "assistant", "parts": [{"type": "text", "content": "hm"}, call("find", {"q": 1}, None)]}],
          "output": [text("assistant", "yo", finish_reason=None)]},
     ),
+    "Google ADK": (
+        {"gen_ai.system": "gcp.vertex.agent", "gen_ai.request.model": "gemini",
+         "gcp.vertex.agent.llm_request": json.dumps({
+             "contents": [{"role": "user", "parts": [{"text": "hi"}]}],
+             "config": {"system_instruction": "be kind",
+                        "tools": [{"function_declarations": [{"name": "find", "parameters": {"a": 1}}]}]}}),
+         "gcp.vertex.agent.llm_response": json.dumps({
+             "content": {"role": "model", "parts": [{"text": "yo"}]},
+             "usage_metadata": {"prompt_token_count": 9, "candidates_token_count": 3, "thoughts_token_count": 1}})},
+        {"provider": "gcp.vertex.agent", "model": "gemini", "tools": (ToolDefinition("find", None, {"a": 1}),),
+         "input": [text("system", "be kind"), text("user", "hi")], "output": [text("assistant", "yo")],
+         "usage": Usage(9, 4, None, None, 1)},
+    ),
+    "Google ADK, a tool": (
+        {"gen_ai.operation.name": "execute_tool", "gcp.vertex.agent.llm_request": "{}",
+         "gcp.vertex.agent.tool_call_args": '{"a": 1}', "gcp.vertex.agent.tool_response": '{"b": 2}'},
+        {"arguments": {"a": 1}, "result": {"b": 2}},
+    ),
+    "Genkit": (
+        {"genkit:metadata:subtype": "model", "genkit:input": '{"messages": [{"role": "user", "content": [{"text": '
+         '"hi"}]}]}', "genkit:output": '{"message": {"role": "model", "content": [{"text": "yo"}]}, "usage": '
+         '{"inputTokens": 9, "outputTokens": 4}}'},
+        {"input": [text("user", "hi")], "output": [text("assistant", "yo")], "usage": Usage(9, 4)},
+    ),
+    "LiveKit": (
+        {"lk.input_text": "hi", "lk.response.text": "yo"}, {"input": "hi", "output": "yo"},
+    ),
+    "LiveKit, a tool": (
+        {"lk.function_tool.name": "find", "lk.function_tool.arguments": '{"a": 1}', "lk.function_tool.output": "2"},
+        {"arguments": {"a": 1}, "result": "2"},
+    ),
+    "VoltAgent": (
+        {"span.type": "llm", "llm.messages": json.dumps(ASKED), "output": "yo", "usage.prompt_tokens": 9,
+         "usage.completion_tokens": 4},
+        {"input": [text("user", "hi")], "output": [text("assistant", "yo")], "usage": Usage(9, 4)},
+    ),
+    "AgentOps": (
+        {"agentops.span.kind": "workflow", "agentops.entity.input": '"hi"', "agentops.entity.output": "yo"},
+        {"input": "hi", "output": "yo"},
+    ),
+    "Haystack": (
+        {"haystack.component.type": "OpenAIChatGenerator", "haystack.component.input": json.dumps({"messages": ASKED})},
+        {"input": [text("user", "hi")]},
+    ),
+    "any-agent": (
+        {"gen_ai.request.model": "m", "gen_ai.output": '[{"tool.name": "find", "tool.args": "{}"}]'},
+        {"output": [{"role": "assistant", "parts": [call("find", "{}", None)]}]},
+    ),
+    "OpenLIT, a prompt in one text": (
+        {**CHAT, "gen_ai.prompt": "developer: be kind\nuser: hi\nthere\nassistant: None\ntool: 3"},
+        {"input": [text("system", "be kind"), text("user", "hi\nthere"), text("tool", "3")]},
+    ),
+    "Azure's agents": (
+        {**CHAT, "gen_ai.input.messages": [{"role": "user", "content": {"text": {"value": "hi"}}}]},
+        {"input": [text("user", "hi")]},
+    ),
+    "a span that is nothing in particular": (
+        {"input": "3", "output": "4"}, {"input": NOTHING, "output": NOTHING},
+    ),
     "LangChain's messages": (
         {**LLM, "input.value": json.dumps({"messages": [[
             {"lc": 1, "type": "constructor", "id": ["x", "HumanMessage"], "kwargs": {"content": "hi", "type": "human"}},
@@ -251,6 +310,11 @@ KINDS = [
     ("mlflow.spanType", {"LLM": "generation", "CHAT_MODEL": "generation", "WORKFLOW": "chain", "PARSER": "chain",
         "RERANKER": "reranker", "UNKNOWN": "internal"}),
     ("langsmith.span.kind", {"llm": "generation", "retriever": "retrieval", "parser": "chain", "prompt": "chain"}),
+    ("gen_ai.span.kind", {"LLM": "generation", "TASK": "chain", "RETRIEVER": "retrieval"}),
+    ("genkit:metadata:subtype", {"model": "generation", "flow": "chain", "embedder": "embedding", "tool": "tool"}),
+    ("operation.name", {"ai.embed.doEmbed my-function": "embedding", "GET /": "internal"}),
+    ("haystack.component.type", {"InMemoryBM25Retriever": "retrieval", "PromptBuilder": "internal"}),
+    ("llm.input_messages.0.message.role", {"user": "generation"}), ("entity.type", {"agent": "agent", "x": "internal"}),
     ("ai.operationId", {"ai.generateText": "chain", "ai.embed my-function": "chain", "ai.embed.doEmbed x": "embedding",
         "ai.streamObject.doStream": "generation", "ai.toolCall": "tool"}),
     ("mcp.method.name", {"tools/call": "tool", "tools/list": "internal"}),
@@ -280,6 +344,9 @@ SESSIONS = [
     ({"metadata": '{"thread_id": "o"}', "gen_ai.conversation.id": "c"}, "o", "metadata.thread_id"),
     ({"metadata": {"session_id": 7}}, "7", "metadata.session_id"),
     ({"maxim.session_id": "x"}, "x", "maxim.session_id"),
+    ({"gcp.vertex.agent.session_id": "g", "gen_ai.conversation.id": "c"}, "g", "gcp.vertex.agent.session_id"),
+    ({"spring.ai.chat.client.conversation.id": "s"}, "s", "spring.ai.chat.client.conversation.id"),
+    ({"thread_id": 140, "thread.id": 7}, None, None),
     ({"session.id": "[Scrubbed due to 'session']", "gen_ai.conversation.id": "c"}, "c", "gen_ai.conversation.id"),
     ({"session.id": "***", "langfuse.session.id": ""}, None, None),
     ({"langsmith.trace.session_name": "project", "session.id": True}, None, None),
@@ -360,6 +427,24 @@ def test_old_span_events_give_a_call_its_messages_once():
     assert found.fields["finish_reason"] == "stop"
     assert [one.name for one in found.events] == [one.name for one in events]
     assert "be kind" not in repr(found.events)
+
+
+def test_what_a_library_calls_its_run_says_more_than_an_operation():
+    prompt = {"gen_ai.operation.name": "chat", "langsmith.span.kind": "prompt"}
+    assert (read("x", prompt).kind, read("x", CHAT).kind) == ("chain", "generation")
+
+
+def test_the_details_of_an_inference_alone_make_a_model_call():
+    said = {"gen_ai.output.messages": '[{"role": "assistant"}]'}
+    details = event("gen_ai.client.inference.operation.details", **said)
+    assert read("x", {}, [details]).kind == "generation"
+
+
+def test_counts_in_a_reply_are_read_only_where_nothing_else_counts():
+    reply = {"output.value": '{"usage": {"prompt_tokens": 9, "completion_tokens": 4}, "choices": []}'}
+    assert read("x", {**LLM, **reply}).fields["usage"] == Usage(9, 4)
+    assert read("x", {**LLM, **reply, "llm.token_count.prompt": 3}).fields["usage"] == Usage(3)
+    assert "usage" not in read("x", {"openinference.span.kind": "CHAIN", **reply}).fields
 
 
 def test_older_content_events_are_read():

@@ -1,12 +1,16 @@
 """However the spans and records of a trace are cut into batches, ordered and repeated: the same conversation."""
 
 import json
+from contextlib import closing
 
-from convotrace_test_otlp import Memory, body, generation, log, log_body, messages, span, take
+from convotrace_test_otlp import JSON, TRACE, InStore, Memory, body, generation, log, log_body, messages, span, take
 from hypothesis import given
 from hypothesis import strategies as st
 
+from convotrace.intake import receive
 from convotrace.model import SessionFacts
+from convotrace.settings import Settings
+from convotrace.store import Store
 
 SPANS = (
     span(1, name="POST /chat", kind=2, start=0, end=9_000, attributes={
@@ -84,6 +88,18 @@ def test_a_session_id_that_comes_last_takes_the_trace_home(place):
         (session,) = place.store.sessions()
         assert (session.id, session.input_tokens, session.errors, session.turns, session.id_source) == (
             "late", 31, 1, 1, "otlp")  # fmt: skip
+
+
+def test_parts_of_a_trace_that_wait_together_are_written_as_one():
+    changes = [change for one in SPANS for change in receive(body(one), JSON, "traces", Settings()).changes]
+    other = receive(body(span(9, trace="a" * 32)), JSON, "traces", Settings()).changes
+    with closing(Store.open("memory:")) as store:
+        written = store.write([*changes[:3], *other, *changes[3:]])
+        together = [trace for trace in InStore(store).all if trace.id == TRACE]
+    assert [done is not None for done in written] == [False, False, False, True, False, False, True]
+    with closing(Store.open("memory:")) as store:
+        take(InStore(store), body(*SPANS))
+        assert together == InStore(store).all
 
 
 def test_a_record_waits_for_its_span(place):

@@ -93,6 +93,13 @@ def test_odd_spellings_are_read(memory):
     assert {name: found.attributes[name] for name in "ibln"} == {"i": 7, "b": "AAE=", "l": [], "n": "NaN"}
 
 
+def test_ids_in_base64_are_those_in_hex(memory):
+    general = {**span(1, 2), "traceId": "W47/95gDgQPSabYzgT/GDA==", "spanId": "AAAAAAAAAKs=", "parentSpanId": ""}
+    take(memory, body(span(2), general, span(0xAB, 2, name="again")))
+    (trace,) = memory.all
+    assert (trace.id, [found.id[-2:] for found in trace.spans]) == (TRACE, ["02", "ab"])
+
+
 def test_snake_case_and_a_cut_character_are_read(memory):
     snake = {"resource_spans": [{"scope_spans": [{"spans": [{
         "trace_id": TRACE, "span_id": f"{1:016x}", "name": "cut \ud83d", "start_time_unix_nano": "5",
