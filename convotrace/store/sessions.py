@@ -21,6 +21,9 @@ CUT_TEXT = 200
 CLIENTS_KEPT = 3
 """As many different clients as the warning about a shared id needs to see."""
 
+_SECOND_HAND = frozenset({"none", "baggage", "otlp"})
+"""What another service passed on: the rule by which the first one found the id says more."""
+
 Row = dict[str, Any]
 
 
@@ -56,7 +59,7 @@ def new_session(sid: int, facts: SessionFacts, born: int, at_ns: int) -> Row:
 def add_facts(row: Row, facts: SessionFacts) -> None:
     """Note what a trace, or somebody outside a request, says about the session."""
     row["version"] += 1
-    if row["id_source"] == "none":
+    if row["id_source"] == "none" or (row["id_source"] in _SECOND_HAND and facts.id_source not in _SECOND_HAND):
         row["id_source"], row["id_name"] = facts.id_source, storable(facts.id_name)
     row["user_id"] = row["user_id"] or storable(facts.user_id)
     for name in ("name", "environment", "release"):

@@ -95,3 +95,10 @@ def test_a_score_sent_again_under_its_id_replaces_itself(memory, make):
     for value in (1, 2):
         memory.write([make.outside(scores=(Score("one", "n", "numeric", value, 1, Target("s")),))])
     assert [score.value for score in memory.session("s").scores] == [2]
+
+
+@pytest.mark.parametrize("order", [("baggage", "body"), ("body", "baggage"), ("otlp", "none", "body", "baggage")])
+def test_the_rule_that_found_an_id_counts_more_than_those_that_passed_it_on(store, make, order):
+    store.write([make.change(id_source=source, id_name=source) for source in order])
+    (session,) = store.sessions()
+    assert (session.id_source, session.id_name) == ("body", "body")
