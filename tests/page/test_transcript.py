@@ -198,3 +198,10 @@ def test_the_end_of_a_session_and_what_resumed_it_are_told_in_words(name: str, w
 )
 def test_where_the_user_left_is_said(left, words):
     assert turn(_trace(1, status="disconnected", left=left), (), None).state == ("warn", words)
+
+
+def test_a_step_of_another_service_names_it(ask, new_house):
+    trace = _trace(1, service="shop", spans=(_span(1, service="stock"), _span(2, service="shop", name="own")))
+    page = ask(new_house([_conversation(trace)]), "/s/s").body.decode()
+    assert page.count('<span class="tag">stock</span>') == 1
+    assert '<span class="tag">shop</span>' not in page
