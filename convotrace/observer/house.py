@@ -67,6 +67,9 @@ class House:
     def take(self, changes: Sequence[Change], size: int) -> bool:
         return self._observer.take(changes, size)
 
+    def forget(self, session_id: str) -> dict[str, Json]:
+        return dict(vars(self.store().forget(session=session_id, actor="page")))
+
     def prices(self) -> Prices:
         return self._observer.prices
 

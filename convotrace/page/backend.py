@@ -53,6 +53,9 @@ class Backend(Protocol):
     def take(self, changes: Sequence[Change], size: int) -> bool:
         """Queue what another service sent, about so many bytes; return False where it must send it again."""
 
+    def forget(self, session_id: str) -> dict[str, Json]:
+        """Delete a session for good; return how much that was. Raise StoreError where it cannot be deleted now."""
+
     def prices(self) -> Prices:
         """Return the prices in force."""
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from convotrace.page import assets, attachments, health, link, otlp, scores, session, split, turn
+from convotrace.page import assets, attachments, delete, health, link, otlp, scores, session, split, turn
 from convotrace.page import list as sessions
 from convotrace.page.access import SEND
 from convotrace.page.http import MAX_BODY, PageResponse, plain
@@ -78,6 +78,7 @@ ROUTES: tuple[Route, ...] = (
     _page("/s/{key}/t/{trace}", turn.page),
     Route(_pattern("/s/{key}/a/{id}"), {"GET": attachments.serve}),
     Route(_pattern("/s/{key}/t/{trace}/split"), {"POST": split.split}, right="annotate", is_json=True),
+    Route(_pattern("/s/{key}/delete"), {"POST": delete.delete}, right="delete", is_json=True),
     Route(_pattern("/s/{key}/scores"), {"POST": scores.add}, right="annotate", is_json=True),
     _page("/health", health.page),
     _data("/health.json", health.data),

@@ -37,6 +37,7 @@ def page(visit: Visit) -> PageResponse:
     conversation = visit.conversation()
     shown = feed(conversation, _start(visit.request.fields().get("turn")))
     frame = {**visit.frame("sessions"), "kinds": kinds_of(turn.trace for turn in shown.turns), "marks": True}
+    frame["may_delete"] = visit.may("delete")
     return render("session.html", {**frame, **_head(conversation), **_feed(shown), **_side(conversation)})
 
 

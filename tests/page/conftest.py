@@ -116,6 +116,10 @@ class House:
             self.taken += [(change, size) for change in changes]
         return self.accepts
 
+    def forget(self, session_id: str) -> dict[str, Any]:
+        self.shelf.conversations = [c for c in self.shelf.conversations if c.session.id != session_id]
+        return {"sessions": 1}
+
     def prices(self) -> Prices:
         return Prices.of(self.settings.prices)
 

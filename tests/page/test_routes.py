@@ -25,6 +25,7 @@ EVERYWHERE = {
 EXAMPLES = {
     "": 308, "/": 200, "/sessions.json": 200, "/s/{key}": 200, "/s/{key}.json": 200, "/s/{key}/t/{trace}": 200,
     "/s/{key}/a/ffffffffffffffff": 200, "/s/{key}/t/{trace}/split": 405,
+    "/s/{key}/delete": 405,
     "/s/{key}/scores": 405, "/health": 200, "/health.json": 200, "/healthz": 200, "/static/{hash}/app.css": 200,
     # Closed unless the receiver is on: see test_otlp.py.
     "/v1/traces": 404,
