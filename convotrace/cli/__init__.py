@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import click
 
+from convotrace.cli.backup import backup
 from convotrace.cli.demo import demo
+from convotrace.cli.doctor import doctor
+from convotrace.cli.forget import forget
 from convotrace.cli.link import link
+from convotrace.cli.prune import prune
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -14,5 +18,5 @@ def main() -> None:
     """See every conversation your web app holds, inside that app."""
 
 
-main.add_command(demo)
-main.add_command(link)
+for command in (backup, demo, doctor, forget, link, prune):
+    main.add_command(command)

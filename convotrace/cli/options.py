@@ -1,0 +1,93 @@
+"""What several commands share: the store option, units in words, how things are printed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from convotrace.errors import ConvoTraceError
+from convotrace.settings import Settings
+
+if TYPE_CHECKING:
+    from convotrace.store import Store
+    from convotrace.store.removal import Removed
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_BYTES |= {f"{unit}i": 1 << 10 * power for power, unit in enumerate("kmgt", 1)}
+_NUMBER = r"([0-9]+(?:\.[0-9]+)?)\s*"
+
+
+def duration(_ctx: click.Context, _param: click.Parameter, value: str | None) -> int | None:
+    """Return the ns of an option such as 30d or 12h."""
+    found = None if value is None else re.fullmatch(_NUMBER + "([smhdw])", value.strip().lower())
+    if value is not None and found is None:
+        raise click.BadParameter(f"{value!r} is no duration; write it as 30d, 12h, 90m or 2w.")
+    return found and int(float(found[1]) * _SECONDS[found[2]] * 10**9)
+
+
+def size(_ctx: click.Context, _param: click.Parameter, value: str | None) -> int | None:
+    """Return the bytes of an option such as 500MB or 1GiB."""
+    found = None if value is None else re.fullmatch(_NUMBER + "([kmgt]i?|)b?", value.strip().lower())
+    if value is not None and found is None:
+        raise click.BadParameter(f"{value!r} is no size; write it as 500MB, 1GiB or a number of bytes.")
+    return found and int(float(found[1]) * _BYTES[found[2]])
+
+
+def store_option(command: _F) -> _F:
+    """Add `--store`."""
+    words = "Store URL, such as sqlite:///path/to/file.db.  [default: CONVOTRACE_STORE, else the app's default]"
+    return click.option("--store", "store_url", help=words)(command)
+
+
+def json_option(command: _F) -> _F:
+    """Add `--json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+@contextmanager
+def opened(url: str | None) -> Iterator[tuple[Store, Settings]]:
+    """Open a store that is there, with the settings of the environment; what goes wrong ends the command with 1."""
+    try:
+        settings = Settings.of({"store": url} if url else {})
+        # The store brings Peewee: `convotrace --help` does without it.
+        from convotrace.store import Store
+
+        store = Store.open(settings.store, create=False)
+        try:
+            yield store, settings
+        finally:
+            store.close()
+    except ConvoTraceError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def say(facts: Mapping[str, Any], sentence: str, as_json: bool) -> None:
+    """Print facts as JSON, or a sentence for people."""
+    click.echo(json.dumps(facts, ensure_ascii=False) if as_json else sentence)
+
+
+def amount(removed: Removed) -> str:
+    """Return in words how much was deleted."""
+    counts = (removed.sessions, removed.traces, removed.spans)
+    sessions, traces, spans = map(_plural, counts, ("session", "trace", "span"))
+    return f"{sessions} with {traces} and {spans}"
+
+
+def in_bytes(number: float) -> str:
+    """Return bytes in words."""
+    for unit in ("bytes", "kB", "MB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if unit == "bytes" or number >= 100 else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.2f} GB"
+
+
+def _plural(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
