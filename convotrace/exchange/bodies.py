@@ -14,6 +14,7 @@ JSON, FORM, MULTIPART, TEXT, SSE, NDJSON = "json", "form", "multipart", "text", 
 FRAMES, XML = "frames", "xml"
 CAPTURED_TYPES = (JSON, FORM, MULTIPART, TEXT, SSE, NDJSON, FRAMES, XML)
 
+FRAMES_TYPE = "application/vnd.amazon.eventstream"
 _KINDS = {
     "application/json": JSON,
     "application/x-www-form-urlencoded": FORM,
@@ -23,7 +24,7 @@ _KINDS = {
     "application/x-ndjson": NDJSON,
     "application/jsonl": NDJSON,
     "application/jsonlines": NDJSON,
-    "application/vnd.amazon.eventstream": FRAMES,
+    FRAMES_TYPE: FRAMES,
     "application/xml": XML,
     "text/xml": XML,
     "": JSON,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -9,9 +10,10 @@ from typing import Any
 
 from convotrace.exchange.aisdk import data_lines
 from convotrace.exchange.answer import Answer, Part, joined, mapping, text_of
-from convotrace.exchange.bodies import FRAMES, JSON, NDJSON, SSE, TEXT, XML, decode, media_type, uploads
+from convotrace.exchange.bodies import FRAMES, FRAMES_TYPE, JSON, NDJSON, SSE, TEXT, XML, decode, media_type, uploads
 from convotrace.exchange.bots import packets, twiml
-from convotrace.exchange.generic import MESSAGE_FIELDS, Found, field, json_reply, read_stream
+from convotrace.exchange.frames import begins_with_frame
+from convotrace.exchange.generic import MESSAGE_FIELDS, Found, field, is_no_talk, json_reply, read_stream
 from convotrace.exchange.history import asks_again, read_history
 from convotrace.exchange.inflate import inflated
 from convotrace.exchange.pending import answer_ids, fetched
@@ -24,6 +26,7 @@ from convotrace.model import Json
 
 _SAFE = ("GET", "HEAD")
 _WRAPPERS = ("data", "result", "response")
+_BINARY = re.compile("[\0-\x08\x0e-\x1a\x1c-\x1f]")
 _SSE_STARTS = ("data:", "event:")
 
 
@@ -63,9 +66,13 @@ def read_exchange(
     plain = (
         inflated(response_body, content_encoding) if response_body is not None and content_encoding else response_body
     )
+    if plain is not None and not response_type.strip() and begins_with_frame(plain):
+        response_type = FRAMES_TYPE
     answered = None if plain is None else decode(plain, response_type)
     if answered is None:
         return Exchange(**said)
+    if is_no_talk(answered):
+        return Exchange(**said | {"message": NOTHING, "response_body": answered})
     return Exchange(**said | _answered(method, message, asked, answered, response_type, succeeded))
 
 
@@ -176,7 +183,7 @@ def _plain(message: Found, alone: bool, body: Json, content_type: str) -> Found:
     if isinstance(body, dict):
         return json_reply(body, message.recognised, alone and message.recognised)
     kind = media_type(content_type)[0]
-    is_text = isinstance(body, str) and kind in (TEXT, JSON) and message.recognised
+    is_text = isinstance(body, str) and kind in (TEXT, JSON) and message.recognised and not _BINARY.search(body)
     # A text in JSON answers what was sent alone; to a form it may say "ok".
     return Found(True, body) if is_text and (kind == TEXT or alone) else NOTHING
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import zlib
 from collections.abc import Iterator, Mapping
 
 from convotrace.exchange.jsontext import UNREADABLE, loads
@@ -16,6 +17,11 @@ _PRELUDE = 12
 _CHECKSUM = 4
 _STRING = 7
 _SIZES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
+
+
+def begins_with_frame(body: bytes) -> bool:
+    """Tell whether a body begins with a frame: its first checksum is right."""
+    return len(body) > _PRELUDE and int.from_bytes(body[8:_PRELUDE]) == zlib.crc32(body[:8])
 
 
 def frames(body: bytes) -> Iterator[dict[str, Json]]:

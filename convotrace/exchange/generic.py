@@ -99,6 +99,19 @@ def _is_text(part: Mapping[str, Json]) -> bool:
     return part.get("thought") is not True and part.get("type", "text") in ("text", "input_text", "output_text")
 
 
+def is_no_talk(body: Json) -> bool:
+    """Tell whether a reply is of a model nobody talks to: vectors, an order of documents, a verdict on a text."""
+    reply = mapping(body)
+    if field(reply, (*REPLY_FIELDS, *_BOT_FIELDS, *_BARE_FIELDS)).recognised:
+        return False
+    items = reply.get("data") if reply.get("object") == "list" else reply.get("results")
+    first = mapping(items[0]) if isinstance(items, list) and items else {}
+    if first.get("object") == "embedding" or "relevance_score" in first or "flagged" in first:
+        return True
+    vectors = reply.get("embeddings", reply.get("embedding"))
+    return isinstance(vectors, (dict, list)) and bool(vectors)
+
+
 def json_reply(body: Mapping[str, Json], asked: bool, alone: bool = False) -> Found:
     """Return the reply in an object; without a recognised message only under the plainest names.
 

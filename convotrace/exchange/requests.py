@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from convotrace.exchange.a2a import message_of
@@ -20,6 +21,7 @@ _RARE_FIELDS = (
 _ENVELOPES = frozenset({"payload", "action", "request", "data", "body"})
 _GRADIO = frozenset({"data", "fn_index", "session_hash", "trigger_id", "event_data", "event_id", "simple_format"})
 _HOLDERS = ("input", "inputs", "data", "params", "payload", "body", "chat")
+_GRAPHQL = re.compile(r"\s*(?:(?:query|mutation|subscription|fragment)\b[^{}]{0,2000})?\{\s*(?:\w|\.{3})[^{}]*[{}]")
 _PROMPTS = frozenset({"prompt", "input"})
 
 
@@ -75,7 +77,10 @@ def _inner(value: Json) -> Mapping[str, Json] | None:
 
 
 def _is_graphql(body: Mapping[str, Json]) -> bool:
-    return isinstance(body.get("query"), str) and ("operationName" in body or isinstance(body.get("variables"), dict))
+    query = body.get("query")
+    if not isinstance(query, str):
+        return False
+    return "operationName" in body or isinstance(body.get("variables"), dict) or _GRAPHQL.match(query) is not None
 
 
 def _copilot(body: Mapping[str, Json]) -> Found:
@@ -101,6 +106,9 @@ def _output(value: Json) -> str | None:
 
 def _named(body: Mapping[str, Json]) -> Found:
     found = field(body, MESSAGE_FIELDS)
+    prompts = body.get("prompt")
+    if not found.recognised and isinstance(prompts, list) and len(prompts) == 1 and isinstance(prompts[0], str):
+        found = Found(True, prompts[0])
     if not found.recognised:
         found = field(body, _RARE_FIELDS)
     if not found.recognised and body.get("role") == "user":

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from convotrace_test_wire import JSON, SSE, TEXT, lines, read, sse
+from convotrace_test_wire import JSON, SSE, TEXT, frame, lines, read, sse
 
 from convotrace.exchange import Found, read_exchange
 
@@ -25,6 +25,33 @@ REPLIES = {
     "a vendor's answer handed on": {"code": 0, "data": CHOICES},
     "a text": SAID,
 }
+
+
+@pytest.mark.parametrize("body", [
+    {"object": "list", "data": [{"object": "embedding", "embedding": [0.5]}]},
+    {"embeddings": [[0.5]]}, {"embedding": [0.5]}, {"embeddings": {"float": [[0.5]]}, "texts": ["x"]},
+    {"results": [{"index": 1, "relevance_score": 0.5}]}, {"results": [{"flagged": False}]},
+])  # fmt: skip
+def test_nobody_talks_to_models_that_give_vectors_orders_and_verdicts(body):
+    exchange = read(body, JSON, {"model": "m", "input": "Is it open?"})
+    assert (exchange.message, exchange.reply, exchange.response_body) == (Found(), Found(), body)
+
+
+@pytest.mark.parametrize("more", [{"results": [{"relevance_score": 1}]}, {"embeddings": [[0.5]]}])
+def test_an_answer_with_its_documents_or_vectors_is_one(more):
+    exchange = read({"answer": SAID, **more}, JSON)
+    assert (exchange.message.text, exchange.reply.text) == ("Is it open?", SAID)
+
+
+def test_bytes_that_are_no_text_are_no_reply():
+    exchange = read(b"\x1b\x0b\x02\x80\x03 packed", JSON)
+    assert (exchange.message.text, exchange.reply) == ("Is it open?", Found())
+
+
+def test_frames_without_a_type_are_known_by_their_checksum():
+    body = frame("output", {"text": "Open "}) + frame("output", {"text": "till six."})
+    assert read(body, "").reply.text == SAID
+    assert read(body[:9] + b"x" + body[10:], "").reply.text is None
 
 
 @pytest.mark.parametrize("body", REPLIES.values(), ids=REPLIES)

@@ -74,6 +74,7 @@ NAMED = [
     {"input": [{"type": "text", "text": SAID}, {"type": "image", "data": "x"}], "stream": True},
     {"input": {"question": SAID}, "config": {}},
     {"message": {"content": {"text": SAID}}, "x": 1},
+    {"prompt": [SAID], "max_tokens": 5},
 ]
 
 
@@ -119,11 +120,18 @@ def test_a_packet_of_socket_io_carries_a_message():
     {"type": "url_verification", "challenge": "x"},
     {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"text": "x"}, "message": "x"},
     {"variables": {"location": "Rome"}, "stream": False},
+    {"query": "{ me { id } }"}, {"query": "query Me($id: ID!) { user(id: $id) { name } }"},
+    {"query": "mutation { add(text: \"x\") { id } }"}, {"query": "fragment F on User { id } { me { ...F } }"},
     {"prompt": {"id": "pmpt_1", "variables": {"user_message": {"text": "x"}}}},
     {"entry": [{"messaging": [{"delivery": {}}]}]},
 ])  # fmt: skip
 def test_what_is_no_message_is_not_taken_for_one(body):
     assert read(body) == Found()
+
+
+@pytest.mark.parametrize("words", ["query the log {it is empty}?", '{"a": 1}', "{} is what I get", "mutation of { }"])
+def test_words_with_braces_are_no_query(words):
+    assert read({"query": words}) == Found(True, words)
 
 
 @pytest.mark.parametrize("answered", [b"EVENT_RECEIVED", b"ok"])
