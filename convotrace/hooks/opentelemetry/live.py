@@ -42,12 +42,14 @@ class RequestTelemetry:
         inside: The context for the app; None leaves it as it is where the app is called.
     """
 
-    __slots__ = ("_bytes", "_content", "_inside", "_who", "server")
+    __slots__ = ("_bytes", "_content", "_inside", "_may_ask", "_who", "server")
 
     def __init__(self, settings: Settings, server: Server, inside: Context | None) -> None:
         self.server = server
         self._inside = inside
         self._content = settings.content
+        # The app's own functions are asked once the app has seen the request: its middlewares know the user by then.
+        self._may_ask = settings.session_id is None and settings.user_id is None
         self._who: dict[str, str] = {}
         self._bytes = -1
 
@@ -66,7 +68,7 @@ class RequestTelemetry:
             return
         try:
             self._sight(get_current_span())
-            self._bytes = -1
+            self._bytes, self._may_ask = -1, True
             if self.server.span is not None:
                 self.stamp(trace, self.server.span)
         except Exception:  # a fault of ours is none of the app's
@@ -101,7 +103,7 @@ class RequestTelemetry:
 
     def who(self, trace: OpenTrace) -> Mapping[str, str]:
         """Return session and user as attributes; asked again when more of the body has been read."""
-        if self._bytes != trace.request_bytes:
+        if self._bytes != trace.request_bytes and (self._may_ask or trace.found is not None):
             self._bytes = trace.request_bytes
             session = None if trace.identify is None else trace.identify(trace)
             found = {"session.id": session, "user.id": trace.user_id}

@@ -6,6 +6,7 @@ from typing import Any
 
 from opentelemetry import propagate
 from opentelemetry.context import Context, get_current
+from opentelemetry.propagators.textmap import TextMapPropagator
 from opentelemetry.trace import Span, SpanContext, SpanKind, Tracer, get_current_span, set_span_in_context
 from opentelemetry.trace import TracerProvider as AnyProvider
 
@@ -112,16 +113,18 @@ def _extracted(incoming: Incoming, outside: Context) -> Context:
 
 
 def _field_names() -> frozenset[Any]:
-    fields = propagate.get_global_textmap().fields
-    known = _known.get(fields_key := frozenset(fields))
-    if known is None:
-        headers = [field.lower() for field in fields]
+    """Return the names of the headers that propagators read, as both doors have them."""
+    propagator = propagate.get_global_textmap()
+    known = _known.get("names")
+    if known is None or known[0] is not propagator:
+        fields = [field.lower() for field in propagator.fields]
         environ = ["HTTP_" + field.upper().replace("-", "_") for field in fields]
-        known = _known[fields_key] = frozenset([*(field.encode() for field in headers), *environ])
-    return known
+        known = _known["names"] = propagator, frozenset([*(field.encode() for field in fields), *environ])
+    return known[1]
 
 
-_known: dict[frozenset[str], frozenset[Any]] = {}
+# Asked for with every request: the propagator makes a new set of them each time.
+_known: dict[str, tuple[TextMapPropagator, frozenset[Any]]] = {}
 
 
 def _tracer(found: AnyProvider) -> Tracer:

@@ -7,6 +7,7 @@ becomes a child of ours. So there is exactly one server span, wherever our middl
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -250,6 +251,14 @@ def traces_under_way(trace_id: int) -> list[OpenTrace]:
 def is_adopted(span_id: int) -> bool:
     """Tell whether a span is a request already."""
     return span_id in _adopted
+
+
+def _after_fork() -> None:
+    global _starting
+    _starting = threading.RLock()  # another thread of the parent may have held it
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def remember(known: dict[int, Any], key: int, value: Any) -> None:
