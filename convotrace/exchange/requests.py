@@ -21,7 +21,10 @@ _RARE_FIELDS = (
 _ENVELOPES = frozenset({"payload", "action", "request", "data", "body"})
 _GRADIO = frozenset({"data", "fn_index", "session_hash", "trigger_id", "event_data", "event_id", "simple_format"})
 _HOLDERS = ("input", "inputs", "data", "params", "payload", "body", "chat")
-_GRAPHQL = re.compile(r"\s*(?:(?:query|mutation|subscription|fragment)\b[^{}]{0,2000})?\{\s*(?:\w|\.{3})[^{}]*[{}]")
+_GRAPHQL = re.compile(
+    r"\s*(?:(?:query|mutation|subscription)\b\s*\w*\s*(?:\([^()]{0,2000}\)\s*)?|fragment\s+\w+\s+on\s+\w+\s*)?"
+    r"\{\s*(?:\w|\.{3})[^{}]*[{}]"
+)
 _PROMPTS = frozenset({"prompt", "input"})
 
 
