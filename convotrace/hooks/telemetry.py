@@ -55,7 +55,7 @@ def mode(settings: Settings) -> dict[str, str | None]:
     else:
         from convotrace.hooks import opentelemetry
 
-        named = opentelemetry.mode(settings)
+        named = opentelemetry.mode()
     if settings.instrument and (packages := instrument.missing(settings)):
         named = named[0], named[1], f"pip install {' '.join(packages)}"
     if settings.instrument and instrument.refused:

@@ -180,3 +180,49 @@ def test_each_message_of_a_connection_is_a_trace_of_its_own(observer):
     assert len({turn.id for turn in turns}) == len(turns) == 2
     assert [parts[1] for parts in told] == [turn.id for turn in turns for _ in range(2)]
     assert [parts[2] for parts in told[1::2]] == [turn.spans[0].id for turn in turns]
+
+
+@pytest.mark.parametrize(("option", "mode"), [("auto", "API only"), ("off", "off")])
+def test_the_page_says_which_mode_is_on_and_what_to_type_to_get_more(store_url, option, mode):
+    observer = ct.ConvoTrace(store=store_url, opentelemetry=option, token="t")
+
+    async def app(scope, receive, send):
+        raise AssertionError("the page is ours")
+
+    client = TestClient(ConvoTraceMiddleware(app, convotrace=observer))
+    key = {"Authorization": "Bearer t"}
+    said = client.get("/_sessions/health.json", headers=key).json()["opentelemetry"]
+    page = client.get("/_sessions/health", headers=key).text
+    observer.close()
+    assert said["mode"] == mode and said["detail"] in page and said["cure"]
+    assert "to get more" in page
+
+
+class Broken(trace.TracerProvider):
+    """A provider of which nothing works."""
+
+    def get_tracer(self, *args, **named):
+        raise RuntimeError("no tracer")
+
+
+class Hollow(trace.TracerProvider):
+    """A provider whose tracers make no spans."""
+
+    def get_tracer(self, *args, **named):
+        return self
+
+    def start_span(self, *args, **named):
+        raise RuntimeError("no span")
+
+
+@pytest.mark.parametrize("provider", [Broken, Hollow])
+def test_a_provider_that_fails_fails_no_request_and_loses_none(ask, monkeypatch, capsys, provider):
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider())
+
+    def handler():
+        trace.get_current_span().set_attribute("a", 1)
+        with ct.tool("search"):
+            ct.current_trace().id  # noqa: B018
+
+    turn = ask(handler)
+    assert [span.name for span in turn.spans] == ["search"] and turn.status == "ok"

@@ -76,9 +76,13 @@ class RequestTelemetry:
 
     def settle(self, trace: OpenTrace) -> None:
         """Begin our own span where there is no other: the trace is about to be shown under its ids."""
-        if self.server.tracer is not None and self.server.span is None:
+        if self.server.tracer is None or self.server.span is not None:
+            return
+        try:
             self._sight(get_current_span())
-            self.server.ensure()
+        except Exception:
+            pass
+        self.server.ensure()
 
     def finish(self, trace: OpenTrace) -> None:
         """End our own span; where none was asked for so far and no other came, it begins only now."""

@@ -14,7 +14,7 @@ from opentelemetry.context import Context, attach, get_current, set_value
 from opentelemetry.trace import ProxyTracerProvider, TracerProvider
 
 from convotrace.hooks import instrument
-from convotrace.hooks.opentelemetry.processor import ConvoTraceProcessor
+from convotrace.hooks.opentelemetry.processor import ConvoTraceProcessor, lost
 from convotrace.hooks.opentelemetry.provider import TracerProvider as OwnProvider
 from convotrace.hooks.opentelemetry.server import sampling
 from convotrace.settings import Settings
@@ -88,9 +88,15 @@ def suppress_here() -> None:
         attach(set_value(_SUPPRESS, True, get_current()))
 
 
-def mode(settings: Settings) -> tuple[str, str, str | None]:
+def mode() -> tuple[str, str, str | None]:
     """Return how OpenTelemetry is used now, in a word and a sentence, and what to type to get more."""
-    found = _found()
+    word, detail, cure = _mode(_found())
+    if lost["spans"]:
+        detail = f"{detail} {lost['spans']} spans could not be noted."
+    return word, detail, cure
+
+
+def _mode(found: TracerProvider | None) -> tuple[str, str, str | None]:
     if found is None:
         return "API only", "Ids go in and out; spans of other libraries do not exist.", _MORE
     if isinstance(found, OwnProvider):

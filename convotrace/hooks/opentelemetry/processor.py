@@ -22,6 +22,8 @@ from convotrace.recorder.open import ERROR, OK, OpenEvent, Told
 _started: dict[int, list[OpenSpan]] = {}
 # Server spans that no request of ours has taken yet, by trace id.
 _servers: dict[int, Span] = {}
+# Spans that could not be noted; the page says so.
+lost = {"spans": 0}
 _WIDE = 200
 # To look up a member of an enumeration takes longer than all that is done with it here.
 _SERVER, _FAILED = SpanKind.SERVER, StatusCode.ERROR
@@ -35,14 +37,14 @@ class ConvoTraceProcessor:
         try:
             _start(span)
         except Exception:  # a fault of ours is none of the app's
-            return
+            lost["spans"] += 1
 
     def on_end(self, span: Any) -> None:
         """Keep what a finished span says."""
         try:
             _end(span)
         except Exception:
-            return
+            lost["spans"] += 1
 
     def _on_ending(self, span: Any) -> None:
         """Do nothing; newer SDKs call it."""

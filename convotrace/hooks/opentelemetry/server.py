@@ -95,7 +95,10 @@ class Server:
                 if self._beginning:  # somebody who hears of our span's start asks for its parent
                     return INVALID_SPAN
                 self._beginning = True
-                self.span = self._begin()
+                try:
+                    self.span = self._begin()
+                except Exception:  # a provider that fails must not fail the request: ours is recorded all the same
+                    self.span, self.own = NonRecordingSpan(self._own_context()), False
                 self._identify(self.span.get_span_context(), self.caller)
             return self.span
 
