@@ -85,6 +85,8 @@ def _answered(
     if _is_bare(dialect, content_type) and (not succeeded or is_webhook(asked)):
         reply = NOTHING
     found: dict[str, Any] = {"reply": reply, "response_body": body}
+    if dialect is None and reply.text and _is_kept(reply.text, mapping(asked), mapping(body)):
+        return found | {"reply": NOTHING, "message": replace(message, sure=False)}
     if succeeded and isinstance(body, dict | list):
         found |= _elsewhere(method, message, reply, body)
     _failed(body, succeeded, answer)
@@ -92,6 +94,11 @@ def _answered(
     if answer.error is not None:
         found |= {"error": answer.error, "error_type": (answer.error_type or "StreamError") if began_well else None}
     return found | told(dialect, answer, asked)
+
+
+def _is_kept(text: str, asked: Mapping[str, Json], body: Mapping[str, Json]) -> bool:
+    """Tell whether a reply shows what was sent, under the same name and with more: a record was made of it."""
+    return len(body) > len(asked) and any(asked.get(name) == text == body.get(name) for name in MESSAGE_FIELDS)
 
 
 def told(dialect: Dialect | None, answer: Answer, asked: Json) -> dict[str, Any]:

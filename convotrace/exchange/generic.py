@@ -16,14 +16,14 @@ MESSAGE_FIELDS = ("message", "input", "query", "question", "prompt", "text")
 REPLY_FIELDS = ("reply", "answer", "output", "response", "content", "text")
 # Without a recognised message only these say that an answer is one: the others are too common elsewhere.
 PLAIN_REPLY_FIELDS = ("reply", "answer")
-DELTA_FIELDS = ("delta", "token", "chunk", "reply", "answer", "output", "response", "content", "text")
+DELTA_FIELDS = ("delta", "token", "chunk", "reply", "answer", "output", "response", "content", "text", "textResponse")
 # These say outright that they hold what a bot answers.
 _BOT_FIELDS = (
     "bot_response", "botResponse", "ai_response", "aiResponse", "assistant_response", "assistantResponse",
     "assistant_message", "assistantMessage", "ai_message", "aiMessage", "bot_message", "botMessage", "bot_reply",
     "botReply", "chat_response", "chatResponse", "response_text", "responseText", "answer_text", "answerText",
     "output_text", "outputText", "reply_text", "replyText", "final_answer", "finalAnswer", "llm_response",
-    "model_response", "completion", "generated_text",
+    "model_response", "completion", "generated_text", "textResponse",
 )  # fmt: skip
 # And these may, where a message was sent that is nothing else and no later answer is promised.
 _BARE_FIELDS = ("message", "msg", "result", "assistant", "bot")
@@ -45,6 +45,7 @@ _THOUGHTS = frozenset({"thinking", "thought", "reasoning"})
 _QUIET = frozenset(
     {
         "ping", "heartbeat", "keepalive", "keep-alive", "status", "progress", "metadata", "meta", "log", "debug",
+        "start", "notification", "notifications", "alert", "toast", "presence", "typing",
         "source", "sources", "citation", "citations", "context", "documents", "document", "retrieval", "search",
         "tool", "tools", "tool_call", "tool_calls", "tool_result", "tool_start", "tool_end", "history", "title",
         "user_message", "suggestions", "session", "nextagent", "agentreasoning", "usedtools", "sourcedocuments",

@@ -15,7 +15,7 @@ from convotrace.exchange.webhooks import hooked
 from convotrace.model import Json
 
 _RARE_FIELDS = (
-    "inputs", "inputText", "input_text", *NEW_FIELDS[4:], "utterance", "msg",
+    "inputs", "inputText", "input_text", *NEW_FIELDS[4:], "utterance", "msg", "chatInput", "chat_input",
     "input_value", "inputValue", "inputTranscript", "user_prompt", "userPrompt", "human_input",
 )  # fmt: skip
 _ENVELOPES = frozenset({"payload", "action", "request", "data", "body"})

@@ -26,6 +26,7 @@ from convotrace.exchange import (
     local,
     openai,
     responses,
+    runs,
 )
 from convotrace.exchange.answer import Answer, Part
 from convotrace.model import Json
@@ -79,7 +80,10 @@ KEYS = (
     Dialect("watsonx", "results", clouds.is_watsonx, clouds.read_watsonx),
     *(Dialect("bedrock-invoke", name, bedrock.is_family, bedrock.read_family) for name in bedrock.FAMILY_FIELDS),
     Dialect("ag-ui", "type", agui.is_event, agui.read),
+    Dialect("mastra", "type", runs.is_mastra, runs.read_mastra),
     Dialect("ai-sdk-ui", "type", aisdk.is_ui, aisdk.read_ui),
+    Dialect("agno", "event", runs.is_agno, runs.read_agno),
+    Dialect("typebot", "messages", runs.is_typebot, runs.read_typebot),
     Dialect("adk", "author", agents.is_adk, agents.read_adk),
     *(Dialect("letta", name, agents.is_letta, agents.read_letta) for name in ("message_type", "messages")),
     Dialect("librechat", "event", builders.is_librechat, builders.read_librechat),

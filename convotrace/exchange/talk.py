@@ -19,7 +19,7 @@ _SPEAKERS = {
 }
 _ROLE_FIELDS = ("role", "type", "sender", "from", "author", "speaker")
 _CONTENT_FIELDS = ("content", "parts", "text", "message", "value")
-LISTS = ("messages", "contents", "input")
+LISTS = ("messages", "contents", "input", "additional_messages")
 _RESULTS = frozenset({"tool_result", "tool-result", "function_call_output"})
 _RESULT_KEYS = frozenset({"toolResult", "functionResponse", "function_response"})
 _MAX_DEPTH = 2

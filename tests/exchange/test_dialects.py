@@ -9,7 +9,7 @@ from convotrace_test_wire import FRAMES, JSON, NDJSON, SSE, TEXT, ai, chunk, fra
 from convotrace.exchange import Found
 from convotrace.exchange.table import EVENTS, KEYS
 
-ELSEWHERE = ("a2a", "agents", "builders", "clouds")
+ELSEWHERE = ("a2a", "agents", "builders", "runs", "clouds")
 # Every dialect says "Open till six." in its own words: name, content type, body.
 SPOKEN = [
     ("openai-chat", SSE, sse({"choices": []}, chunk({"content": "Open "}), chunk({"content": "till six."}), "[DONE]")),

@@ -43,6 +43,35 @@ def test_an_answer_with_its_documents_or_vectors_is_one(more):
     assert (exchange.message.text, exchange.reply.text) == ("Is it open?", SAID)
 
 
+def test_a_record_made_of_what_was_sent_is_no_reply():
+    kept = read({"id": 7, "text": "Is it open?", "created_at": "now"}, JSON, {"text": "Is it open?"})
+    assert (kept.message.sure, kept.reply) == (False, Found())
+    echo = read({"reply": "Is it open?", "id": 7}, JSON, {"message": "Is it open?"})
+    assert (echo.message.sure, echo.reply.text) == (True, "Is it open?")
+
+
+@pytest.mark.parametrize("asked", [
+    {"chatInput": "Is it open?", "sessionId": "s"},
+    {"bot_id": "b", "additional_messages": [{"role": "user", "content": "Is it open?"}]},
+])  # fmt: skip
+def test_messages_under_the_names_of_platforms_are_read(asked):
+    assert read({"output": SAID}, JSON, asked).message.text == "Is it open?"
+
+
+@pytest.mark.parametrize("events", [
+    [{"event": "start", "data": "Open "}, {"event": "token", "data": "Open "}, {"event": "token", "data": "till six."}],
+    [{"type": "textResponseChunk", "textResponse": half, "close": False} for half in HALVES],
+    [{"type": "begin"}, *({"type": "item", "content": half} for half in HALVES), {"type": "end"}],
+])  # fmt: skip
+def test_streams_of_platforms_are_read(events):
+    assert read(sse(*events)).reply.text == SAID
+
+
+def test_a_notification_that_nobody_asked_for_is_no_reply():
+    body = sse(("notification", {"text": "You have mail"}))
+    assert read_exchange("GET", {}, None, "", body, SSE).reply.text is None
+
+
 def test_bytes_that_are_no_text_are_no_reply():
     exchange = read(b"\x1b\x0b\x02\x80\x03 packed", JSON)
     assert (exchange.message.text, exchange.reply) == ("Is it open?", Found())
