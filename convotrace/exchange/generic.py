@@ -86,8 +86,9 @@ def content_text(content: Json, depth: int = 3) -> str | None:
         texts = [part.get("text", part.get("data")) for part in mappings(content) if _is_text(part)]
         known = [text for text in texts if isinstance(text, str)]
         return "".join(known) if known else None
-    for name in _INNER_FIELDS if depth else ():
-        inner = mapping(content).get(name)
+    # Most contents that are asked for are not there: those must cost nothing, six ways to the power of three.
+    for name in _INNER_FIELDS if depth and isinstance(content, dict) else ():
+        inner = content.get(name)
         if name == "parts" and isinstance(inner, list) and inner and all(isinstance(item, str) for item in inner):
             return "".join(inner)
         text = content_text(inner, depth - 1)

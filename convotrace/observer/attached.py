@@ -28,12 +28,20 @@ def read_files(trace: OpenTrace, content: bool) -> None:
 
 
 def _read(trace: OpenTrace, file: OpenAttachment, path: str, content: bool) -> None:
-    # A pipe or a device could wait for ever, or never end.
-    descriptor = os.open(path, os.O_RDONLY | _NO_WAIT)
-    with open(descriptor, "rb") as source:
-        facts = os.fstat(descriptor)
-        if not stat.S_ISREG(facts.st_mode):
-            raise OSError("no regular file")
+    # A pipe or a device could wait for ever, never end, or do something once it is opened.
+    _must_be_regular(os.stat(path))
+    with open(path, "rb", opener=_opener) as source:
+        facts = os.fstat(source.fileno())
+        _must_be_regular(facts)
         room = min(MAX_ATTACHMENT, MAX_ATTACHED - trace.attached) if content else 0
         data = source.read(room + 1 if facts.st_size <= room else HEAD)
     trace.fill(file, data, max(facts.st_size, len(data)))
+
+
+def _must_be_regular(facts: os.stat_result) -> None:
+    if not stat.S_ISREG(facts.st_mode):
+        raise OSError("no regular file")
+
+
+def _opener(path: str, flags: int) -> int:
+    return os.open(path, flags | _NO_WAIT)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convotrace.exchange import read_frame, read_socket
+from convotrace.exchange import generic, read_frame, read_socket
 from convotrace.exchange.socket_frames import BINARY, MESSAGE, OTHER, QUIET
 
 MESSAGES = {
@@ -197,3 +197,12 @@ def test_a_long_message_that_was_cut_keeps_its_beginning():
 
 def test_a_binary_frame_says_nothing():
     assert reply(b"\xff\xfe\x00").reply.text in (None, "\x00")
+
+
+def test_a_frame_without_a_message_is_looked_through_once(monkeypatch):
+    looked = []
+    real = generic.content_text
+    monkeypatch.setattr(generic, "content_text", lambda *args: looked.append(args) or real(*args))
+    assert generic.content_text(None) is None
+    assert generic.content_text({"content": {"text": 5}}) is None
+    assert len(looked) <= 2 * (1 + 6) + 1

@@ -58,6 +58,34 @@ def test_what_cannot_be_read_leaves_its_name_and_holds_nobody_up(observer, tmp_p
     assert (file.data, file.left_out) == (None, "unreadable")
 
 
+def test_what_cannot_be_read_holds_no_descriptor_and_is_not_opened(observer, tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe")
+    opened = []
+    real = os.open
+    monkeypatch.setattr(os, "open", lambda path, *args, **more: opened.append(path) or real(path, *args, **more))
+    attached(observer, tmp_path)
+    before = len(os.listdir("/dev/fd"))
+    for number, path in enumerate((tmp_path, tmp_path / "pipe", Path("/dev/zero")) * 3):
+        attached(observer, path, session=f"{number}")
+    assert len(os.listdir("/dev/fd")) <= before
+    assert not {str(tmp_path), str(tmp_path / "pipe"), "/dev/zero"}.intersection(opened)
+
+
+def test_a_folder_that_comes_in_place_of_a_file_holds_no_descriptor(observer, tmp_path, monkeypatch):
+    path = tmp_path / "x"
+    path.write_bytes(b"words")
+    regular = os.stat(path)
+    attached(observer, path)
+    path.unlink()
+    path.mkdir()
+    real = os.stat
+    monkeypatch.setattr(os, "stat", lambda what, **more: regular if what == str(path) else real(what, **more))
+    before = len(os.listdir("/dev/fd"))
+    for number in range(5):
+        assert attached(observer, path, session=f"{number}").left_out == "unreadable"
+    assert len(os.listdir("/dev/fd")) <= before
+
+
 def test_of_a_file_over_the_limit_its_type_and_size_are_known(observer, tmp_path):
     path = tmp_path / "big.bin"
     with path.open("wb") as file:
