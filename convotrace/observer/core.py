@@ -112,7 +112,14 @@ class ConvoTrace:
             to_stderr(f"convotrace: CONVOTRACE_INSTRUMENT: {error}")
             return
         if self.enabled and self._settings.opentelemetry != "off":
-            self.guard.call("instrument", hooks.instrument.install, self._settings)
+            self._load(hooks.instrument.install)
+
+    def _load(self, hook: Callable[[Settings], None]) -> None:
+        """Call a hook that imports what it needs: no request waits for it, so it may be slow."""
+        try:
+            hook(self._settings)
+        except Exception as fault:
+            self.guard.failed("opentelemetry", fault)
 
     # Traces
 
@@ -305,7 +312,7 @@ class ConvoTrace:
         """Load what the first request would have to wait for; opens and starts nothing."""
         if self.enabled:
             import_module("convotrace.store")
-            self.guard.call("opentelemetry", hooks.telemetry.load, self._settings)
+            self._load(hooks.telemetry.load)
 
     def start(self) -> None:
         """Hook into the app's logging and start the writer's thread; safe to call again."""
