@@ -10,10 +10,10 @@ from convotrace.dialects import events as told_events
 from convotrace.dialects import table
 from convotrace.dialects.contents import Contents, kept, text_documents
 from convotrace.dialects.kinds import kind_of
-from convotrace.dialects.messages import as_documents, as_usage
+from convotrace.dialects.messages import as_documents, as_nano, as_usage
 from convotrace.dialects.scores import Judgement, judgements
 from convotrace.dialects.sessions import Said, said_in_words, span_metadata, trace_metadata, trace_tags
-from convotrace.dialects.values import as_count, as_moment, as_object, below, first_word, loaded
+from convotrace.dialects.values import as_count, as_moment, as_number, as_object, below, first_word, loaded
 from convotrace.dialects.vendor_usage import vendor_usage
 from convotrace.model import Event, Json, Usage
 
@@ -131,7 +131,7 @@ def _scalars(
         for field_name in ("finish_reason", "cost_nano", "first_token_ns"):
             found.pop(field_name, None)
     if kind in _COUNTED:
-        found.update(_counted(attributes, counts, events, started_ns))
+        found = {**_counted(attributes, counts, events, started_ns), **found}
     else:
         found.pop("cost_nano", None)
     if metadata := span_metadata(attributes):
@@ -147,6 +147,8 @@ def _counted(
     found: dict[str, Any] = {}
     if (usage := _usage(attributes, counts)) is not None:
         found["usage"] = usage
+    if (cost := _summed_cost(attributes)) is not None:
+        found["cost_nano"] = cost
     if parameters := _parameters(attributes):
         found["parameters"] = parameters
     if "ai.response.msToFirstChunk" not in attributes and "gen_ai.response.time_to_first_chunk" not in attributes:
@@ -165,6 +167,15 @@ def _usage(attributes: Mapping[str, Json], counts: Mapping[str, int]) -> Usage |
         if name in attributes and (usage := as_usage(_numbered(attributes[name]))) is not None:
             return usage
     return Usage(**counts) if counts else _replied_usage(attributes)
+
+
+def _summed_cost(attributes: Mapping[str, Json]) -> int | None:
+    """Return the cost of a call of which only the parts were sent; zeros are what clients write who know no price."""
+    for pair in table.COST_PARTS:
+        parts = [number for name in pair if (number := as_number(attributes.get(name))) is not None]
+        if any(parts):
+            return as_nano(sum(parts))
+    return None
 
 
 def _replied_usage(attributes: Mapping[str, Json]) -> Usage | None:

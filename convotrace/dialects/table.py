@@ -134,6 +134,11 @@ USAGE_OBJECTS = (
     "gen_ai.usage", "llm.usage", "langsmith.usage_metadata", "ai.usage",
 )  # fmt: skip
 
+COST_PARTS = (
+    ("gen_ai.usage.input_cost", "gen_ai.usage.output_cost"), ("llm.cost.prompt", "llm.cost.completion"),
+    ("gen_ai.cost.input_cost", "gen_ai.cost.output_cost"),
+)  # fmt: skip
+"""Where a call's cost stands as that of its input and that of its output alone."""
 REPLIES = (
     "genkit:output", "gcp.vertex.agent.llm_response", "output.value", "langfuse.observation.output",
     "mlflow.spanOutputs", "traceloop.entity.output", "gen_ai.completion",

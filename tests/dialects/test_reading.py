@@ -440,6 +440,15 @@ def test_the_details_of_an_inference_alone_make_a_model_call():
     assert read("x", {}, [details]).kind == "generation"
 
 
+@pytest.mark.parametrize(("attributes", "cost"), [
+    ({"gen_ai.usage.input_cost": 0.25, "gen_ai.usage.output_cost": "0.5"}, 750_000_000),
+    ({"llm.cost.prompt": 0.25, "llm.cost.completion": 0.5, "llm.cost.total": 1}, 1_000_000_000),
+    ({"gen_ai.cost.input_cost": 0, "gen_ai.cost.output_cost": 0}, None),
+])  # fmt: skip
+def test_a_cost_of_which_only_parts_were_sent_is_their_sum(attributes, cost):
+    assert read("x", {**CHAT, **attributes}).fields.get("cost_nano") == cost
+
+
 def test_counts_in_a_reply_are_read_only_where_nothing_else_counts():
     reply = {"output.value": '{"usage": {"prompt_tokens": 9, "completion_tokens": 4}, "choices": []}'}
     assert read("x", {**LLM, **reply}).fields["usage"] == Usage(9, 4)
