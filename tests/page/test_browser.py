@@ -27,9 +27,14 @@ class _Silent(WSGIRequestHandler):
 
 
 @pytest.fixture
-def site(new_house, seed) -> Iterator[str]:
+def house(new_house, seed):
+    """A house with three sessions, whose link gives the right to delete them too."""
+    return new_house([seed(f"Hello <b>{number}</b>") for number in range(3)], rights=("read", "annotate", "delete"))
+
+
+@pytest.fixture
+def site(house) -> Iterator[str]:
     """Serve a house under its mount; give the address of the mount on a host that is not this machine's own name."""
-    house = new_house([seed(f"Hello <b>{number}</b>") for number in range(3)])
     with make_server("127.0.0.1", 0, lambda environ, start: _app(house, environ, start), _Server, _Silent) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://app.example:{server.server_port}{MOUNT}"
@@ -139,6 +144,18 @@ def test_a_score_can_be_given_over_plain_http_with_and_without_scripts(browser, 
     page.click("text=Add score")
     assert page.url.endswith("#scores")
     assert page.locator(".sc", has_text="helpful").inner_text().split("\n")[:2] == ["helpful", "yes"]
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
+def test_a_session_is_deleted_by_the_second_click(browser, site, house, scripts):
+    page = _open(browser, site, java_script_enabled=scripts)
+    page.click("a.first >> nth=0")
+    page.click("#delete summary")
+    assert len(house.shelf.conversations) == 3
+    page.click("text=Delete for good")
+    assert page.url == f"{site}/"
+    assert len(house.shelf.conversations) == 2
+    assert page.complaints == []
 
 
 def test_a_link_to_a_deep_page_leaves_no_token_in_the_address(browser, site):
