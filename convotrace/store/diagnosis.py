@@ -14,7 +14,6 @@ from convotrace.store.location import wal_size
 from convotrace.store.opening import Opened
 from convotrace.store.removal import Deletion, deletion
 from convotrace.store.rows import AuditRow
-from convotrace.store.schema import SCHEMA_VERSION
 from convotrace.store.upkeep import Pages, pages
 from convotrace.store.workers import Worker
 
@@ -46,8 +45,6 @@ class Diagnosis:
     def _of_file(self) -> Iterator[str]:
         if self.integrity != "ok":
             yield f"The file is damaged ({self.integrity[:200]}); go back to a backup, or move it away and begin anew."
-        if self.schema < SCHEMA_VERSION:
-            yield f"The schema is {self.schema}, this convotrace writes {SCHEMA_VERSION}; open it once to bring it up."
         if self.path is not None and self.journal != "wal":
             yield f"The journal mode is {self.journal}, not wal; readers and writers wait for each other."
         if self.log_bytes > _LOG_ABOVE:
@@ -73,7 +70,7 @@ def diagnose(opened: Opened, path: Path | None, now_ns: int) -> Diagnosis:
     with opened.connections.reading() as connection:
         (schema,), (journal,) = (connection.execute(f"PRAGMA {n}").fetchone() for n in ("user_version", "journal_mode"))
         integrity = "; ".join(str(row[0]) for row in connection.execute("PRAGMA integrity_check(5)"))
-        (sessions,) = connection.execute(opened.sql.count_sessions).fetchone()
+        (sessions,) = connection.execute(opened.sql.keeping.count_sessions).fetchone()
         found = pages(connection)
     return Diagnosis(
         path=None if path is None else str(path), schema=schema, integrity=integrity, sessions=sessions,
@@ -87,7 +84,7 @@ def diagnose(opened: Opened, path: Path | None, now_ns: int) -> Diagnosis:
 def deletions(opened: Opened, limit: int) -> list[Deletion]:
     """Return the newest lines of the audit."""
     with opened.connections.reading() as connection:
-        return [deletion(AuditRow(*row)) for row in connection.execute(opened.sql.newest_audit, (limit,))]
+        return [deletion(AuditRow(*row)) for row in connection.execute(opened.sql.keeping.newest_audit, (limit,))]
 
 
 def _mode(path: Path | None) -> int | None:

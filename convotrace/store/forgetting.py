@@ -47,14 +47,14 @@ def forget_user(opened: Opened, user_id: str, now_ns: int, actor: str) -> Forgot
     eraser = _Eraser(opened, now_ns, actor, "forget user")
     user = storable(user_id)
     with opened.connections.reading() as connection:
-        own = [sid for (sid,) in connection.execute(opened.sql.sessions_of_user, (user,))]
+        own = [sid for (sid,) in connection.execute(opened.sql.keeping.sessions_of_user, (user,))]
     removed = eraser.sessions(own)
     with opened.connections.reading() as connection:
-        elsewhere = connection.execute(opened.sql.traces_of_user, (user,)).fetchall()
+        elsewhere = connection.execute(opened.sql.keeping.traces_of_user, (user,)).fetchall()
     for sid, found in groupby(elsewhere, itemgetter(0)):
         removed += eraser.traces(sid, [tk for _, tk in found])
     with opened.connections.writing() as connection:
-        connection.execute(opened.sql.unname_author, (None, user))
+        connection.execute(opened.sql.keeping.unname_author, (None, user))
     return eraser.finish(removed)
 
 
@@ -134,17 +134,17 @@ def unlink(opened: Opened, ids: set[str]) -> None:
     """Take the links to some sessions away from all others."""
     sql = opened.sql
     with opened.connections.reading() as connection:
-        found = [sid for sid, links in connection.execute(sql.linked) if _without(links, ids) is not None]
+        found = [sid for sid, links in connection.execute(sql.keeping.linked) if _without(links, ids) is not None]
     for sid in found:
         with opened.connections.writing() as connection:
             _unlink_one(sql, connection, sid, ids)
 
 
 def _unlink_one(sql: Statements, connection: sqlite3.Connection, sid: int, ids: set[str]) -> None:
-    row = connection.execute(sql.links_of, (sid,)).fetchone()
+    row = connection.execute(sql.keeping.links_of, (sid,)).fetchone()
     kept = None if row is None else _without(row[0], ids)
     if kept is not None:
-        connection.execute(sql.put_links, (encode_column(kept), sid))
+        connection.execute(sql.keeping.put_links, (encode_column(kept), sid))
 
 
 def _without(links: str, ids: set[str]) -> list[list[str]] | None:

@@ -42,17 +42,17 @@ class Leases:
             return False
         row = (*LeaseRow(name, self._holder, until_ns), now_ns, now_ns + longest_ns)
         with opened.connections.writing() as connection:
-            return connection.execute(opened.sql.take_lease, row).rowcount == 1
+            return connection.execute(opened.sql.keeping.take_lease, row).rowcount == 1
 
     def keep(self, name: str, until_ns: int) -> bool:
         """Move the end of a lease; return whether this process held it still."""
         opened = self._ready()
         with opened.connections.writing() as connection:
-            return connection.execute(opened.sql.keep_lease, (until_ns, name, self._holder)).rowcount == 1
+            return connection.execute(opened.sql.keeping.keep_lease, (until_ns, name, self._holder)).rowcount == 1
 
     def until(self, name: str) -> int | None:
         """Return from when on a lease is free, None where nobody ever took it."""
         opened = self._ready()
         with opened.connections.reading() as connection:
-            found = connection.execute(opened.sql.lease_until, (name,)).fetchone()
+            found = connection.execute(opened.sql.keeping.lease_until, (name,)).fetchone()
         return None if found is None else int(found[0])

@@ -57,14 +57,14 @@ def remove(sql: Statements, connection: sqlite3.Connection, sid: int, rows: int)
     if rows <= ROWS_AT_ONCE:
         delete_session(sql, connection, sid)
         return rows
-    for statement in sql.hide_session:
+    for statement in sql.keeping.hide_session:
         connection.execute(statement, (sid,))
     return 1
 
 
 def clear_some(sql: Statements, connection: sqlite3.Connection) -> bool:
     """Delete a few rows of a hidden session; return False where there is none."""
-    found = connection.execute(sql.hidden, (1,)).fetchone()
+    found = connection.execute(sql.keeping.hidden, (1,)).fetchone()
     if found is None:
         return False
     (sid,) = found
@@ -75,7 +75,7 @@ def clear_some(sql: Statements, connection: sqlite3.Connection) -> bool:
 
 def finish_removal(sql: Statements, connection: sqlite3.Connection, sid: int) -> None:
     """Delete what is left of a hidden session, since one of the same id begins now."""
-    if connection.execute(sql.is_hidden, (sid,)).fetchone():
+    if connection.execute(sql.keeping.is_hidden, (sid,)).fetchone():
         delete_session(sql, connection, sid)
 
 
@@ -83,11 +83,11 @@ def note(
     sql: Statements, connection: sqlite3.Connection, id: bytes, now_ns: int, actor: str, action: str, more: Removed
 ) -> None:
     """Add to a line of the audit what this transaction deleted; it never holds whose it was."""
-    found = connection.execute(sql.audit_by_id, (id,)).fetchone()
+    found = connection.execute(sql.keeping.audit_by_id, (id,)).fetchone()
     whole = more if found is None else _removed(AuditRow(*found)) + more
     detail = encode_column(vars(whole))
-    connection.execute(sql.put_audit, AuditRow(id, now_ns, actor, action, None, detail))
-    connection.execute(sql.old_audit, (now_ns - _AUDIT_KEPT_NS,))
+    connection.execute(sql.keeping.put_audit, AuditRow(id, now_ns, actor, action, None, detail))
+    connection.execute(sql.keeping.old_audit, (now_ns - _AUDIT_KEPT_NS,))
 
 
 def deletion(row: AuditRow) -> Deletion:
@@ -103,15 +103,15 @@ def _removed(row: AuditRow) -> Removed:
 def _clear_rows(sql: Statements, connection: sqlite3.Connection, sid: int) -> int:
     """Delete rows of every table but the traces' own, as many as one transaction may; return how many."""
     room = ROWS_AT_ONCE
-    for statement in sql.delete_some:
+    for statement in sql.keeping.delete_some:
         room -= connection.execute(statement, (sid, room)).rowcount if room else 0
-    room -= connection.execute(sql.delete_some_contents, (sid, sid, room)).rowcount if room else 0
+    room -= connection.execute(sql.keeping.delete_some_contents, (sid, sid, room)).rowcount if room else 0
     return ROWS_AT_ONCE - room
 
 
 def _clear_traces(sql: Statements, connection: sqlite3.Connection, sid: int) -> int:
     """Delete traces with all they brought, each in the way in which a rewritten one goes; return how many."""
-    keys = connection.execute(sql.some_traces, (sid, ROWS_AT_ONCE // 4)).fetchall()
+    keys = connection.execute(sql.keeping.some_traces, (sid, ROWS_AT_ONCE // 4)).fetchall()
     for (tk,) in keys:
         for statement in sql.delete_trace:
             connection.execute(statement, (sid, tk))

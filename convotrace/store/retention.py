@@ -84,7 +84,9 @@ def over(opened: Opened, limits: Limits, now_ns: int) -> Removed:
     with opened.connections.reading() as connection:
         used, rows = pages(connection).used_bytes, count_rows(opened, connection)
         size, removed = used / max(rows, 1), Removed()
-        for last, traces, spans, events in connection.execute(opened.sql.older_than, (now_ns - limits.active_ns,)):
+        for last, traces, spans, events in connection.execute(
+            opened.sql.keeping.older_than, (now_ns - limits.active_ns,)
+        ):
             before = limits.before(now_ns, int(used), rows)
             if before is None or last >= before:
                 break
@@ -96,7 +98,7 @@ def over(opened: Opened, limits: Limits, now_ns: int) -> Removed:
 
 def count_rows(opened: Opened, connection: sqlite3.Connection) -> int:
     """Return the traces, spans and events of all sessions."""
-    return int(connection.execute(opened.sql.all_rows).fetchone()[0] or 0)
+    return int(connection.execute(opened.sql.keeping.all_rows).fetchone()[0] or 0)
 
 
 class _Run:
@@ -128,14 +130,14 @@ class _Run:
     def _idle(self) -> bool:
         """Tell whether nothing has to go, without the write lock."""
         with self._opened.connections.reading() as connection:
-            hidden = connection.execute(self._sql.hidden, (1,)).fetchone()
+            hidden = connection.execute(self._sql.keeping.hidden, (1,)).fetchone()
             return hidden is None and not self._candidates(connection)
 
     def _candidates(self, connection: sqlite3.Connection) -> list[tuple[int, ...]]:
         before = self._limits.before(self._now, pages(connection).used_bytes, self._rows)
         if before is None:
             return []
-        found = connection.execute(self._sql.oldest, (before, _LOOKED_AT + len(self._spared))).fetchall()
+        found = connection.execute(self._sql.keeping.oldest, (before, _LOOKED_AT + len(self._spared))).fetchall()
         return [row for row in found if row[0] not in self._spared]
 
     def _remove_some(self, connection: sqlite3.Connection) -> Removed:
@@ -156,4 +158,4 @@ class _Run:
 
     def _runs(self, connection: sqlite3.Connection, sid: int) -> bool:
         """Tell whether a trace of a session runs in a process that lives."""
-        return any(worker in self._living for (worker,) in connection.execute(self._sql.running_in, (sid,)))
+        return any(worker in self._living for (worker,) in connection.execute(self._sql.keeping.running_in, (sid,)))

@@ -5,38 +5,29 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
-from convotrace.errors import BadRequest, StoreError
+from convotrace.errors import StoreError
 from convotrace.model import Attachment, Change, Conversation, Json, SessionPage
 from convotrace.settings import DEFAULT_STORE
 from convotrace.store import (
     attachments,
     conversations,
-    diagnosis,
-    forgetting,
     forks,
     listing,
     location,
-    retention,
-    upkeep,
     workers,
 )
-from convotrace.store.diagnosis import Diagnosis
-from convotrace.store.forgetting import Forgotten
-from convotrace.store.leases import Leases
+from convotrace.store.keeper import Keeper
 from convotrace.store.native import new_lock
 from convotrace.store.opening import Opened, meta, open_database, secret
-from convotrace.store.removal import Deletion, Removed
-from convotrace.store.retention import Limits
 from convotrace.store.workers import Worker
 from convotrace.store.writing import Recorder
 
 _SHOWN_EVERY_NS = 5 * 10**9
 
 
-class Store:
+class Store(Keeper):
     """One store, shared by all threads of a process; in a forked child it opens itself anew."""
 
     def __init__(self, url: str, *, create: bool = True) -> None:
@@ -155,81 +146,6 @@ class Store:
     def workers(self) -> list[Worker]:
         """Return the processes that write or lately wrote into this store."""
         return workers.read(self._ready(), time.time_ns())
-
-    @property
-    def leases(self) -> Leases:
-        """The leases by which processes share out what only one of them should do."""
-        return Leases(self._ready, self.worker)
-
-    def prune(
-        self,
-        limits: Limits,
-        now_ns: int | None = None,
-        actor: str = "code",
-        go_on: Callable[[], bool] = retention.always,
-    ) -> Iterator[Removed]:
-        """Delete whole sessions over the limits, the longest idle first, in short transactions with rests between.
-
-        Args:
-            limits: How much to keep.
-            now_ns: The time; now when None.
-            actor: Who deletes them, for the audit.
-            go_on: Asked between two transactions; False ends it there.
-
-        Yields:
-            What each transaction deleted; nothing is deleted without taking it.
-
-        Raises:
-            StoreError: The store cannot be written now.
-        """
-        return retention.prune(self._ready(), limits, time.time_ns() if now_ns is None else now_ns, actor, go_on)
-
-    def over(self, limits: Limits, now_ns: int | None = None) -> Removed:
-        """Return what `prune` would delete; of limits in bytes a guess."""
-        return retention.over(self._ready(), limits, time.time_ns() if now_ns is None else now_ns)
-
-    def forget(self, *, user: str | None = None, session: str | None = None, actor: str = "code") -> Forgotten:
-        """Delete everything of one session, or of one user, for good: rows, and bytes in file and log.
-
-        What a user sent in somebody else's session goes as well; a score the user gave elsewhere loses its author.
-
-        Args:
-            user: A user id.
-            session: A session id; one of the two.
-            actor: Who deletes it, for the audit, which never says what it was.
-
-        Returns:
-            How much was deleted: nothing where there was none.
-
-        Raises:
-            BadRequest: Neither or both were given.
-            StoreError: The store cannot be written now.
-        """
-        if (user is None) == (session is None):
-            raise BadRequest("Name what to forget: forget(user=…) or forget(session=…), one of them.")
-        opened, now_ns = self._ready(), time.time_ns()
-        if user is not None:
-            return forgetting.forget_user(opened, user, now_ns, actor)
-        return forgetting.forget_session(opened, session or "", now_ns, actor)
-
-    def deletions(self, limit: int = 20) -> list[Deletion]:
-        """Return what was deleted lately, the newest first: how much, by whom and when, never whose it was."""
-        return diagnosis.deletions(self._ready(), limit)
-
-    def backup(self, path: str | Path) -> int:
-        """Write a copy of the store, whole and as of one moment, also while it is written; return its bytes.
-
-        Args:
-            path: A new file, readable by its owner only; it appears when the copy is complete.
-
-        Raises:
-            StoreError: There is something at that path, or the copy cannot be made.
-        """
-        return upkeep.backup(self._ready(), Path(path))
-
-    def diagnosis(self) -> Diagnosis:
-        """Return the state of the store, and what is wrong with it; reads all of it."""
-        return diagnosis.diagnose(self._ready(), self._path, time.time_ns())
 
     def size(self) -> int:
         """Return the bytes of the store, with what is written ahead of it."""

@@ -1,0 +1,37 @@
+"""From Peewee's queries to SQL as text: what every list of statements is made with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from peewee import EXCLUDED
+
+from convotrace.store.schema import Table
+
+
+def text(query: Any) -> str:
+    """Return the SQL of a query; its values are placeholders."""
+    return str(query.sql()[0])
+
+
+def insertion(table: Table, row: Any) -> Any:
+    """Return the insertion of a row."""
+    return table.insert({getattr(table, name): None for name in row._fields})
+
+
+def selection(table: Table, row: Any) -> Any:
+    """Return the selection of the columns of a row."""
+    return table.select(*(getattr(table, name) for name in row._fields))
+
+
+def of_session(table: Table, row: Any) -> Any:
+    """Return the selection of the rows of one session."""
+    return selection(table, row).where(table.sid == 0)
+
+
+def upsert(table: Table, row: Any, *key: str, keep: str | None = None) -> str:
+    """Return the SQL that inserts a row, or replaces the one of its key but for a column that is kept."""
+    target = [getattr(table, name) for name in key]
+    new = [name for name in row._fields if name not in (*key, keep)]
+    update = {getattr(table, name): getattr(EXCLUDED, name) for name in new}
+    return text(insertion(table, row).on_conflict(conflict_target=target, update=update))
