@@ -15,7 +15,7 @@ from convotrace.store.recount import delete_session
 from convotrace.store.rows import AuditRow
 from convotrace.store.statements import Statements
 
-ROWS_AT_ONCE = 400
+ROWS_AT_ONCE = 300
 """Rows that one transaction deletes: about 15 ms of the write lock."""
 
 _AUDIT_KEPT_NS = 400 * 86400 * 10**9
