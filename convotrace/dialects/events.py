@@ -13,7 +13,7 @@ from typing import NamedTuple
 from convotrace.dialects.parts import message as as_message
 from convotrace.dialects.spoken import spoken
 from convotrace.dialects.values import as_object, loaded
-from convotrace.dialects.wrapped import reply, request
+from convotrace.dialects.wrapped import looks_like_messages, reply, request
 from convotrace.model import Event, Json
 
 _ROLES = {
@@ -149,6 +149,28 @@ def _refilled(event: Event, sides: Mapping[str, Json]) -> Event:
     content = held[at] if length is None else held[at : at + length]
     rest = {name: value for name, value in event.attributes.items() if name != _PLACE}
     return replace(event, attributes={**rest, _MESSAGE: content})
+
+
+def both_sides(event: Event) -> dict[str, Json]:
+    """Return the messages that a record of AWS's distribution holds in its body, under the names of the conventions."""
+    body = loaded(event.attributes.get("body"))
+    found: dict[str, Json] = {}
+    for side, role in (("input", "user"), ("output", "assistant")) if isinstance(body, dict) else ():
+        messages = as_object(body.get(side)).get("messages")
+        if isinstance(messages, list) and messages:
+            found[f"gen_ai.{side}.messages"] = [one for message in messages for one in _unwrapped(message, role)]
+    return found
+
+
+def _unwrapped(message: Json, role: str) -> list[Json]:
+    """Return what a message holds whose content is an object, or JSON, around a text or a list of messages."""
+    content = message.get("content") if isinstance(message, dict) else None
+    if isinstance(content, dict):
+        content = next((content[name] for name in ("content", "message") if name in content), content)
+    inner = request(content).value if role == "user" else reply(content)
+    if looks_like_messages(inner):
+        return [as_message(one, role) for one in inner]
+    return [as_message({**message, "content": inner} if isinstance(inner, (str, list)) else message, role)]
 
 
 def first_token(events: Sequence[Event], started_ns: int | None) -> int | None:

@@ -109,6 +109,8 @@ def said_of_trace(attributes: Mapping[str, Json], events: Sequence[Event] = ()) 
 def _with_details(attributes: Mapping[str, Json], events: Sequence[Event]) -> Mapping[str, Json]:
     """Return the attributes with those of the event that repeats them with their contents."""
     details = next((event.attributes for event in events if event.name == _DETAILS), None)
+    for event in events if details is None else ():
+        details = told_events.both_sides(event) or details
     return attributes if details is None else {**details, **attributes}
 
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from convotrace_test_otlp import body, generation, messages, span, take
+from convotrace_test_otlp import body, generation, log, log_body, messages, span, take
 
 CHAIN = {"openinference.span.kind": "CHAIN"}
 AGENT = {"openinference.span.kind": "AGENT"}
@@ -53,6 +53,16 @@ def test_the_task_of_an_agent_is_what_was_asked(memory):
 def test_an_answer_that_is_no_text_is_shown_as_it_is(memory, output, said):
     attributes = {"gen_ai.output.messages": "", "gen_ai.completion": json.dumps(output)}
     assert texts(memory, generation(1, attributes=attributes)) == ("hi", said)
+
+
+def test_a_record_with_both_sides_in_its_body_tells_them_to_its_span(memory):
+    asked = {"role": "user", "content": {"content": '[{"text": "Where?"}]'}}
+    answered = {"role": "assistant", "content": '{"messages": [{"type": "ai", "content": "There."}]}'}
+    said = {"input": {"messages": [asked]}, "output": {"messages": [answered]}}
+    take(memory, log_body(log(1, "openinference.instrumentation.x", said)), signal="logs")
+    call = span(1, attributes={"openinference.span.kind": "LLM", "llm.model_name": "m"})
+    assert texts(memory, call) == ("Where?", "There.")
+    assert memory.all[0].spans[0].kind == "generation"
 
 
 def test_the_last_of_several_messages_counts(memory):
