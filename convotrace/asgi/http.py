@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from convotrace.asgi.protocol import ASGIApp, Message, Receive, Send, decode, route_of
+from convotrace.asgi.protocol import ASGIApp, Message, Receive, Send, decode, kind_of, route_of
 from convotrace.capture.current import enter, leave, now_of
 from convotrace.exchange import captured
 from convotrace.observer import ConvoTrace
@@ -53,7 +53,7 @@ class Exchange:
 
     async def send(self, message: Message) -> None:
         """Hand on what the app says, and note it after."""
-        if message.get("type") == "http.response.start":
+        if kind_of(message) == "http.response.start":
             message = self._before_start(message)
         try:
             await self._send(message)

@@ -17,6 +17,11 @@ SEEN = "convotrace.stores"
 """Key in the app's scope: the stores that already record this request."""
 
 
+def kind_of(message: Any) -> Any:
+    """Return what a message says it is; one that is none at all is the server's to refuse."""
+    return message.get("type") if hasattr(message, "get") else None
+
+
 def app_path(scope: Scope) -> str:
     """Return the path without the prefix under which the app is mounted, as far as the server tells it."""
     path: str = scope.get("path", "")

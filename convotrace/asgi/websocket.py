@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from convotrace.asgi.protocol import ASGIApp, Message, Receive, Send, decode, route_of
+from convotrace.asgi.protocol import ASGIApp, Message, Receive, Send, decode, kind_of, route_of
 from convotrace.capture.current import enter, leave
 from convotrace.observer import ConvoTrace
 from convotrace.observer.connection import Connection
@@ -53,7 +53,7 @@ class Socket:
 
     async def send(self, message: Message) -> None:
         """Hand on what the app says, and note it after."""
-        if message.get("type") == "websocket.accept":
+        if kind_of(message) == "websocket.accept":
             message = self._before_accept(message)
         try:
             await self._send(message)

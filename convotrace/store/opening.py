@@ -89,13 +89,21 @@ def _make_tables(connections: Connections, tables: Tables) -> None:
         # Another process may have been first.
         if application != APPLICATION_ID or version < SCHEMA_VERSION:
             _add_columns(connection, tables)
-            connections.writer.create_tables(tables.all(), safe=True)
+            _add_tables(connection, tables)
             connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+
+
+def _add_tables(connection: sqlite3.Connection, tables: Tables) -> None:
+    # Peewee's own way logs each statement, into the log of an app that shows everything.
+    for table in tables.all():
+        schema = table._schema
+        for made in (schema._create_table(safe=True), *schema._create_indexes(safe=True)):
+            connection.execute(made.query()[0])
 
 
 def _add_columns(connection: sqlite3.Connection, tables: Tables) -> None:

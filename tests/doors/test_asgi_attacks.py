@@ -116,6 +116,24 @@ def test_headers_that_can_be_read_once_reach_the_server(store_url):
     assert names == [b"a", b"b", b"set-cookie"]
 
 
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+@pytest.mark.parametrize("message", [None, {}, [], "text", {"type": None}, {"status": 200}])
+def test_what_is_no_message_reaches_the_server_which_answers_for_it(observer, kind, message):
+    async def app(scope, receive, send):
+        await send(message)
+
+    class Refused(Exception):
+        pass
+
+    async def refuse(message):
+        raise Refused
+
+    scope = scope_of(type=kind)
+    for one in (app, ConvoTraceMiddleware(app, convotrace=observer)):
+        with pytest.raises(Refused):
+            asyncio.run(call(one, scope, send=refuse))
+
+
 def test_an_app_that_never_answers_is_an_error_of_the_turn(observer):
     async def app(scope, receive, send):
         await receive()

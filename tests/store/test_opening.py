@@ -165,6 +165,13 @@ def test_without_create_a_missing_store_is_refused_and_not_made(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_new_store_writes_nothing_into_the_log_of_an_app_that_shows_everything(tmp_path, caplog):
+    caplog.set_level(0)
+    for url in ("memory:", f"sqlite:///{tmp_path / 'x.db'}"):
+        Store.open(url).close()
+    assert caplog.records == []
+
+
 def test_a_store_can_be_opened_again_and_holds_what_it_held(store_url, make):
     first = Store.open(store_url)
     first.write([make.change()])
