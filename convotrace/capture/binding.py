@@ -36,8 +36,11 @@ def bound(node: Node, function: Any) -> Any:
     """Return a function that runs with a node current."""
     trace = trace_of(node)
     _bound[id(trace)] = weakref.ref(trace)
-    make = _coroutine if inspect.iscoroutinefunction(function) else _plain
-    return functools.wraps(function)(make(trace, place_of(node), function))
+    try:
+        make = _coroutine if inspect.iscoroutinefunction(function) else _plain
+        return functools.wraps(function)(make(trace, place_of(node), function))
+    except Exception:  # a callable of the app's that answers each look at it with an error, such as an unbound proxy
+        return _plain(trace, place_of(node), function)
 
 
 def _plain(trace: OpenTrace, place: Place, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -54,9 +54,14 @@ def _httpx_call(client: Any, request: Any, call_to: CallTo, handler: str) -> Any
         # OpenTelemetry's instrumentor wraps the transport, further in than this.
         instrumented = hasattr(getattr(client._transport_for_url(url), handler, None), "__wrapped__")
         port = url.port or _PORTS.get(url.scheme)
-        return call_to(request.method, url.host, port, url.path, request.headers, instrumented)
+        return call_to(request.method, _spelled(url.raw_host), port, url.path, request.headers, instrumented)
     except Exception:  # a request of another class: the client itself says what is wrong
         return None
+
+
+def _spelled(host: Any) -> Any:
+    """Return a host name as it is spelled on the wire: a name in letters beyond ASCII is `xn--…` there."""
+    return host.decode("ascii") if isinstance(host, bytes) else host
 
 
 def _requests(module: ModuleType, call_to: CallTo, _: HeadersTo) -> bool:
@@ -109,7 +114,7 @@ def _aiohttp(module: ModuleType, call_to: CallTo, headers_to: HeadersTo) -> bool
 
     @functools.wraps(sent)
     async def send(self: Any, *args: Any, **named: Any) -> Any:
-        headers_to(self.url.host, self.url.port, self.headers)
+        headers_to(_spelled(self.url.raw_host), self.url.port, self.headers)
         return await sent(self, *args, **named)
 
     session._request, request.send = ask, send  # type: ignore[union-attr]
@@ -119,7 +124,9 @@ def _aiohttp(module: ModuleType, call_to: CallTo, headers_to: HeadersTo) -> bool
 def _aiohttp_call(session: Any, method: Any, str_or_url: Any, call_to: CallTo) -> Any:
     try:
         url = session._build_url(str_or_url)
-        return call_to(method, url.host, url.port, url.path, None, any(map(_is_telemetry, session.trace_configs)))
+        return call_to(
+            method, _spelled(url.raw_host), url.port, url.path, None, any(map(_is_telemetry, session.trace_configs))
+        )
     except Exception:
         return None
 

@@ -48,16 +48,11 @@ def _hook_threads(kind: Any) -> None:
 
     @functools.wraps(start)
     def starting(self: threading.Thread) -> None:
-        node = None if type(self).__module__.partition(".")[0] in _POOLS else _node()
-        if node is None:
-            start(self)
-            return
-        before = self.__dict__.get("run")
-        self.__dict__["run"] = _run_once(self, node, before)
+        undo = _bind_run(self)
         try:
             start(self)
         except BaseException:
-            _restore(self, before)
+            undo()
             raise
 
     kind.start = starting
@@ -79,6 +74,23 @@ def _hook_executors(kind: Any) -> None:
             current_node.set(inside)
 
     kind.submit = submitting
+
+
+def _bind_run(thread: Any) -> Callable[[], None]:
+    """Bind what a thread will run, where it is to belong to its request; return how to undo that. Never raises."""
+    try:
+        node = None if type(thread).__module__.partition(".")[0] in _POOLS else _node()
+        if node is None:
+            return _nothing
+        before = thread.__dict__.get("run")
+        thread.__dict__["run"] = _run_once(thread, node, before)
+        return functools.partial(_restore, thread, before)
+    except Exception:  # no thread at all, or one of a class that hides what it is
+        return _nothing
+
+
+def _nothing() -> None:
+    return
 
 
 def _run_once(thread: threading.Thread, node: Node, before: Any) -> Callable[[], None]:

@@ -136,6 +136,29 @@ def test_other_hosts_see_nothing(make, get):
     assert trace.spans == ()
 
 
+@pytest.mark.parametrize(
+    ("url", "seen_there"),
+    [
+        ("http://münchen.example/", True),
+        ("http://xn--mnchen-3ya.example./", True),
+        ("http://API.example.com:8443/", True),
+        ("http://user:word@api.example.com/", True),
+        ("http://[::1]:5/", True),
+        ("http://api.example.com@elsewhere.com/", False),
+        ("http://api.example.com.elsewhere.com/", False),
+        ("http://elsewhere.com/?api.example.com#@api.example.com", False),
+        ("http://xapi.example.com/", False),
+    ],
+)
+def test_a_host_is_named_however_it_is_spelled_and_no_other_is(make, url, seen_there):
+    observer = make(propagate=["xn--mnchen-3ya.example", "api.example.com", "[::1]"])
+    arrived = []
+    client = httpx.Client(transport=httpx.MockTransport(lambda request: arrived.append(request) or httpx.Response(200)))
+    with client, observer.session("s"):
+        client.get(url)
+    assert ("traceparent" in arrived[0].headers) is seen_there
+
+
 def test_nothing_goes_out_outside_a_traced_request(make, get):
     observer = make()
     with observer.session("s"):

@@ -129,6 +129,45 @@ def test_a_coroutine_function_stays_one_when_it_is_bound(make):
     assert asyncio.run(inside()) == own and ct.current_trace() is None
 
 
+class Closed:
+    """Answers each look at it with an error, as a proxy does that is bound to nothing."""
+
+    def __call__(self):
+        return 5
+
+    def __getattr__(self, name):
+        raise RuntimeError(name)
+
+    __class__ = property(lambda self: 1 / 0)
+
+
+class Hidden(threading.Thread):
+    """Hides what it holds."""
+
+    def __getattribute__(self, name):
+        if name == "__dict__":
+            raise RuntimeError(name)
+        return super().__getattribute__(name)
+
+
+@pytest.mark.parametrize("way", [in_pool, in_executor, lambda function: ct.bind(function)()])
+def test_a_callable_that_cannot_be_looked_at_runs_as_it_does_without_us(make, way):
+    observer = make(instrument=["threading"])
+    with observer.session("s"):
+        assert way(Closed()) == 5
+
+
+def test_a_thread_that_hides_what_it_holds_runs_as_it_does_without_us(make):
+    observer, ran = make(instrument=["threading"]), []
+    with observer.session("s"):
+        thread = Hidden(target=ran.append, args=(1,))
+        thread.start()
+        thread.join()
+        with pytest.raises(AttributeError, match="_initialized"):
+            threading.Thread.start(5)
+    assert ran == [1]
+
+
 def test_outside_a_request_bind_gives_the_function_itself():
     assert ct.bind(work) is work and ct.bind(None) is None
 
