@@ -153,10 +153,14 @@ def test_other_hosts_see_nothing(make, get):
 def test_a_host_is_named_however_it_is_spelled_and_no_other_is(make, url, seen_there):
     observer = make(propagate=["xn--mnchen-3ya.example", "api.example.com", "[::1]"])
     arrived = []
-    client = httpx.Client(transport=httpx.MockTransport(lambda request: arrived.append(request) or httpx.Response(200)))
-    with client, observer.session("s"):
+
+    def answer(request):
+        arrived.extend(request.headers)
+        return httpx.Response(200)
+
+    with httpx.Client(transport=httpx.MockTransport(answer)) as client, observer.session("s"):
         client.get(url)
-    assert ("traceparent" in arrived[0].headers) is seen_there
+    assert ("traceparent" in arrived) is seen_there
 
 
 def test_nothing_goes_out_outside_a_traced_request(make, get):
