@@ -72,7 +72,7 @@ def test_a_tree_written_as_text_is_read_as_the_same_tree(tree):
         assert parse(str(tree)) == tree
 
 
-_WORDS = 'user tag meta. score.x turns since has : = != > <= AND OR NOT - ( ) " * \ 5 2s 24h 2026-11-26 a 地铁 % //'
+_WORDS = r'user tag meta. score.x turns since has : = != > <= AND OR NOT - ( ) " * \ 5 2s 24h 2026-11-26 a 地铁 % //'
 PIECES = [*_WORDS.split(), " ", "\0", "\ud800", "'"]
 
 
