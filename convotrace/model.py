@@ -471,6 +471,43 @@ class SessionPage:
 
 
 @dataclass(frozen=True, slots=True)
+class Passage:
+    """A piece of a text in which something was found; `marks` are from where to where in it, in characters."""
+
+    where: str
+    """One of `input output error note`."""
+    text: str
+    marks: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One trace in which something was found; `turn` is None where it is no turn."""
+
+    session: Session
+    trace_id: str
+    turn: int | None
+    at_ns: int
+    found: tuple[Passage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HitPage:
+    """One page of what a search found; `next` is the cursor of the following page, None at the end."""
+
+    hits: tuple[Hit, ...] = ()
+    next: str | None = None
+    waiting: int = 0
+    """Traces that are not in the index yet, so that a search cannot find them; at most 10,000 are counted."""
+
+    def __iter__(self) -> Iterator[Hit]:
+        return iter(self.hits)
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+
+@dataclass(frozen=True, slots=True)
 class SessionFacts:
     """What one trace says about its session; None and empty say nothing and change nothing."""
 

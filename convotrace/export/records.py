@@ -148,6 +148,18 @@ def _conversation(it: model.Conversation) -> dict[str, Json]:
     }
 
 
+def _hits(it: model.HitPage) -> dict[str, Json]:
+    return {"hits": [_hit(hit) for hit in it.hits], "next": it.next, "waiting": it.waiting}
+
+
+def _hit(it: model.Hit) -> dict[str, Json]:
+    found = [{"where": p.where, "text": p.text, "marks": [list(mark) for mark in p.marks]} for p in it.found]
+    return {
+        "session_id": it.session.id, "session_key": it.session.key, "first_input": it.session.first_input,
+        "user_id": it.session.user_id, "trace_id": it.trace_id, "turn": it.turn, "at": iso(it.at_ns), "found": found,
+    }  # fmt: skip
+
+
 def _page(it: model.SessionPage) -> dict[str, Json]:
     return {"sessions": [_session(session) for session in it.sessions], "next": it.next}
 
@@ -207,5 +219,5 @@ def _mark(it: model.TurnMark) -> dict[str, Json]:
 
 _SHAPES: dict[type, Callable[[Any], dict[str, Json]]] = {
     model.Session: _session, model.Trace: _trace, model.Span: _span, model.Event: _event, model.Score: _score,
-    model.Conversation: _conversation, model.SessionPage: _page,
+    model.Conversation: _conversation, model.SessionPage: _page, model.HitPage: _hits,
 }  # fmt: skip

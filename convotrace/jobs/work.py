@@ -36,11 +36,13 @@ class Job:
         name: Its lease: the same job of another process has the same name.
         interval_ns: From the beginning of one run to that of the next, in any process.
         run: Does it, with the store, the time, and what it asks before each step.
+        wanted: Tells whether there is anything to do, by a look that costs less than taking the lease.
     """
 
     name: str
     interval_ns: int
     run: Callable[[Store, int, GoOn], None]
+    wanted: Callable[[Store], bool] | None = None
 
     @property
     def longest_ns(self) -> int:
@@ -115,6 +117,8 @@ class Work:
         """Run a job, if its lease is free; return when to look at it again."""
         try:
             store = self._open_store()
+            if job.wanted is not None and not job.wanted(store):
+                return now_ns + job.interval_ns
             if not store.leases.take(job.name, now_ns, now_ns + HOLD_NS, job.longest_ns):
                 return next_look(store.leases.until(job.name), now_ns, job.interval_ns, _uneven.random())
             job.run(store, now_ns, _Holding(store, job, lambda: not self._stopped))

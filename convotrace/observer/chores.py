@@ -28,12 +28,12 @@ class Chores:
         self.begun = True
         from convotrace.jobs.retention import retention  # Peewee is loaded only where something is recorded
         from convotrace.jobs.runner import RUNNER
+        from convotrace.jobs.text_index import JOBS
         from convotrace.jobs.work import Work
 
-        jobs = [job for job in (retention(settings),) if job is not None]
-        if jobs:
-            self._work = Work(open_store, jobs, partial(_failed, guard), time.time_ns())
-            RUNNER.add(self._work)
+        jobs = [job for job in (retention(settings), *JOBS) if job is not None]
+        self._work = Work(open_store, jobs, partial(_failed, guard), time.time_ns())
+        RUNNER.add(self._work)
 
     def end(self, timeout: float = 0.0) -> None:
         """Let no job begin, and wait so many seconds for one that runs."""

@@ -18,6 +18,7 @@ from peewee import PeeweeException, SqliteDatabase
 from convotrace.errors import StoreError
 from convotrace.store.location import wal_size
 from convotrace.store.native import new_lock, pause
+from convotrace.store.wording import spoken
 
 LOCK_PATIENCE = 2.0
 """Seconds to try for the write lock; the writer comes back later."""
@@ -37,6 +38,8 @@ _PRAGMAS = [
     ("journal_size_limit", 16 << 20),
     # A checkpoint inside a commit would hold the write lock for all of it.
     ("wal_autocheckpoint", 0),
+    # The triggers that keep the text index call a function of ours.
+    ("trusted_schema", 1),
 ]
 _T = TypeVar("_T")
 
@@ -268,6 +271,7 @@ def _connect(path: Path | None) -> SqliteDatabase:
         ":memory:" if path is None else str(path),
         pragmas=_PRAGMAS, timeout=0.02, thread_safe=False, check_same_thread=False,
     )  # fmt: skip
+    db.register_function(spoken, "convotrace_spoken", 1, deterministic=True)
     with named_trouble(path):
         patiently(db.connect, OPEN_PATIENCE)
     return db

@@ -15,6 +15,7 @@ from operator import itemgetter
 
 from convotrace.store.codec import decode_column, encode_column, original, storable
 from convotrace.store.conversations import row_of_id
+from convotrace.store.indexing import always, tidy
 from convotrace.store.opening import Opened
 from convotrace.store.recount import count_again, delete_session, sweep
 from convotrace.store.removal import ROWS_AT_ONCE, Removed, clear_some, note, remove
@@ -123,9 +124,11 @@ class _Eraser:
             connection.execute(statement, (sid, tk))
 
     def finish(self, removed: Removed) -> Forgotten:
-        """Take away the links to what was deleted, and wipe its bytes from file and log."""
+        """Take away the links to what was deleted, and wipe its bytes from index, file and log."""
         if self._ids:
             unlink(self._opened, self._ids)
+        # Also where nothing was removed: it completes what was cut off by the end of its process.
+        tidy(self._opened, always)
         wiped = self._opened.connections.empty_log(LOG_PATIENCE)
         return Forgotten(**vars(removed), wiped=wiped)
 

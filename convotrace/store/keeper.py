@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from convotrace.errors import BadRequest
-from convotrace.store import diagnosis, forgetting, retention, upkeep
+from convotrace.store import diagnosis, forgetting, indexing, retention, upkeep
 from convotrace.store.diagnosis import Diagnosis
 from convotrace.store.forgetting import Forgotten
 from convotrace.store.leases import Leases
@@ -35,7 +35,7 @@ class Keeper:
         limits: Limits,
         now_ns: int | None = None,
         actor: str = "code",
-        go_on: Callable[[], bool] = retention.always,
+        go_on: Callable[[], bool] = indexing.always,
     ) -> Iterator[Removed]:
         """Delete whole sessions over the limits, the longest idle first, in short transactions with rests between.
 
@@ -80,6 +80,35 @@ class Keeper:
         if user is not None:
             return forgetting.forget_user(opened, user, now_ns, actor)
         return forgetting.forget_session(opened, session or "", now_ns, actor)
+
+    def index(self, go_on: Callable[[], bool] = indexing.always) -> Iterator[int]:
+        """Take into the text index what is not in it yet, in short transactions with rests between.
+
+        Args:
+            go_on: Asked before each transaction; False ends it there.
+
+        Yields:
+            How many traces each transaction took in; nothing is done without taking it.
+
+        Raises:
+            StoreError: The store cannot be written now.
+        """
+        return indexing.fill(self._ready(), go_on)
+
+    def tidy_index(self, go_on: Callable[[], bool] = indexing.always) -> None:
+        """Bring the text index into one piece, in short transactions: then the words of deleted rows have left it.
+
+        Args:
+            go_on: Asked before each transaction; False ends it there.
+
+        Raises:
+            StoreError: The store cannot be written now.
+        """
+        indexing.tidy(self._ready(), go_on)
+
+    def waits_for_index(self) -> bool:
+        """Tell whether `index` has anything to do."""
+        return indexing.any_waits(self._ready())
 
     def deletions(self, limit: int = 20) -> list[Deletion]:
         """Return what was deleted lately, the newest first: how much, by whom and when, never whose it was."""

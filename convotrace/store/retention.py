@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from convotrace.store.indexing import always
 from convotrace.store.native import pause
 from convotrace.store.opening import Opened
 from convotrace.store.removal import ROWS_AT_ONCE, Removed, clear_some, note, remove
@@ -46,11 +47,6 @@ class Limits:
         if (self.bytes is not None and used > self.bytes) or (self.rows is not None and rows > self.rows):
             return now_ns - self.active_ns
         return None if self.age_ns is None else now_ns - max(self.age_ns, self.active_ns)
-
-
-def always() -> bool:
-    """Go on until there is nothing more to do."""
-    return True
 
 
 def prune(

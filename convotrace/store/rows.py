@@ -53,16 +53,6 @@ class SessionRow(NamedTuple):
     last_output: str | None
     last_tk: int | None
     judged: int
-    facets: str | None
-
-
-class LabelRow(NamedTuple):
-    """One thing that filters find a session by; `num` is a mean or a count, for the kinds that have one."""
-
-    sid: int
-    kind: int
-    key: str
-    num: float | None
 
 
 class TraceRow(NamedTuple):
@@ -105,6 +95,8 @@ class TraceRow(NamedTuple):
     extra: str | None
     said: int | None
     placed: int | None
+    failures: str | None
+    notes: str | None
     indexed: int
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from convotrace.errors import StoreError
-from convotrace.model import Attachment, Change, Conversation, Json, SessionPage
+from convotrace.model import Attachment, Change, Conversation, HitPage, Json, SessionPage
 from convotrace.settings import DEFAULT_STORE
 from convotrace.store import (
     attachments,
@@ -16,6 +16,7 @@ from convotrace.store import (
     forks,
     listing,
     location,
+    searching,
     workers,
 )
 from convotrace.store.keeper import Keeper
@@ -88,17 +89,33 @@ class Store(Keeper):
         """Return one page of sessions.
 
         Args:
-            q: A filter such as `user:ann has:error since:24h`, or a text; `query.FIELDS` has all terms.
+            q: Text that the first input, the last output, the id or the user must contain.
             order: What to sort by, a leading minus for the greatest first; see `listing.ORDERS`.
             limit: The most sessions to return.
             after: The `next` of the page before.
 
         Raises:
-            FilterError: The filter cannot be read; it says where it is wrong, and has a hint.
             BadRequest: The order, the limit or the cursor cannot be used.
             StoreError: The store cannot be read.
         """
         return listing.sessions(self._ready(), q, order, limit, after)
+
+    def search(self, text: str, limit: int = 50, after: str | None = None) -> HitPage:
+        """Return one page of the traces in which something was said, the latest stored first.
+
+        Looks in what users and assistants said, in errors, and in the comments and texts of scores. Case and accents
+        make no difference; Chinese, Japanese, Korean, Thai and their like are found by any part.
+
+        Args:
+            text: Words that all must occur; `"a phrase"`, `begin*`, `-not`.
+            limit: The most hits to return.
+            after: The `next` of the page before.
+
+        Raises:
+            BadRequest: The text names nothing or too much, or the limit or the cursor cannot be used.
+            StoreError: The store cannot be read.
+        """
+        return searching.search(self._ready(), text, limit, after)
 
     def session(self, session_id: str) -> Conversation | None:
         """Return a session with everything in it, None where there is none of this id."""

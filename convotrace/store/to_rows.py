@@ -12,10 +12,10 @@ from convotrace.model import Attachment, Document, Event, Json, Score, SessionFa
 from convotrace.store.codec import encode, encode_column, storable
 from convotrace.store.contents import Packer
 from convotrace.store.keys import OUTSIDE, pack_trace_id, span_id, span_key
-from convotrace.store.labels import Facets, facets_of
 from convotrace.store.rows import AwaitedRow, EventRow, ScoreRow, SpanRow, TraceRow
 
 _TEXT_APART = 128
+_LONGEST_FAILURE = 2000
 
 
 @dataclass(slots=True)
@@ -27,7 +27,6 @@ class TraceRows:
     spans: list[SpanRow] = field(default_factory=list)
     events: list[EventRow] = field(default_factory=list)
     scores: list[ScoreRow] = field(default_factory=list)
-    facets: Facets = frozenset()
 
 
 def trace_rows(packer: Packer, sid: int, tk: int, trace: Trace, facts: SessionFacts, worker: int) -> TraceRows:
@@ -56,7 +55,6 @@ def trace_rows(packer: Packer, sid: int, tk: int, trace: Trace, facts: SessionFa
             _add_events(rows.events, sid, tk, key, span.events)
         scores += span.scores
     rows.scores += (score_row(sid, tk, seq, score) for seq, score in enumerate(scores))
-    rows.facets = facets_of(rows.trace, rows.spans, rows.events)
     return rows
 
 
@@ -98,8 +96,16 @@ def _trace_row(packer: Packer, sid: int, tk: int, trace: Trace, worker: int, eve
         client=storable(trace.request.client) if trace.request else None, tags=encode_column(trace.tags),
         metadata=encode_column(trace.metadata), extra=encode_column(_trace_extra(packer, sid, trace)),
         said=exchange_hash(trace.input.text, trace.output.text) if trace.is_turn else None,
-        placed=1 if trace.placed else None, indexed=0,
+        placed=1 if trace.placed else None, failures=_failures(trace), notes=None, indexed=0,
     )  # fmt: skip
+
+
+def _failures(trace: Trace) -> str | None:
+    """Return what went wrong in a trace as one text: each error once, since parents repeat their children's."""
+    errors = [error for error in (trace.error, *(span.error for span in trace.spans)) if error is not None]
+    if not errors:
+        return None
+    return storable("\n".join(dict.fromkeys(f"{error.type}: {error.message}"[:_LONGEST_FAILURE] for error in errors)))
 
 
 def _trace_extra(packer: Packer, sid: int, trace: Trace) -> dict[str, Json]:

@@ -15,8 +15,7 @@ from convotrace.store.keys import (
 from convotrace.store.schema import make_tables
 
 PAIRS = {
-    "label": rows.LabelRow, "session": rows.SessionRow,
-    "trace": rows.TraceRow, "awaited": rows.AwaitedRow, "span": rows.SpanRow,
+    "session": rows.SessionRow, "trace": rows.TraceRow, "awaited": rows.AwaitedRow, "span": rows.SpanRow,
     "event": rows.EventRow,
     "score": rows.ScoreRow, "content": rows.ContentRow, "worker": rows.WorkerRow,
 }  # fmt: skip

@@ -1,0 +1,126 @@
+"""What is not in the text index yet goes into it, beside the hot path; what was deleted leaves its bytes.
+
+Both in short transactions, in any process at any time: two that fill at once only share the work. The index itself
+is in `fulltext`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from convotrace.model import Json
+from convotrace.store.codec import decode, original, storable
+from convotrace.store.native import pause
+from convotrace.store.opening import Opened
+
+TURNS_AT_ONCE = 100
+_BYTES_AT_ONCE = 256 << 10
+"""What one transaction indexes: about 3 ms of the write lock."""
+
+_PAGES_AT_ONCE = 100
+_COUNTED = 10_000
+_LONGEST_NOTE = 2000
+_REST = 1.0
+"""After each transaction others have the lock for so many times as long as it took."""
+
+_WAITING = """
+SELECT t.n, t.sid, t.tk, t.trace_id, s.judged, coalesce(length(t.input_text), 0) + coalesce(length(t.output_text), 0)
+FROM trace t JOIN session s ON s.sid = t.sid WHERE t.indexed = 0 ORDER BY t.n DESC LIMIT ?
+"""
+_COUNT = "SELECT count(*) FROM (SELECT 1 FROM trace WHERE indexed = 0 LIMIT ?)"
+_SCORES = """
+SELECT comment, type, value FROM score WHERE sid = ? AND (trace_id = ? OR trace_id IS NULL AND ?)
+AND (comment IS NOT NULL OR type = 'text') ORDER BY at, seq
+"""
+_FIRST = "SELECT min(tk) FROM trace WHERE sid = ?"
+
+
+def always() -> bool:
+    """Go on until there is nothing more to do."""
+    return True
+
+
+def waiting(connection: sqlite3.Connection) -> int:
+    """Return how many traces are not in the index yet; more than ten thousand count as that many."""
+    return int(connection.execute(_COUNT, (_COUNTED,)).fetchone()[0])
+
+
+def any_waits(opened: Opened) -> bool:
+    """Tell whether anything is not in the index yet; a look of microseconds."""
+    with opened.connections.reading() as connection:
+        return connection.execute(_WAITING, (1,)).fetchone() is not None
+
+
+def fill(opened: Opened, go_on: Callable[[], bool]) -> Iterator[int]:
+    """Index what is not yet, the newest first, in short transactions with rests between.
+
+    Args:
+        opened: The store.
+        go_on: Asked before each transaction.
+
+    Yields:
+        How many traces each transaction took in; nothing is done without taking it.
+    """
+    while go_on() and any_waits(opened):
+        began = time.perf_counter()
+        taken = fill_some(opened)
+        if not taken:
+            break
+        yield taken
+        pause((time.perf_counter() - began) * _REST)
+
+
+def fill_some(opened: Opened) -> int:
+    """Index as much as one short transaction may; return how many traces that was."""
+    with opened.connections.writing() as connection:
+        rows = _bounded(connection.execute(_WAITING, (TURNS_AT_ONCE,)).fetchall())
+        noted = [(_notes(connection, *row[1:4]), row[0]) for row in rows if row[4]]
+        connection.executemany("UPDATE trace SET notes = ? WHERE n = ?", noted)
+        # In one statement: after each one the index writes out what it has gathered, which costs twice the CPU.
+        marks = ", ".join("?" * len(rows))
+        connection.execute(f"UPDATE trace SET indexed = 1 WHERE n IN ({marks})", [row[0] for row in rows])
+    return len(rows)
+
+
+def tidy(opened: Opened, go_on: Callable[[], bool]) -> None:
+    """Bring the index into one piece, a few pages at a time: only then have the words of deleted rows left it."""
+    pages = -_PAGES_AT_ONCE
+    while go_on():
+        began = time.perf_counter()
+        with opened.connections.writing() as connection:
+            before = connection.total_changes
+            connection.execute("INSERT INTO speech(speech, rank) VALUES ('merge', ?)", (pages,))
+            if connection.total_changes - before < 2:  # SQLite's sign that nothing is left to do
+                return
+        pages = _PAGES_AT_ONCE
+        pause((time.perf_counter() - began) * _REST)
+
+
+def check(connection: sqlite3.Connection) -> None:
+    """Raise sqlite3.DatabaseError where the index does not hold exactly what its rows say."""
+    connection.execute("INSERT INTO speech(speech, rank) VALUES ('integrity-check', 1)")
+
+
+def _bounded(rows: list[Any]) -> list[Any]:
+    """Return the first rows of a list that hold no more than one transaction takes; at least one."""
+    left = _BYTES_AT_ONCE
+    for position, row in enumerate(rows):
+        left -= row[-1]
+        if left < 0:
+            return rows[: position + 1]
+    return rows
+
+
+def _notes(connection: sqlite3.Connection, sid: int, tk: int, trace_id: bytes) -> str | None:
+    is_first = connection.execute(_FIRST, (sid,)).fetchone()[0] == tk
+    found = connection.execute(_SCORES, (sid, trace_id, is_first)).fetchall()
+    lines = [line for comment, kind, value in found for line in (_text(kind, value), original(comment)) if line]
+    return storable("\n".join(line[:_LONGEST_NOTE] for line in lines)) if lines else None
+
+
+def _text(kind: str, value: str) -> str | None:
+    said: Json = decode(value.encode()) if kind == "text" else None
+    return said if isinstance(said, str) else None

@@ -1,0 +1,117 @@
+"""Who said it, and where: pages of hits, the latest stored first, from the index that `fulltext` keeps."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import sqlite3
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import orjson
+
+from convotrace.errors import BadRequest, StoreError
+from convotrace.model import Hit, HitPage, Passage, Session
+from convotrace.store.fulltext import COLUMNS
+from convotrace.store.indexing import fill_some, waiting
+from convotrace.store.keys import unpack_trace_id
+from convotrace.store.opening import Opened
+from convotrace.store.rows import SessionRow
+from convotrace.store.to_records import session_record
+from convotrace.store.wording import CLOSE, OPEN, expression, marked, terms
+
+MOST = 200
+_WORDS = 24
+"""Of a snippet."""
+
+_CATCH_UP = 0.05
+"""Seconds that a search spends at most on what is not indexed yet."""
+
+_NEWEST = (1 << 63) - 1
+_PLACES = dict(zip(COLUMNS, ("input", "output", "error", "note"), strict=True))
+_SNIPPETS = ", ".join(f"snippet(speech, {i}, '{OPEN}', '{CLOSE}', '…', {_WORDS})" for i in range(len(COLUMNS)))
+# In this order, whatever the planner thinks: the index gives the newest first, and stops at the limit.
+_FIND = f"""
+SELECT t.n, t.sid, t.tk, t.trace_id, t.is_turn, t.started, {_SNIPPETS} FROM speech
+CROSS JOIN trace t ON t.n = speech.rowid CROSS JOIN session s ON s.sid = t.sid
+WHERE speech MATCH ? AND speech.rowid < ? ORDER BY speech.rowid DESC LIMIT ?
+"""
+_TURNS = "SELECT tk FROM trace WHERE sid = ? AND is_turn = 1 ORDER BY tk"
+
+
+def search(opened: Opened, text: str, limit: int, after: str | None) -> HitPage:
+    """Return one page of hits; see `Store.search`."""
+    if not 1 <= limit <= MOST:
+        raise BadRequest(f"limit came as {limit}; use 1 to {MOST}.")
+    wanted, place = expression(terms(text)), _NEWEST if after is None else _read_cursor(after)
+    with suppress(StoreError):  # what cannot be indexed now is told as waiting
+        _catch_up(opened)
+    with opened.connections.reading() as connection:
+        found = connection.execute(_FIND, (wanted, place, limit + 1)).fetchall()
+        hits = _Hits(opened, connection).of(found[:limit])
+        left = waiting(connection)
+    return HitPage(hits, _cursor(found[limit - 1][0]) if len(found) > limit else None, left)
+
+
+def _catch_up(opened: Opened) -> None:
+    deadline = time.monotonic() + _CATCH_UP
+    with opened.connections.reading() as connection:
+        left = waiting(connection)
+    while left and time.monotonic() < deadline:
+        left = fill_some(opened)
+
+
+class _Hits:
+    """Rows of the index into records, each session read once."""
+
+    def __init__(self, opened: Opened, connection: sqlite3.Connection) -> None:
+        self._sql, self._connection = opened.sql, connection
+        self._sessions: dict[int, Session] = {}
+        self._turns: dict[int, dict[int, int]] = {}
+
+    def of(self, rows: Sequence[tuple[Any, ...]]) -> tuple[Hit, ...]:
+        """Return the hits of rows."""
+        return tuple(map(self._hit, rows))
+
+    def _hit(self, row: tuple[Any, ...]) -> Hit:
+        _, sid, tk, trace_id, is_turn, started, *snippets = row
+        return Hit(
+            session=self._session(sid),
+            trace_id=unpack_trace_id(trace_id),
+            turn=self._number(sid, tk) if is_turn else None,
+            at_ns=started,
+            found=tuple(_passages(snippets)),
+        )
+
+    def _number(self, sid: int, tk: int) -> int | None:
+        if sid not in self._turns:
+            keys = self._connection.execute(_TURNS, (sid,))
+            self._turns[sid] = {key: number for number, (key,) in enumerate(keys, 1)}
+        return self._turns[sid].get(tk)
+
+    def _session(self, sid: int) -> Session:
+        if sid not in self._sessions:
+            columns = self._connection.execute(self._sql.session_by_sid, (sid,)).fetchone()
+            self._sessions[sid] = session_record(SessionRow._make(columns))
+        return self._sessions[sid]
+
+
+def _passages(snippets: Sequence[str | None]) -> list[Passage]:
+    found = zip(_PLACES.values(), snippets, strict=True)
+    return [Passage(place, *marked(snippet)) for place, snippet in found if snippet and OPEN in snippet]
+
+
+def _cursor(n: int) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps(["search", n])).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> int:
+    try:
+        kind, n = orjson.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+    except (ValueError, TypeError, binascii.Error):
+        kind, n = None, None
+    if kind != "search" or type(n) is not int or not 0 <= n <= _NEWEST:
+        raise BadRequest("after is no cursor of this search; take it from `next` of the page before.")
+    return n
