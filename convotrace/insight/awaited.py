@@ -49,7 +49,9 @@ def _named(part: Trace, trace_id: str, lookup: Lookup) -> Stored | None:
 
 def _promised(part: Trace, wanted: Sequence[str], since_ns: int, lookup: Lookup) -> Stored | None:
     promised = lookup.awaiting(wanted, since_ns)
-    return next((one for one in promised if _may_be_answered(one.trace, part, wanted)), None)
+    # The turn that got it from this very request stays its turn, wherever it was moved since.
+    got = next((one for one in promised if _holds(one.trace, part)), None)
+    return got or next((one for one in promised if _may_be_answered(one.trace, part, wanted)), None)
 
 
 def _last(change: Change, part: Trace, since_ns: int, lookup: Lookup) -> Stored | None:
@@ -81,10 +83,8 @@ def _waits(turn: Trace, turns: Sequence[Trace], part: Trace, since_ns: int) -> b
 
 
 def _may_be_answered(turn: Trace, part: Trace, wanted: Sequence[str]) -> bool:
-    """Tell whether a turn waits for this answer, or got it from this very request, and nothing speaks against it."""
-    if turn.started_ns > part.started_ns or not (
-        turn.output.text is None or turn.status in _OPEN_ENDS or _holds(turn, part)
-    ):
+    """Tell whether a turn waits for this answer, and nothing speaks against it."""
+    if turn.started_ns > part.started_ns or not (turn.output.text is None or turn.status in _OPEN_ENDS):
         return False
     named = {turn.session_id, part.session_id} if {turn.id_source, part.id_source}.isdisjoint(_UNSURE) else set()
     clients = {one.request.client for one in (turn, part) if one.request and one.request.client}

@@ -68,3 +68,20 @@ def test_each_message_is_a_trace_with_what_it_calls(observer, order):
     servers = [span for span in sdk.exporter.get_finished_spans() if span.kind is SpanKind.SERVER]
     assert len(servers) == (order != "alone")
     assert turns[0].id != turns[1].id and observer._open == {}
+
+
+def test_messages_of_a_connection_that_was_left_out_are_left_out_too(observer):
+    app = ContribASGI(OursASGI(Starlette(routes=[WebSocketRoute("/ws", chat)]), convotrace=observer))
+    sdk.sampler.on = False
+    with TestClient(app).websocket_connect("/ws?session_id=s") as socket:
+        # What begins in the messages must not be sampled by itself.
+        sdk.sampler.on = True
+        for word in ("a", "b"):
+            socket.send_json({"message": word})
+            socket.receive_json()
+    assert [span.name for span in sdk.exporter.get_finished_spans()] == []
+    turns = observer.store.session("s").traces
+    assert [(turn.input.text, [span.name for span in turn.spans]) for turn in turns] == [
+        ("a", ["search"]),
+        ("b", ["search"]),
+    ]

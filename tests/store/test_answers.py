@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import convotrace
+from convotrace.insight.continuity import split_off
 from convotrace.insight.deciding import Clues, decided
 from convotrace.model import Change, Payload, Score, SessionFacts, Target, Usage
 from convotrace.store import Store
@@ -36,7 +37,7 @@ def brought(make):
 
 def answer(trace, written_as=None):
     clues = Clues(60 * SECOND, wanted=("m-1",), answer=trace.output.text, span_id="e" * 16, alone=True)
-    change = Change(SessionFacts(trace.id), trace, written_as)
+    change = Change(SessionFacts(trace.session_id), trace, written_as)
     return replace(change, decide=partial(decided, clues, change))
 
 
@@ -87,6 +88,23 @@ def test_scores_from_outside_stay_with_the_turn(memory, asked, brought):
     memory.write([Change(SessionFacts("s", scores=(score,)))])
     memory.write([brought[1]])
     assert [one.id for one in memory.session("s").traces[0].scores] == ["1"]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_later_state_finds_its_turn_wherever_that_went(memory, make, asked, brought, known):
+    running, done = (sure(change) for change in brought)
+    memory.write([make.change("s", make.trace("s", at=-9)), asked[0]])
+    (home,) = (written.session.id for written in memory.write([running]))
+    memory.write([Change(SessionFacts("s"), decide=partial(split_off, "s", asked[0].trace.id))])
+    memory.write([replace(done, written_as=home) if known else done], retry=not known)
+    assert sorted(session.traces for session in memory.sessions()) == [1, 1]
+    (turn,) = memory.session(asked[0].trace.id).traces
+    assert (turn.output.text, turn.status, len(turn.spans)) == ("hello", "ok", 2)
+
+
+def sure(change):
+    """Return the change of a request that names the session itself."""
+    return answer(replace(change.trace, session_id="s", id_source="header"))
 
 
 def test_a_turn_that_promises_nothing_any_more_gets_nothing(memory, asked, brought):

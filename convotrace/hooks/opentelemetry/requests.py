@@ -27,6 +27,7 @@ def begin(settings: Settings, trace: OpenTrace) -> RequestTelemetry:
     found = provider(settings)
     if trace.protocol == "websocket":
         server = Server(trace, Context(), None, None if found is None else _tracer(found))
+        server.is_left_out = _is_left_out()
         # The beginning of a connection stays out of the context: the connection's server span may begin in it.
         inside = set_span_in_context(Follower(server), get_current()) if _is_message(trace) else None
         return RequestTelemetry(settings, server, inside)
@@ -47,6 +48,15 @@ def _is_message(trace: OpenTrace) -> bool:
     node = here()
     before = None if node is None else trace_of(node).incoming
     return before is not None and trace.incoming is not None and trace.incoming.native is before.native
+
+
+def _is_left_out() -> bool:
+    """Tell whether a sampler has left out the connection that is current."""
+    span = get_current_span()
+    if isinstance(span, Follower):  # the message before
+        return span.server.is_left_out
+    ids = span.get_span_context()
+    return ids.is_valid and not ids.trace_flags.sampled
 
 
 def _same_request(trace: OpenTrace) -> Server | None:

@@ -50,7 +50,19 @@ class Server:
         is_server: Our own span is the server's: no span of this process is around the request.
     """
 
-    __slots__ = ("_beginning", "around", "caller", "ids", "is_message", "is_server", "own", "span", "tracer", "traces")
+    __slots__ = (
+        "_beginning",
+        "around",
+        "caller",
+        "ids",
+        "is_left_out",
+        "is_message",
+        "is_server",
+        "own",
+        "span",
+        "tracer",
+        "traces",
+    )
 
     def __init__(
         self,
@@ -69,6 +81,8 @@ class Server:
         self.is_server = is_server
         # A message of a connection: it has a span of its own, and the connection's server span is not it.
         self.is_message = trace.protocol == "websocket"
+        # A sampler has left out the connection: then it leaves out its messages as well.
+        self.is_left_out = False
         self.span: Span | None = None
         self.own = False
         self._beginning = False
@@ -103,7 +117,7 @@ class Server:
             return self.span
 
     def _begin(self) -> Span:
-        if self.tracer is None or not self.traces:
+        if self.tracer is None or self.is_left_out or not self.traces:
             return NonRecordingSpan(self._own_context())
         trace = self.traces[0]
         self.own = True
@@ -128,7 +142,8 @@ class Server:
     def _own_context(self) -> SpanContext:
         if self.traces:
             self.ids = (self.traces[0].id, self.traces[0].span_id)
-        flags = TraceFlags(TraceFlags.SAMPLED) if self.caller is None else self.caller.trace_flags
+        chosen = TraceFlags(TraceFlags.DEFAULT if self.is_left_out else TraceFlags.SAMPLED)
+        flags = chosen if self.caller is None else self.caller.trace_flags
         state = TraceState() if self.caller is None else self.caller.trace_state
         return SpanContext(*self.ids, is_remote=False, trace_flags=flags, trace_state=state)
 
