@@ -17,3 +17,14 @@ class StoreError(ConvoTraceError):
 
 class BadRequest(ConvoTraceError, ValueError):
     """A request to the page or its API whose content cannot be used."""
+
+
+class FilterError(BadRequest):
+    """A filter that cannot be read: what is wrong, where, and what to write instead."""
+
+    def __init__(self, sentence: str, position: int, hint: str) -> None:
+        super().__init__(f"{sentence} at character {position + 1}. {hint}")
+        self.position = position
+        """Characters before the place that is wrong."""
+        self.hint = hint
+        """What to write instead, in one sentence."""

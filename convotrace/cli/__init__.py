@@ -10,6 +10,7 @@ from convotrace.cli.doctor import doctor
 from convotrace.cli.forget import forget
 from convotrace.cli.link import link
 from convotrace.cli.prune import prune
+from convotrace.cli.sessions import sessions
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -18,5 +19,5 @@ def main() -> None:
     """See every conversation your web app holds, inside that app."""
 
 
-for command in (backup, demo, doctor, forget, link, prune):
+for command in (backup, demo, doctor, forget, link, prune, sessions):
     main.add_command(command)

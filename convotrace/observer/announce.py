@@ -36,5 +36,6 @@ class Announcer:
             threading.Thread(target=self._say, args=(f"{scheme}://{host}",), daemon=True).start()
 
     def _say(self, base: str) -> None:
-        if self._guard.call("announce", self._first_time) and (link := self._guard.call("announce", self._link, base)):
+        attempt = self._guard.attempt
+        if attempt("announce", self._first_time) and (link := attempt("announce", self._link, base)):
             to_stderr(f"convotrace: {link}")

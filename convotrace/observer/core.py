@@ -112,14 +112,7 @@ class ConvoTrace:
             to_stderr(f"convotrace: CONVOTRACE_INSTRUMENT: {error}")
             return
         if self.enabled and self._settings.opentelemetry != "off":
-            self._load(hooks.instrument.install)
-
-    def _load(self, hook: Callable[[Settings], None]) -> None:
-        """Call a hook that imports what it needs: no request waits for it, so it may be slow."""
-        try:
-            hook(self._settings)
-        except Exception as fault:
-            self.guard.failed("opentelemetry", fault)
+            self.guard.attempt("opentelemetry", hooks.instrument.install, self._settings)
 
     # Traces
 
@@ -161,7 +154,7 @@ class ConvoTrace:
         if not self._hooked:
             self.start()
         if self._reaches is not None:
-            self.guard.call("outgoing calls", outgoing.install)
+            self.guard.attempt("outgoing calls", outgoing.install)
         ticks = perf_counter_ns()
         started = time_ns()
         trace = OpenTrace(incoming, started, started - ticks, protocol)
@@ -173,7 +166,7 @@ class ConvoTrace:
         # The handshake of a connection has one caller, and its messages are traces of their own.
         if incoming is not None and protocol != "websocket":
             self._callers.join(trace, incoming)
-        trace.telemetry = self.guard.call("opentelemetry", hooks.telemetry.begin, self._settings, trace)
+        trace.telemetry = self.guard.attempt("opentelemetry", hooks.telemetry.begin, self._settings, trace)
         self._open[id(trace)] = trace
         self.writer.wake()
         return trace
@@ -305,22 +298,22 @@ class ConvoTrace:
                     done=_written,
                     busy=lambda: bool(self._open or self._late),
                     counters=self.counters,
-                    in_thread=partial(self.guard.call, "opentelemetry", hooks.telemetry.suppress_here),
+                    in_thread=partial(self.guard.attempt, "opentelemetry", hooks.telemetry.suppress_here),
                 )
 
     def warm(self) -> None:
         """Load what the first request would have to wait for; opens and starts nothing."""
         if self.enabled:
             import_module("convotrace.store")
-            self._load(hooks.telemetry.load)
+            self.guard.attempt("opentelemetry", hooks.telemetry.load, self._settings)
 
     def start(self) -> None:
         """Hook into the app's logging and start the writer's thread; safe to call again."""
         self._hooked = True
         if self._log_level != _OFF:
-            self.guard.call("log hooks", hooks.install, self._settings)
+            self.guard.attempt("log hooks", hooks.install, self._settings)
         if self._follows:
-            self.guard.call("thread hooks", threads.install)
+            self.guard.attempt("thread hooks", threads.install)
         self.writer.start()
 
     def open_store(self) -> Store:
@@ -340,7 +333,7 @@ class ConvoTrace:
 
     def _prepare(self, item: OpenTrace | Change) -> Iterator[Change]:
         if not self._chores.begun:
-            self.guard.call("jobs", self._chores.begin, self._settings, self.open_store, self.guard)
+            self.guard.attempt("jobs", self._chores.begin, self._settings, self.open_store, self.guard)
         if isinstance(item, Change):
             yield item
             return
@@ -492,7 +485,7 @@ class ConvoTrace:
     def health(self) -> dict[str, Json]:
         """Return the state of this process's queue and writer, and of the store."""
         own = {**self.writer.stats(), **self.counters()}
-        own["opentelemetry"] = self.guard.call("opentelemetry", hooks.telemetry.mode, self._settings)
+        own["opentelemetry"] = self.guard.attempt("opentelemetry", hooks.telemetry.mode, self._settings)
         try:
             store = self.open_store()
             return health(self.settings, own, store.workers(), store.worker, store.deletions())

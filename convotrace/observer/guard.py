@@ -1,4 +1,4 @@
-"""Calling functions of the app's owner: whatever they raise, the request goes on and the failure is counted."""
+"""Calling what may fail: whatever it raises, the request goes on and the failure is counted."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from convotrace.observer.tally import Tallies
 
 
 class Guard:
-    """Calls hooks, counts those that fail or take longer than allowed, and says so once a minute on stderr.
+    """Calls hooks of the app's owner and work of our own, counts failures, and says them once a minute on stderr.
 
     Args:
         timeout: Seconds a hook may take before it is counted as slow.
-        speak: Takes one sentence for the log, at most once a minute for each hook.
+        speak: Takes one sentence for the log, at most once a minute for each name.
     """
 
     def __init__(self, timeout: float, speak: Callable[[str], None]) -> None:
@@ -25,18 +25,23 @@ class Guard:
         self._spoken: dict[str, float] = {}
 
     def call(self, name: str, hook: Callable[..., Any], *args: Any) -> Any:
-        """Return what a hook returns, None where it raises."""
+        """Return what a hook of the owner's returns, None where it raises; one that takes long is counted as slow."""
         started = monotonic()
         try:
-            return hook(*args)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # also SystemExit and the like: a hook must not end the host's request
-            self.failed(name, error)
-            return None
+            return self.attempt(name, hook, *args)
         finally:
             if monotonic() - started > self._timeout:
                 self.failures.add(f"{name} (slow)")
+
+    def attempt(self, name: str, work: Callable[..., Any], *args: Any) -> Any:
+        """Return what work of our own returns, None where it raises; on a busy machine it may take its time."""
+        try:
+            return work(*args)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # also SystemExit and the like: nothing must end the host's request
+            self.failed(name, error)
+            return None
 
     def failed(self, where: str, error: BaseException) -> None:
         """Count a failure and say it, at most once a minute for each place."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from convotrace.errors import BadRequest, StoreError
+from convotrace.errors import BadRequest, FilterError, StoreError
 from convotrace.page.access import SEND, Admission, admit, admit_sender
 from convotrace.page.backend import Backend, Reader
-from convotrace.page.http import MAX_BODY, PageRequest, PageResponse, not_found, plain, wrong
+from convotrace.page.http import MAX_BODY, PageRequest, PageResponse, as_data, not_found, plain, refusal, wrong
 from convotrace.page.link import swap
 from convotrace.page.otlp import too_long
 from convotrace.page.render import page as render
@@ -76,6 +76,8 @@ def _handled(visit: Visit, handler: Handler, is_json: bool) -> PageResponse:
         return handler(visit)
     except Unknown:
         return not_found()
+    except FilterError as error:
+        return as_data(refusal(error), 400) if is_json else _sentence(visit, str(error), 400, False)
     except BadRequest as error:
         return _sentence(visit, str(error), 400, is_json)
     except StoreError as error:

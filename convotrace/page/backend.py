@@ -19,7 +19,7 @@ class Reader(Protocol):
     def sessions(
         self, q: str | None = None, order: str = "-last", limit: int = 50, after: str | None = None
     ) -> SessionPage:
-        """Return one page of sessions; raise BadRequest for an order or cursor that cannot be used."""
+        """Return one page of sessions; raise BadRequest for a filter, order or cursor that cannot be used."""
 
     def session_by_key(self, key: str) -> Conversation | None:
         """Return a whole conversation by the key in its address."""

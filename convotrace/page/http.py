@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from html import escape
 from urllib.parse import parse_qsl
 
-from convotrace.errors import BadRequest
+from convotrace.errors import BadRequest, FilterError
 from convotrace.export import dump
 from convotrace.model import Json
 
@@ -140,6 +140,11 @@ def wrong(sentence: str, status: int, as_json: bool) -> PageResponse:
     if as_json:
         return as_data({"error": sentence}, status)
     return html(_BARE.format(sentence=escape(sentence)), status)
+
+
+def refusal(error: FilterError) -> dict[str, Json]:
+    """Return what a program is told of a filter that cannot be read."""
+    return {"error": str(error), "position": error.position, "hint": error.hint}
 
 
 _BARE = (

@@ -1,4 +1,4 @@
-"""The list of sessions: one page of rows, newest first, with a plain-text filter; the same as JSON."""
+"""The list of sessions: one page of rows, newest first, with the filter that is its permalink; the same as JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from shlex import quote
 from urllib.parse import urlencode
 
-from convotrace.errors import BadRequest
+from convotrace.errors import BadRequest, FilterError
 from convotrace.export import as_json
 from convotrace.model import Json, Session, SessionPage
 from convotrace.page import strip
@@ -18,6 +18,7 @@ from convotrace.page.http import PageResponse, as_data
 from convotrace.page.render import page as render
 from convotrace.page.visible import visible
 from convotrace.page.visit import Visit
+from convotrace.query import FIELDS
 
 _ROWS = 50
 _MOST = 500
@@ -39,17 +40,18 @@ class _Row:
 def page(visit: Visit) -> PageResponse:
     """Return the list as a page."""
     fields = visit.request.fields()
-    sessions, order = _read(visit, fields), fields.get("order") or "-last"
-    q, after = fields.get("q", ""), fields.get("after")
+    sessions, wrong = _read_or_refuse(visit, fields)
+    q, after, order = fields.get("q", ""), fields.get("after"), fields.get("order") or "-last"
     is_new = not (sessions.sessions or q or after)
     view = {
         "q": q, "order": order, "rows": [_row(session) for session in sessions], "now_ns": time.time_ns(),
-        "heads": _heads(q, order), "empty": "new" if is_new else "filtered" if not sessions.sessions else "",
+        "heads": _heads(q, order), "empty": _why_empty(sessions, is_new),
+        "wrong": wrong, "wrong_parts": _around(q, wrong), "terms": FIELDS.values(),
         "older": _address(q, order, sessions.next) if sessions.next else None,
         "newest": _address(q, order) if after else None,
         "snippet": _snippet(visit) if is_new else "", "checks": _checks(visit) if is_new else [],
     }  # fmt: skip
-    return render("list.html", {**visit.frame("sessions"), "marks": True, **view})
+    return render("list.html", {**visit.frame("sessions"), "marks": True, **view}, 400 if wrong else 200)
 
 
 def data(visit: Visit) -> PageResponse:
@@ -60,6 +62,28 @@ def data(visit: Visit) -> PageResponse:
 def title(session: Session) -> str:
     """Return what a session is called: the first thing its user said, else its name or id."""
     return session.first_input or session.name or visible(session.id)
+
+
+def _why_empty(sessions: SessionPage, is_new: bool) -> str:
+    if is_new:
+        return "new"
+    return "" if sessions.sessions else "filtered"
+
+
+def _read_or_refuse(visit: Visit, fields: Mapping[str, str]) -> tuple[SessionPage, FilterError | None]:
+    try:
+        return _read(visit, fields), None
+    except FilterError as error:
+        return SessionPage(), error
+
+
+def _around(q: str, wrong: FilterError | None) -> tuple[str, str, str] | None:
+    """Return what stands before the place that is wrong, at it, and behind it."""
+    if wrong is None:
+        return None
+    at = wrong.position
+    behind = q[at + 1 : at + 40]
+    return "…" * (at > 40) + q[max(at - 40, 0) : at], q[at : at + 1] or " ", behind + "…" * (len(q) > at + 40)
 
 
 def _read(visit: Visit, fields: Mapping[str, str]) -> SessionPage:

@@ -1,13 +1,13 @@
-"""Pages of sessions: found, ordered and continued by index, with what a list shows of each."""
+"""Pages of sessions: filtered, ordered and continued by index, with what a list shows of each."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import re
+import operator
 import sqlite3
-from functools import reduce
-from operator import or_
+import time
+from functools import partial, reduce
 from typing import Any
 
 import orjson
@@ -15,7 +15,9 @@ from peewee import SQL, Tuple, fn
 
 from convotrace.errors import BadRequest
 from convotrace.model import Session, SessionPage, TurnMark
-from convotrace.store.codec import searchable
+from convotrace.query import EVERYTHING, And, Match, Node, parse
+from convotrace.store.codec import storable
+from convotrace.store.filtering import Condition, Filter, number
 from convotrace.store.judgements import feedback_and_means
 from convotrace.store.opening import Opened
 from convotrace.store.rows import ScoreRow, SessionRow
@@ -23,35 +25,44 @@ from convotrace.store.schema import Table
 from convotrace.store.signs import warnings_of
 from convotrace.store.statements import Statements
 from convotrace.store.to_records import session_record
+from convotrace.store.workers import living_workers
 
 ORDERS = (
     "last", "started", "duration", "turns", "traces", "spans", "errors", "events", "input_tokens", "output_tokens",
-    "cost",
+    "tokens", "cost",
 )  # fmt: skip
 """What a list can be sorted by; `-` in front puts the greatest first."""
-
-SEARCHED = ("id", "user_id", "first_input", "last_output")
-"""Where a text is looked for."""
 
 MOST = 1000
 STRIP = 14
 _TURNS_MEASURED = 500
 """The medians of a session are those of its newest turns: a list must not read ten thousand of them."""
 
-_WILD, _ESCAPED = re.compile(r"([%_\\])"), r"\\\1"
+_FEW = 2000
+"""Sessions of a label up to which they are looked at one by one; more are met soon enough on the way down the list."""
+
+_UNKNOWN = ("cost", "tokens", "input_tokens", "output_tokens")
 
 
-def sessions(opened: Opened, q: str | None, order: str, limit: int, after: str | None) -> SessionPage:
+def sessions(
+    opened: Opened, q: str | None, order: str, limit: int, after: str | None, now_ns: int | None = None
+) -> SessionPage:
     """Return one page; see `Store.sessions`."""
     if not 1 <= limit <= MOST:
         raise BadRequest(f"limit came as {limit}; use 1 to {MOST}.")
     if order.removeprefix("-") not in ORDERS:
         names = ", ".join(ORDERS)
         raise BadRequest(f"order came as {order!r}; use one of {names}, with - in front for the greatest first.")
-    place = [] if after is None else _read_cursor(order, after)
-    values = [*(_pattern(q) if q else []), *place, limit + 1]
+    place = None if after is None else _read_cursor(order, after)
+    wanted = parse(q or "")
+    now_ns = time.time_ns() if now_ns is None else now_ns
+    filter = Filter(opened.tables, now_ns, partial(living_workers, opened, now_ns))
+    # What must be read for it is read before a connection is borrowed: a store in memory has only one.
+    conditions = [] if wanted == EVERYTHING else [filter.condition(wanted)]
     with opened.connections.reading() as connection:
-        found = connection.execute(_statement(opened, order, bool(q), bool(place)), values).fetchall()
+        conditions += _rare(filter, connection, wanted)
+        statement, values = _statement(opened, conditions, order, limit + 1, place)
+        found = connection.execute(statement, values).fetchall()
         page = [full_session(opened.sql, connection, SessionRow(*columns[:-1])) for columns in found[:limit]]
     if len(found) <= limit:
         return SessionPage(tuple(page))
@@ -74,45 +85,68 @@ def full_session(sql: Statements, connection: sqlite3.Connection, row: SessionRo
     )
 
 
-def _statement(opened: Opened, order: str, search: bool, further: bool) -> str:
-    """Return the SQL of a kind of list, built once; it takes the patterns, the place to go on from, and the limit."""
-    kept, kind = opened.sql.lists, (order, search, further)
+def _statement(
+    opened: Opened, conditions: list[Condition], order: str, most: int, place: tuple[int, int] | None
+) -> tuple[str, list[Any]]:
+    """Return the SQL of a list and its values; that of a list of everything is made once."""
+    if conditions:
+        text, values = _query(opened.tables.session, conditions, order, most, place).sql()
+        return str(text), list(values)
+    kept, kind = opened.sql.labels.lists, (order, place is not None)
     if kind not in kept:
-        kept[kind] = str(_query(opened.tables.session, order, search, further).sql()[0])
-    return kept[kind]
+        kept[kind] = str(_query(opened.tables.session, [], order, most, place).sql()[0])
+    return kept[kind], [*(place or ()), most]
 
 
-def _query(table: Table, order: str, search: bool, further: bool) -> Any:
-    column, down = _column(table, order.removeprefix("-")), order.startswith("-")
-    query = table.select(*(getattr(table, name) for name in SessionRow._fields), column.alias("sorted_by"))
-    if search:
-        found = [getattr(table, name).contains("%") for name in SEARCHED]
-        query = query.where(reduce(or_, found))
-    if further:
-        place, after = Tuple(column, table.sid), Tuple(0, 0)
-        query = query.where(place < after if down else place > after)
-    return query.order_by(*((column.desc(), table.sid.desc()) if down else (column, table.sid))).limit(1)
+def _query(session: Table, conditions: list[Condition], order: str, most: int, place: tuple[int, int] | None) -> Any:
+    """Return the query: what is found is sorted by index entries alone, then the rows of one page are read."""
+    value, down = _value(session, order.removeprefix("-")), order.startswith("-")
+    found = session.select(session.sid, value.alias("sorted_by")).where(*conditions, SQL("1 = 1"))
+    if place is not None:
+        here = Tuple(value, session.sid)
+        found = found.where(here < Tuple(*place) if down else here > Tuple(*place))
+    found = found.order_by(*((value.desc(), session.sid.desc()) if down else (value, session.sid))).limit(most)
+    shown = session.alias("shown")
+    columns = [getattr(shown, name) for name in SessionRow._fields]
+    query = shown.select(*columns, found.c.sorted_by).join(found, on=(shown.sid == found.c.sid))
+    last = (found.c.sorted_by, found.c.sid)
+    return query.order_by(*[one.desc() if down else one for one in last])
 
 
-def _pattern(q: str) -> list[str]:
-    """Return what each searched column is compared with: the text as it stands, its wildcards escaped."""
-    return [f"%{_WILD.sub(_ESCAPED, searchable(q))}%", "\\"] * len(SEARCHED)
+def _rare(filter: Filter, connection: sqlite3.Connection, wanted: Node) -> list[Condition]:
+    """Return a condition that names the few sessions among which all that are wanted stand, if it is known."""
+    session, label = filter.tables.session, filter.tables.label
+    best, fewest = [], _FEW
+    for part in wanted.parts if isinstance(wanted, And) else (wanted,):
+        if isinstance(part, Match) and part.field == "user" and not part.prefix:
+            sids = session.alias("owned")
+            chosen = sids.select(sids.sid).where(sids.user_id == storable(part.value))
+        elif (conditions := filter.narrow(part)) is not None:
+            chosen = label.select(label.sid).where(reduce(operator.or_, conditions))
+        else:
+            continue
+        number = _count(connection, chosen, fewest)
+        if number < fewest:
+            best, fewest = [session.sid.in_(chosen)], number
+    return best
 
 
-def _column(table: Table, name: str) -> Any:
-    if name == "duration":
-        return table.last - table.started
-    if name in ("cost", "input_tokens", "output_tokens"):
-        # The unknown stands below 0, so that a cursor can point at it.
-        return fn.coalesce(getattr(table, "cost_nano" if name == "cost" else name), SQL("-1"))
-    return getattr(table, name)
+def _count(connection: sqlite3.Connection, chosen: Any, most: int) -> int:
+    text, values = chosen.limit(most).sql()
+    return int(connection.execute(f"SELECT count(*) FROM ({text})", values).fetchone()[0])
+
+
+def _value(session: Table, name: str) -> Condition:
+    # The unknown stands below 0, so that a cursor can point at it.
+    value = number(session, name)
+    return fn.coalesce(value, SQL("-1")) if name in _UNKNOWN else value
 
 
 def _cursor(order: str, value: int, sid: int) -> str:
     return base64.urlsafe_b64encode(orjson.dumps([order, value, sid])).decode().rstrip("=")
 
 
-def _read_cursor(order: str, cursor: str) -> list[int]:
+def _read_cursor(order: str, cursor: str) -> tuple[int, int]:
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         made_for, value, sid = orjson.loads(raw)
@@ -122,7 +156,7 @@ def _read_cursor(order: str, cursor: str) -> list[int]:
         raise BadRequest("after is no cursor of this list; take it from `next` of the page before.")
     if made_for != order:
         raise BadRequest(f"after belongs to order={made_for!r}; ask with that order, or begin without after.")
-    return [value, sid]
+    return value, sid
 
 
 def _is_key(value: Any) -> bool:

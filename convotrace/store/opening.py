@@ -10,6 +10,7 @@ from pathlib import Path
 from convotrace.errors import StoreError
 from convotrace.store import fulltext
 from convotrace.store.connections import OPEN_PATIENCE, Connections, named_trouble, patiently, raw
+from convotrace.store.labelling import label_all
 from convotrace.store.schema import SCHEMA_VERSION, Tables, make_tables
 from convotrace.store.statements import Statements
 
@@ -37,8 +38,9 @@ def open_database(path: Path | None) -> Opened:
         tables = make_tables(connections.writer)
         with named_trouble(path):
             _refuse_strangers(raw(connections.writer), path)
-            _make_tables(connections, tables)
-        return Opened(connections, tables, Statements(tables))
+            sql = Statements(tables)
+            _make_tables(connections, tables, sql)
+        return Opened(connections, tables, sql)
     except BaseException:
         connections.close()
         raise
@@ -81,7 +83,7 @@ def _what_it_is(connection: sqlite3.Connection) -> tuple[int, int, int]:
     return row[0], row[1], row[2]
 
 
-def _make_tables(connections: Connections, tables: Tables) -> None:
+def _make_tables(connections: Connections, tables: Tables, sql: Statements) -> None:
     connection = raw(connections.writer)
     patiently(lambda: _set_modes(connection), OPEN_PATIENCE)
     patiently(lambda: connection.execute("BEGIN IMMEDIATE"), OPEN_PATIENCE)
@@ -92,6 +94,7 @@ def _make_tables(connections: Connections, tables: Tables) -> None:
             _add_columns(connection, tables)
             _add_tables(connection, tables)
             fulltext.make(connection)
+            _bring_up(connection, sql)
             connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         connection.execute("COMMIT")
@@ -106,6 +109,13 @@ def _add_tables(connection: sqlite3.Connection, tables: Tables) -> None:
         schema = table._schema
         for made in (schema._create_table(safe=True), *schema._create_indexes(safe=True)):
             connection.execute(made.query()[0])
+
+
+def _bring_up(connection: sqlite3.Connection, sql: Statements) -> None:
+    """Make what a store of an older schema lacks; in a new one there is nothing to do."""
+    # A wider index has taken its place.
+    connection.execute('DROP INDEX IF EXISTS "session_last"')
+    label_all(sql, connection)
 
 
 def _add_columns(connection: sqlite3.Connection, tables: Tables) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from convotrace.store.codec import decode_column, encode_column
 from convotrace.store.keys import OUTSIDE
+from convotrace.store.labels import Label, facets_column
 from convotrace.store.rows import KNOWN_TOTALS, ContentRow, SpanRow, TraceRow
 from convotrace.store.sessions import CLIENTS_KEPT, Row, cut
 from convotrace.store.statements import COUNTED, Statements
@@ -34,8 +35,16 @@ def count_again(sql: Statements, connection: sqlite3.Connection, row: Row) -> bo
     row["last_turn"] = connection.execute(sql.last_turn, (sid,)).fetchone()[0]
     row["first_tk"], row["first_input"] = _said(connection, sql.first_input, sid)
     row["last_tk"], row["last_output"] = _said(connection, sql.last_output, sid)
+    row["facets"] = facets_column(facets_between(sql, connection, sid))
     row["clients"] = encode_column([c for (c,) in connection.execute(sql.clients, (sid, CLIENTS_KEPT))])
     return bool(traces or events or connection.execute(sql.any_score, (sid, 1)).fetchone())
+
+
+def facets_between(
+    sql: Statements, connection: sqlite3.Connection, sid: int, first: int = -(1 << 63), last: int = (1 << 63) - 1
+) -> set[Label]:
+    """Return what the stored traces of a session say of it, between two keys of traces."""
+    return set(connection.execute(sql.labels.facets, (sid, first, last) * 5))
 
 
 def sweep(sql: Statements, connection: sqlite3.Connection, sid: int) -> None:

@@ -53,6 +53,16 @@ class SessionRow(NamedTuple):
     last_output: str | None
     last_tk: int | None
     judged: int
+    facets: str | None
+
+
+class LabelRow(NamedTuple):
+    """One thing that filters find a session by; `num` is a mean or a count, for the kinds that have one."""
+
+    sid: int
+    kind: int
+    key: str
+    num: float | None
 
 
 class TraceRow(NamedTuple):

@@ -22,7 +22,12 @@ from peewee import (
     TextField,
 )
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
+
+LISTED = (
+    "started", "turns", "traces", "spans", "errors", "events", "input_tokens", "output_tokens", "cost_nano",
+)  # fmt: skip
+"""Columns of a session that lists are sorted or filtered by, beside its last activity."""
 
 Table = Any
 """A model class: its metaclass makes the columns, so no type checker sees them."""
@@ -37,6 +42,7 @@ class Tables:
     lease: Table
     session: Table
     gone: Table
+    label: Table
     trace: Table
     awaited: Table
     span: Table
@@ -113,7 +119,7 @@ def _conversations(base: Table) -> dict[str, Table]:
         links = TextField(null=True)
         clients = TextField(null=True)
         started = BigIntegerField()
-        last = BigIntegerField(index=True)
+        last = BigIntegerField()
         # When the last turn began: an end that is told of later was no end.
         last_turn = BigIntegerField(null=True)
         ended = BigIntegerField(null=True)
@@ -137,6 +143,8 @@ def _conversations(base: Table) -> dict[str, Table]:
         last_tk = BigIntegerField(null=True)
         # Whether a score was ever given: most lists need not look for any.
         judged = SmallIntegerField()
+        # What its traces say of it that filters ask for; `labels` has the form.
+        facets = TextField(null=True)
 
     class Trace(base):  # type: ignore[misc]
         # Declared, because a text index refers to it and VACUUM may renumber an implicit row id.
@@ -188,12 +196,18 @@ def _conversations(base: Table) -> dict[str, Table]:
         class Meta:
             indexes = ((("sid", "tk"), True),)
 
+    # One wide index: what lists are sorted and compared by is read from it, without the rows.
+    numbers = [getattr(Session, name) for name in LISTED]
+    Session.add_index(Session.index(Session.last, Session.sid, *numbers, name="session_recent"))
     Session.add_index(Session.index(Session.user_id, Session.last, where=Session.user_id.is_null(False)))
     Trace.add_index(Trace.index(Trace.trace_id))
     Trace.add_index(Trace.index(Trace.said, where=Trace.said.is_null(False), name="trace_said"))
     Trace.add_index(Trace.index(Trace.started, where=Trace.status == "error", name="trace_errors"))
+    Trace.add_index(Trace.index(Trace.sid, where=Trace.status == "running", name="trace_running"))
     Trace.add_index(Trace.index(Trace.n, where=Trace.indexed == 0, name="trace_unindexed"))
-    return {"session": Session, "gone": _gone(base), "trace": Trace, "awaited": _awaited(base)}
+    return {
+        "session": Session, "label": _label(base), "gone": _gone(base), "trace": Trace, "awaited": _awaited(base)
+    }  # fmt: skip
 
 
 def _gone(base: Table) -> Table:
@@ -203,6 +217,24 @@ def _gone(base: Table) -> Table:
         sid = BigIntegerField(primary_key=True)
 
     return Gone
+
+
+def _label(base: Table) -> Table:
+    class Label(base):  # type: ignore[misc]
+        """What filters find sessions by; `labels` says which there are."""
+
+        sid = BigIntegerField()
+        kind = SmallIntegerField()
+        key = TextField()
+        num = FloatField(null=True)
+
+        class Meta:
+            primary_key = CompositeKey("kind", "key", "sid")
+            without_rowid = True
+            indexes = ((("sid", "kind", "key"), False),)
+
+    Label.add_index(Label.index(Label.kind, Label.key, Label.num, where=Label.num.is_null(False), name="label_num"))
+    return Label
 
 
 def _awaited(base: Table) -> Table:

@@ -9,6 +9,7 @@ from peewee import SQL, Value, fn
 
 from convotrace.store.contents import FILE
 from convotrace.store.keeping_sql import KeepingStatements
+from convotrace.store.label_sql import LabelStatements
 from convotrace.store.rows import (
     KNOWN_TOTALS,
     AwaitedRow,
@@ -44,8 +45,7 @@ class Statements:
         self._count(tables)
         self._quote(tables.trace)
         self.keeping = KeepingStatements(tables)
-        self.lists: dict[tuple[str, bool, bool], str] = {}
-        """Statements of lists, by order, whether searched and whether continued; made when first asked for."""
+        self.labels = LabelStatements(tables)
 
     def _insert(self, tables: Tables) -> None:
         """Rows as they come: (the row)."""

@@ -89,12 +89,13 @@ class Store(Keeper):
         """Return one page of sessions.
 
         Args:
-            q: Text that the first input, the last output, the id or the user must contain.
+            q: A filter such as `user:ann has:error since:24h`, or a text; `query.FIELDS` has all terms.
             order: What to sort by, a leading minus for the greatest first; see `listing.ORDERS`.
             limit: The most sessions to return.
             after: The `next` of the page before.
 
         Raises:
+            FilterError: The filter cannot be read; it says where it is wrong, and has a hint.
             BadRequest: The order, the limit or the cursor cannot be used.
             StoreError: The store cannot be read.
         """

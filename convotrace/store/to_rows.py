@@ -12,6 +12,7 @@ from convotrace.model import Attachment, Document, Event, Json, Score, SessionFa
 from convotrace.store.codec import encode, encode_column, storable
 from convotrace.store.contents import Packer
 from convotrace.store.keys import OUTSIDE, pack_trace_id, span_id, span_key
+from convotrace.store.labels import Facets, facets_of
 from convotrace.store.rows import AwaitedRow, EventRow, ScoreRow, SpanRow, TraceRow
 
 _TEXT_APART = 128
@@ -27,6 +28,7 @@ class TraceRows:
     spans: list[SpanRow] = field(default_factory=list)
     events: list[EventRow] = field(default_factory=list)
     scores: list[ScoreRow] = field(default_factory=list)
+    facets: Facets = frozenset()
 
 
 def trace_rows(packer: Packer, sid: int, tk: int, trace: Trace, facts: SessionFacts, worker: int) -> TraceRows:
@@ -55,6 +57,7 @@ def trace_rows(packer: Packer, sid: int, tk: int, trace: Trace, facts: SessionFa
             _add_events(rows.events, sid, tk, key, span.events)
         scores += span.scores
     rows.scores += (score_row(sid, tk, seq, score) for seq, score in enumerate(scores))
+    rows.facets = facets_of(rows.trace, rows.spans, rows.events)
     return rows
 
 

@@ -14,10 +14,12 @@ from convotrace.model import Change, Event, SessionFacts, Trace
 from convotrace.store.codec import original, storable
 from convotrace.store.contents import Packer
 from convotrace.store.keys import SessionKeys, pack_trace_id, trace_key
+from convotrace.store.labelling import Labelling
+from convotrace.store.labels import Label, facets_of_events, with_facets
 from convotrace.store.lookup import StoreLookup
 from convotrace.store.native import new_lock
 from convotrace.store.opening import Opened
-from convotrace.store.recount import count_again, delete_session, sweep
+from convotrace.store.recount import count_again, delete_session, facets_between, sweep
 from convotrace.store.removal import finish_removal
 from convotrace.store.rows import SessionRow
 from convotrace.store.sessions import OldState, Row, add_facts, add_link, add_trace, new_session, old_state, resumed
@@ -168,6 +170,9 @@ class _Batch:
         self._uncertain: set[int] = set()
         self._left: set[int] = set()
         self._pending: list[TraceRows] = []
+        self._labelling = Labelling(opened.sql, connection)
+        # What the states said that were deleted, until it is seen whether their traces still say it.
+        self._unsaid: dict[int, set[Label]] = {}
         self.born: dict[int, int] = {}
 
     def write(self, run: Sequence[tuple[Change, TraceRows | None]]) -> list[Change | None]:
@@ -232,11 +237,21 @@ class _Batch:
             # An earlier state, shown while it ran, may have stored what is not to be kept.
             self._left.add(sid)
         rows = built or self._recorder.build(change, self._free_key(change, sid))
-        row["judged"] |= bool(rows.scores)
+        self._note_said(row, rows)
         if add_trace(row, rows.trace, old):
             self._uncertain.add(sid)
         self._written.add((trace.id, trace.started_ns))
         self._pending.append(rows)
+
+    def _note_said(self, row: Row, rows: TraceRows) -> None:
+        """Note in a session's row, and for its labels, what a trace says and what its earlier state did."""
+        sid = row["sid"]
+        if rows.scores:
+            row["judged"] = 1
+            self._labelling.scored.add(sid)
+        row["facets"] = with_facets(row["facets"], rows.facets)
+        if self._unsaid.pop(sid, set()) - rows.facets:
+            self._uncertain.add(sid)
 
     def _resume(self, change: Change, row: Row, is_new: bool) -> None:
         """Open a session again that a turn goes on with after its end, and note that it was."""
@@ -270,6 +285,7 @@ class _Batch:
             if row is not None:
                 self._count_again(sid, row)
         self._execute_many(self._sql.put_session, list(map(_columns, self._sessions.values())))
+        self._labelling.finish(self._sessions.values())
         self.born = {sid: row["born"] for sid, row in self._sessions.items()}
 
     def _count_again(self, sid: int, row: Row) -> None:
@@ -304,7 +320,11 @@ class _Batch:
 
     def _read_session(self, sid: int) -> Row | None:
         found = self._connection.execute(self._sql.session_by_sid, (sid,)).fetchone()
-        return None if found is None else dict(zip(SessionRow._fields, found, strict=True))
+        if found is None:
+            return None
+        row = dict(zip(SessionRow._fields, found, strict=True))
+        self._labelling.stands(row)
+        return row
 
     def _take_places(self, takes: Sequence[Trace], sid: int, trace: Trace) -> OldState | None:
         """Delete the traces whose place this one takes; return the state of the only one, if it stood here too."""
@@ -325,11 +345,16 @@ class _Batch:
 
     def _delete(self, old: OldState, sid: int, trace: Trace) -> OldState | None:
         """Delete an earlier state of a trace and all it brought; return it if it stood in the session of this key."""
+        said = facets_between(self._sql, self._connection, old.sid, old.tk, old.tk)
+        self._unsaid[old.sid] = self._unsaid.get(old.sid, set()) | said
         for statement in self._sql.delete_trace:
             self._connection.execute(statement, (old.sid, old.tk))
         if old.sid == sid:
+            if self._sessions[sid]["judged"]:
+                self._labelling.scored.add(sid)
             return old
         self._left.add(old.sid)
+        self._labelling.scored |= {old.sid, sid}
         self._sessions[sid]["judged"] |= self._move_scores(old.sid, sid, pack_trace_id(trace.id))
         # What is known of a file by its hash alone comes along; its old place is swept at the end.
         names = [file.hash for file in trace.attachments if file.hash is not None and file.data is None]
@@ -370,11 +395,15 @@ class _Batch:
         """Write what a session was told without a request."""
         self._note_outside(row, facts.events)
         scores = [score_row(row["sid"], None, seq, score) for seq, score in enumerate(facts.scores)]
-        row["judged"] |= bool(scores)
+        if scores:
+            row["judged"] = 1
+            self._labelling.scored.add(row["sid"])
         self._execute_many(self._sql.put_score, scores)
 
     def _note_outside(self, row: Row, events: Sequence[Event]) -> None:
-        row["events"] += self._execute_many(self._sql.insert_event, outside_events(row["sid"], events))
+        rows = outside_events(row["sid"], events)
+        row["facets"] = with_facets(row["facets"], facets_of_events(rows))
+        row["events"] += self._execute_many(self._sql.insert_event, rows)
 
     def _insert(self) -> None:
         rows, self._pending = self._pending, []

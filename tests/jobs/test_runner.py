@@ -159,3 +159,44 @@ print(threading.active_count())
     )
     out, _ = script(body, tmp_path)
     assert out == "3 20\n1\n"
+
+
+def test_forks_while_a_job_deletes_leave_both_sides_able_to_write(tmp_path):
+    body = (
+        RECORD
+        + """
+from convotrace.jobs import Job, Work
+from convotrace.jobs.runner import RUNNER
+from convotrace.store.retention import Limits
+deleted = []
+
+
+def run(store, now_ns, go_on):
+    for number in range(10**6):
+        if not go_on():
+            return
+        with ct.session(f"old {number}"):
+            convotrace.set_input("x" * 2000)
+        limits = Limits(rows=1, active_ns=1)
+        deleted.append(sum(r.sessions for r in store.prune(limits, time.time_ns() - 10**8, "test", go_on)))
+
+
+work = Work(ct.open_store, [Job("test", 10**9, run)], print, 0)
+RUNNER.add(work)
+for number in range(15):
+    time.sleep(0.02)
+    pid = os.fork()
+    if not pid:
+        with ct.session(f"child {number}"):
+            convotrace.set_input("hello")
+        # The parent may have deleted it already.
+        ok, stats = ct.flush(20), ct.writer.stats()
+        os._exit(0 if ok and (stats["written"]["traces"], stats["dropped"]) == (1, {}) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+ended = RUNNER.remove(work, 10)
+print(ended, sum(deleted) > 0, ct.store.integrity())
+ct.close()
+"""
+    )
+    out, _ = script(body, tmp_path)
+    assert out == "True True ok\n"

@@ -9,6 +9,7 @@ import pytest
 
 import convotrace as ct
 from convotrace import SettingsError
+from convotrace.identity import Incoming
 from convotrace.wsgi import ConvoTraceMiddleware
 
 
@@ -69,6 +70,16 @@ def test_a_slow_hook_is_counted(make):
     observer = make(session_id=lambda request: time.sleep(0.02), hook_timeout=0.01)
     answer(observer)
     assert observer.health()["hooks"] == {"session_id (slow)": 1}
+
+
+def test_our_own_work_is_never_counted_as_slow_only_as_failed(make):
+    observer = make(hook_timeout=1e-9)
+    observer.begin(Incoming("POST", "/chat", "", [], iter, {}))
+    guard = observer.guard
+    assert guard.attempt("jobs", lambda one: time.sleep(0.001) or one, 1) == 1
+    assert observer.health()["hooks"] == {}
+    assert guard.attempt("jobs", raising(SystemExit(1))) is None
+    assert observer.health()["hooks"] == {"jobs": 1}
 
 
 @pytest.mark.parametrize(

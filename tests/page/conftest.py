@@ -37,6 +37,7 @@ from convotrace.model import (
 )
 from convotrace.page import PageRequest, PageResponse, answer
 from convotrace.pricing import Prices
+from convotrace.query import parse
 from convotrace.settings import Settings
 
 TOKEN = "open-sesame-0123456789"
@@ -59,6 +60,7 @@ class Shelf:
         self, q: str | None = None, order: str = "-last", limit: int = 50, after: str | None = None
     ) -> SessionPage:
         self.limits.append(limit)
+        parse(q or "")
         if order.lstrip("-") not in ("last", "turns", "errors", "cost"):
             raise BadRequest(f"order came as {order!r}; use last.")
         found = [c.session for c in self.conversations if not q or q in (c.session.first_input or "")]

@@ -91,9 +91,11 @@ def test_every_address_is_relative_and_stays_under_the_mount(pages):
 
 
 def test_the_filter_text_is_shown_back_as_text(ask, new_house, conversation):
-    page = Skeleton(ask(new_house([conversation]), "/", query=urlencode({"q": PROBE, "order": "-cost"})).body)
-    plain = Skeleton(ask(new_house([conversation]), "/", query="q=zzz&order=-cost").body)
-    assert page.elements == plain.elements
+    for wrap, plain in (('"{}"', '"zzz"'), ("usr:{}", "usr:zzz")):
+        text = wrap.format(PROBE.replace('"', '\\"'))
+        page = Skeleton(ask(new_house([conversation]), "/", query=urlencode({"q": text, "order": "-cost"})).body)
+        other = Skeleton(ask(new_house([conversation]), "/", query=urlencode({"q": plain, "order": "-cost"})).body)
+        assert page.elements == other.elements
 
 
 @pytest.mark.parametrize(

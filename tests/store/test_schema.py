@@ -15,7 +15,8 @@ from convotrace.store.keys import (
 from convotrace.store.schema import make_tables
 
 PAIRS = {
-    "session": rows.SessionRow, "trace": rows.TraceRow, "awaited": rows.AwaitedRow, "span": rows.SpanRow,
+    "label": rows.LabelRow, "session": rows.SessionRow,
+    "trace": rows.TraceRow, "awaited": rows.AwaitedRow, "span": rows.SpanRow,
     "event": rows.EventRow,
     "score": rows.ScoreRow, "content": rows.ContentRow, "worker": rows.WorkerRow,
 }  # fmt: skip

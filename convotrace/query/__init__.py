@@ -1,0 +1,10 @@
+"""The filter language of every list: a text into a tree of conditions, and back. SQL is not known here."""
+
+from convotrace.query.fields import FIELDS, Field
+from convotrace.query.nodes import EVERYTHING, Ago, And, Compare, Has, Match, Moment, Node, Not, Or, Text, When
+from convotrace.query.parsing import parse
+
+__all__ = [
+    "EVERYTHING", "FIELDS", "Ago", "And", "Compare", "Field", "Has", "Match", "Moment", "Node", "Not", "Or",
+    "Text", "When", "parse",
+]  # fmt: skip

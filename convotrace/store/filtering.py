@@ -1,0 +1,204 @@
+"""A filter's tree as SQL over rows of sessions, every value a bound parameter.
+
+What a session's row knows is asked of the row, the rest of its labels; traces and spans only where neither can tell.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+from peewee import SQL, fn
+
+from convotrace import query as q
+from convotrace.store import labels
+from convotrace.store.codec import searchable, storable
+from convotrace.store.labels import MORE, label_key, meta_key, meta_name
+from convotrace.store.schema import Table, Tables
+
+Condition = Any
+"""An expression of Peewee's; the library does not type them."""
+
+SEARCHED = ("id", "user_id", "first_input", "last_output")
+"""Where a text is looked for."""
+
+_LABELLED = {
+    "tag": labels.TAG, "env": labels.ENVIRONMENT, "release": labels.RELEASE, "service": labels.SERVICE,
+    "model": labels.MODEL, "tool": labels.TOOL, "kind": labels.KIND, "status": labels.STATUS,
+    "outcome": labels.OUTCOME, "resolved": labels.RESOLVED, "fb": labels.FEEDBACK, "meta.": labels.META,
+}  # fmt: skip
+_OPERATORS: dict[str, Callable[[Any, Any], Condition]] = {
+    "=": operator.eq, ">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le,
+}  # fmt: skip
+_TURNED = {"=": "=", ">": "<", ">=": "<=", "<": ">", "<=": ">="}
+# Behind every text that begins with what stands before it.
+_LAST = "\U0010ffff" * 2
+_NEVER, _ALWAYS, _FALSE = SQL("1 = 0"), SQL("1 = 1"), SQL("FALSE")
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What a tree means at one moment, for one database."""
+
+    tables: Tables
+    now_ns: int
+    living: Callable[[], Collection[int]]
+    """Returns the ids of the processes that live: what runs in another one was interrupted."""
+
+    def condition(self, node: q.Node) -> Condition:
+        """Return the condition on the rows of `session`; for a row it is true, or it is false or null."""
+        match node:
+            case q.And(parts):
+                return reduce(operator.and_, map(self.condition, parts)) if parts else _ALWAYS
+            case q.Or(parts):
+                return reduce(operator.or_, map(self.condition, parts))
+            case q.Not(part):
+                # Null, which is as good as false until here, would stay null.
+                return ~fn.coalesce(self.condition(part), _FALSE)
+            case q.Text():
+                return said(self.tables.session, node)
+            case q.Match():
+                return self._match(node)
+            case q.Compare():
+                return self._compare(node)
+            case q.Has(what):
+                return self._labelled(self._keys(*_label_of(what)))
+            case q.When(field, moment):
+                compare = operator.ge if field == "since" else operator.le
+                return compare(self.tables.session.last, _bounded(moment.at(self.now_ns)))
+
+    def narrow(self, node: q.Node) -> list[Condition] | None:
+        """Return conditions on rows of `label` one of which each session found fulfils; None where none are known."""
+        match node:
+            case q.Or(parts):
+                found = [self.narrow(part) for part in parts]
+                return None if None in found else [one for part in found for one in part or ()]
+            case q.Match() if node.field in _LABELLED and not _is_of_rows(node):
+                return [self._possible(node)]
+            case q.Has(what):
+                return [self._keys(*_label_of(what))]
+            case q.Compare(field="score."):
+                return [self._scored(node)]
+        return None
+
+    def _match(self, node: q.Match) -> Condition:
+        if node.field == "user":
+            return _beginning(self.tables.session.user_id, node) if node.prefix else self._user_is(node.value)
+        if _is_of_rows(node):
+            return self._unlabelled(node)
+        found = self._labelled(self._key_of(node))
+        if node.field not in ("model", "tool"):
+            return found
+        return found | (self._labelled(self._keys(_LABELLED[node.field], MORE)) & self._called(node))
+
+    def _user_is(self, user: str) -> Condition:
+        return self.tables.session.user_id == storable(user)
+
+    def _unlabelled(self, node: q.Match) -> Condition:
+        session, trace = self.tables.session, self.tables.trace
+        if node.field == "outcome":
+            return session.outcome == node.value
+        if node.field == "resolved":
+            return session.resolved.is_null()
+        if node.value == "ok":
+            return self._any(trace, trace.status == "ok")
+        lives = trace.worker.is_null(False) & trace.worker.in_(list(self.living()) or [0])
+        running = trace.status == SQL("'running'")
+        if node.value == "running":
+            return self._any(trace, running & lives)
+        return self._any(trace, running & ~lives) | self._any(trace, trace.status == "interrupted")
+
+    def _called(self, node: q.Match) -> Condition:
+        """Return whether a session with more names than are labelled has this one in its spans."""
+        span = self.tables.span
+        if node.field == "model":
+            return self._any(span, _is(span.model, node))
+        return self._any(span, (span.kind == "tool") & _is(span.name, node))
+
+    def _compare(self, node: q.Compare) -> Condition:
+        if node.field == "score.":
+            return self._labelled(self._scored(node))
+        session, compare = self.tables.session, _OPERATORS[node.operator]
+        if node.field == "idle":
+            return _OPERATORS[_TURNED[node.operator]](session.last, _bounded(self.now_ns - int(node.value)))
+        return compare(number(session, node.field), node.value)
+
+    def _scored(self, node: q.Compare) -> Condition:
+        label = self.tables.label
+        score = self._keys(labels.SCORE, label_key(node.name)) & label.num.is_null(False)
+        return score & _OPERATORS[node.operator](label.num, node.value)
+
+    def _possible(self, node: q.Match) -> Condition:
+        if node.field in ("model", "tool"):
+            return self._key_of(node) | self._keys(_LABELLED[node.field], MORE)
+        return self._key_of(node)
+
+    def _key_of(self, node: q.Match) -> Condition:
+        kind = _LABELLED[node.field]
+        if node.field == "meta." and node.prefix:
+            return self._keys(kind, meta_name(node.name) + node.value, is_prefix=True)
+        if node.prefix:
+            return self._keys(kind, node.value, is_prefix=True)
+        return self._keys(kind, meta_key(node.name, node.value) if node.field == "meta." else label_key(node.value))
+
+    def _keys(self, kind: int, key: str, is_prefix: bool = False) -> Condition:
+        """Return the condition on rows of `label` of one kind, of one key or of all that begin with it."""
+        label = self.tables.label
+        of_kind = label.kind == SQL(str(kind))
+        if not is_prefix:
+            return of_kind & (label.key == key)
+        first = (storable(key) or "")[: labels.LONGEST]
+        return of_kind & (label.key >= first) & (label.key <= first + _LAST) & (label.key != MORE)
+
+    def _labelled(self, condition: Condition) -> Condition:
+        return self._any(self.tables.label, condition)
+
+    def _any(self, table: Table, condition: Condition) -> Condition:
+        """Return whether a session has a row of a kind in another table."""
+        return fn.EXISTS(table.select(SQL("1")).where(table.sid == self.tables.session.sid, condition))
+
+
+def said(session: Table, text: q.Text) -> Condition:
+    """Return whether a text stands in what a session's row shows: the one place that knows how texts are looked for.
+
+    Any part of a word counts, so a star behind it changes nothing.
+    """
+    return reduce(operator.or_, [getattr(session, name).contains(searchable(text.text)) for name in SEARCHED])
+
+
+def number(session: Table, name: str) -> Condition:
+    """Return what a number of a session is, null where nobody knows it."""
+    if name == "duration":
+        return session.last - session.started
+    if name == "tokens":
+        both = session.input_tokens + session.output_tokens
+        return fn.coalesce(both, session.input_tokens, session.output_tokens)
+    return getattr(session, "cost_nano" if name == "cost" else name)
+
+
+def _is_of_rows(node: q.Match) -> bool:
+    """Tell what is so common, or passes so quickly, that it is not labelled."""
+    wanted = (node.field, node.value)
+    return wanted in (("outcome", "open"), ("resolved", "unknown")) or (
+        node.field == "status" and node.value not in labels.STATUSES
+    )
+
+
+def _label_of(what: str) -> tuple[int, str]:
+    return (labels.FEEDBACK, "any") if what == "feedback" else (labels.HAS, what)
+
+
+def _is(column: Condition, node: q.Match) -> Condition:
+    return _beginning(column, node) if node.prefix else column == storable(node.value)
+
+
+def _beginning(column: Condition, node: q.Match) -> Condition:
+    first = storable(node.value) or ""
+    return (column >= first) & (column <= first + _LAST)
+
+
+def _bounded(ns: int) -> int:
+    return max(-(1 << 63), min(ns, (1 << 63) - 1))
