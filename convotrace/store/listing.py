@@ -90,27 +90,32 @@ def _statement(
 ) -> tuple[str, list[Any]]:
     """Return the SQL of a list and its values; that of a list of everything is made once."""
     if conditions:
-        text, values = _query(opened.tables.session, conditions, order, most, place).sql()
-        return str(text), list(values)
+        return _sql(opened.tables.session, conditions, order, most, place)
     kept, kind = opened.sql.labels.lists, (order, place is not None)
     if kind not in kept:
-        kept[kind] = str(_query(opened.tables.session, [], order, most, place).sql()[0])
+        kept[kind] = _sql(opened.tables.session, [], order, most, place)[0]
     return kept[kind], [*(place or ()), most]
 
 
-def _query(session: Table, conditions: list[Condition], order: str, most: int, place: tuple[int, int] | None) -> Any:
-    """Return the query: what is found is sorted by index entries alone, then the rows of one page are read."""
+def _sql(
+    session: Table, conditions: list[Condition], order: str, most: int, place: tuple[int, int] | None
+) -> tuple[str, list[Any]]:
+    """Return SQL that sorts what is found by entries of an index alone, and then reads the rows of one page."""
     value, down = _value(session, order.removeprefix("-")), order.startswith("-")
     found = session.select(session.sid, value.alias("sorted_by")).where(*conditions, SQL("1 = 1"))
     if place is not None:
         here = Tuple(value, session.sid)
         found = found.where(here < Tuple(*place) if down else here > Tuple(*place))
     found = found.order_by(*((value.desc(), session.sid.desc()) if down else (value, session.sid))).limit(most)
-    shown = session.alias("shown")
-    columns = [getattr(shown, name) for name in SessionRow._fields]
-    query = shown.select(*columns, found.c.sorted_by).join(found, on=(shown.sid == found.c.sid))
-    last = (found.c.sorted_by, found.c.sid)
-    return query.order_by(*[one.desc() if down else one for one in last])
+    text, values = found.sql()
+    return _SHOWN.format(found=text, way="DESC" if down else "ASC"), list(values)
+
+
+# Written out, since making it anew with each filter would take longer than most filters.
+_SHOWN = (
+    "SELECT {columns}, found.sorted_by FROM ({{found}}) AS found JOIN session AS shown ON shown.sid = found.sid"
+    " ORDER BY found.sorted_by {{way}}, found.sid {{way}}"
+).format(columns=", ".join(f'shown."{name}"' for name in SessionRow._fields))
 
 
 def _rare(filter: Filter, connection: sqlite3.Connection, wanted: Node) -> list[Condition]:

@@ -276,3 +276,17 @@ def test_hostile_filters_are_answered_or_refused(memory, make, q):
         found = []
     assert set(found) <= {"s"}
     assert ids(memory, "") == ["s"]
+
+
+def test_a_store_of_an_older_schema_is_labelled_when_it_is_opened(store_url, make):
+    store = Store.open(store_url)
+    store.write([make.change("s", make.trace("s", spans=[make.span(kind="tool", name="search")]), tags=("vip",))])
+    rows = label_rows(store)
+    with store._ready().connections.writing() as connection:
+        connection.execute("DROP TABLE label")
+        connection.execute("UPDATE session SET facets = NULL")
+        connection.execute("PRAGMA user_version = 3")
+    store.close()
+    store = Store.open(store_url)
+    assert label_rows(store) == rows and ids(store, "tool:search tag:vip") == ["s"]
+    store.close()
