@@ -55,7 +55,10 @@ def meta_key(name: str, value: Any) -> str:
 
 def meta_name(name: str) -> str:
     """Return what the keys of all values under one name begin with; no other name has the same beginning."""
-    return encode(name).decode().strip()
+    whole = encode(name).decode().strip()
+    if len(whole) <= LONGEST // 2:
+        return whole
+    return f"{whole[: LONGEST // 2]}…{blake2b(whole.encode(), digest_size=8).hexdigest()}"
 
 
 def facets_of(trace: TraceRow, spans: Iterable[SpanRow], events: Iterable[EventRow]) -> Facets:

@@ -285,8 +285,15 @@ def test_a_store_of_an_older_schema_is_labelled_when_it_is_opened(store_url, mak
     with store._ready().connections.writing() as connection:
         connection.execute("DROP TABLE label")
         connection.execute("UPDATE session SET facets = NULL")
-        connection.execute("PRAGMA user_version = 3")
+        connection.execute("PRAGMA user_version = 4")
     store.close()
     store = Store.open(store_url)
     assert label_rows(store) == rows and ids(store, "tool:search tag:vip") == ["s"]
     store.close()
+
+
+def test_two_long_names_of_metadata_are_told_apart(memory, make):
+    name = "n" * (2 * LONGEST)
+    memory.write([make.change("s", make.trace("s"), metadata={name: "pro"})])
+    assert ids(memory, f"meta.{name}:pro") == ids(memory, f"meta.{name}:p*") == ["s"]
+    assert ids(memory, f"meta.{name}n:pro") == ids(memory, f"meta.{name}n:p*") == []
