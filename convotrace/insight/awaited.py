@@ -38,7 +38,7 @@ def answering(
         return _together(change, turn, part, "continue_turn", lookup)
     if wanted and (turn := _promised(part, wanted, since_ns, lookup)) is not None:
         return _together(change, turn, part, "answer id", lookup)
-    if wanted and part.id_source not in _UNSURE and (turn := _last(change, part, since_ns, lookup)) is not None:
+    if wanted and part.id_source not in _UNSURE and (turn := _last(part, since_ns, lookup)) is not None:
         return _together(change, turn, part, "session id", lookup)
     return None
 
@@ -54,7 +54,7 @@ def _promised(part: Trace, wanted: Sequence[str], since_ns: int, lookup: Lookup)
     return got or next((one for one in promised if _may_be_answered(one.trace, part, wanted)), None)
 
 
-def _last(change: Change, part: Trace, since_ns: int, lookup: Lookup) -> Stored | None:
+def _last(part: Trace, since_ns: int, lookup: Lookup) -> Stored | None:
     """Return the last turn of the session that a request names, where it has no answer or got it from this request."""
     known = lookup.session(part.session_id)
     # A stream may be open before its message is sent; with a second message in it nobody knows whose answer is which.
@@ -63,11 +63,11 @@ def _last(change: Change, part: Trace, since_ns: int, lookup: Lookup) -> Stored 
     if sum(one.started_ns > part.started_ns for one in turns) > 1:
         return None
     for turn in turns[: -_LOOKED_AT - 1 : -1]:
+        if turn is not turns[-1] and not turn.placed:
+            continue  # nobody has added to it, so it holds no other request
         stored = next((one for one in lookup.traces(turn.id) if one.trace.session_id == part.session_id), None)
         if stored is not None and (_holds(stored.trace, part) or _waits(stored.trace, turns, part, since_ns)):
             return stored
-        if change.written_as is None:
-            break
     return None
 
 

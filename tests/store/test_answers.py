@@ -102,6 +102,17 @@ def test_a_later_state_finds_its_turn_wherever_that_went(memory, make, asked, br
     assert (turn.output.text, turn.status, len(turn.spans)) == ("hello", "ok", 2)
 
 
+def test_a_batch_that_is_tried_again_finds_its_turn_before_later_ones(memory, make, asked, brought):
+    other = replace(asked[0], trace=replace(asked[0].trace, answer_ids=("m-2",)))
+    memory.write([other])
+    done = sure(brought[1])
+    memory.write([done])
+    # Another process tells late of a turn that began in between.
+    memory.write([make.change("s", make.trace("s", at=2, output=Payload("well")))])
+    memory.write([done], retry=True)
+    assert [turn.output.text for turn in memory.session("s").traces] == ["hello", "well"]
+
+
 def sure(change):
     """Return the change of a request that names the session itself."""
     return answer(replace(change.trace, session_id="s", id_source="header"))
