@@ -116,7 +116,8 @@ class Filter:
         span = self.tables.span
         if node.field == "model":
             return self._any(span, _is(span.model, node))
-        return self._any(span, (span.kind == "tool") & _is(span.name, node))
+        # Not by the index on names, which holds those of all sessions.
+        return self._any(span, (span.kind == "tool") & _is(fn.coalesce(span.name, SQL("''")), node))
 
     def _compare(self, node: q.Compare) -> Condition:
         if node.field == "score.":
@@ -132,9 +133,13 @@ class Filter:
         return score & _OPERATORS[node.operator](label.num, node.value)
 
     def _possible(self, node: q.Match) -> Condition:
-        if node.field in ("model", "tool"):
-            return self._key_of(node) | self._keys(_LABELLED[node.field], MORE)
-        return self._key_of(node)
+        if node.field not in ("model", "tool"):
+            return self._key_of(node)
+        kind, label = _LABELLED[node.field], self.tables.label
+        if node.prefix:
+            return self._key_of(node) | self._keys(kind, MORE)
+        # An OR of the two would read every label of the kind.
+        return (label.kind == SQL(str(kind))) & label.key.in_([label_key(node.value), MORE])
 
     def _key_of(self, node: q.Match) -> Condition:
         kind = _LABELLED[node.field]
