@@ -31,6 +31,8 @@ class ConvoTraceMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         observer = self.convotrace
         kind = scope.get("type")
+        if kind == "lifespan" and observer.enabled:
+            return await self._live(scope, receive, send)
         if kind not in ("http", "websocket") or not observer.enabled:
             return await self.app(scope, receive, send)
         path = app_path(scope)
@@ -44,6 +46,18 @@ class ConvoTraceMiddleware:
             return await self.app(scope, receive, send)
         mirror = Mirror(scope, {SEEN: (*seen, store)})
         return await Exchange(observer, trace, mirror, receive, send, self._limit).run(self.app)
+
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the app live, and write what is queued before its server ends.
+
+        A server that was told to end by a signal may kill its process with it as soon as the app has said that it is
+        down, and nothing registered for the end of the interpreter is called. The server goes on only when this
+        returns, so the wait is a blocking one: nobody is served any more.
+        """
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self.convotrace.last_call()
 
     async def _connect(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
         observer = self.convotrace

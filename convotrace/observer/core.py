@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 _OFF = 1_000
 _JOB_PATIENCE = 1.0
+_LAST_CALL = 2.0
 _THREADS = frozenset({"threading", "installed"})
 _MINUTE = 60_000_000_000
 _NO_RESPONSE = Failure("NoResponse", "The app returned without an answer.")
@@ -419,6 +420,10 @@ class ConvoTrace:
         """
         self.hurry()
         return self._writer is None or self._writer.drain(timeout)
+
+    def last_call(self) -> None:
+        """Store what is queued before the process ends: waits for it, but not for long; never raises."""
+        self.guard.call("recording", self.flush, _LAST_CALL)
 
     def hurry(self) -> None:
         """Queue what waits to be written again."""
