@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from convotrace.model import Attachment, Change, Conversation, Json, SessionPage
+from convotrace.model import Attachment, Change, Conversation, HitPage, Json, SessionPage
 from convotrace.pricing import Prices
 from convotrace.settings import Settings
 
@@ -20,6 +20,9 @@ class Reader(Protocol):
         self, q: str | None = None, order: str = "-last", limit: int = 50, after: str | None = None
     ) -> SessionPage:
         """Return one page of sessions; raise BadRequest for a filter, order or cursor that cannot be used."""
+
+    def search(self, text: str, limit: int = 50, after: str | None = None) -> HitPage:
+        """Return one page of hits; raise BadRequest for a text or cursor that cannot be used."""
 
     def session_by_key(self, key: str) -> Conversation | None:
         """Return a whole conversation by the key in its address."""

@@ -64,6 +64,19 @@ def title(session: Session) -> str:
     return session.first_input or session.name or visible(session.id)
 
 
+def limit_of(text: str | None, usual: int, most: int) -> int:
+    """Return how many rows are asked for, never more than there may be.
+
+    Raises:
+        BadRequest: It is no number.
+    """
+    if not text:
+        return usual
+    if not (text.isascii() and text.isdigit()) or int(text[:9]) < 1:
+        raise BadRequest(f"limit came as {text[:40]!r}; use a number from 1 to {most}.")
+    return min(int(text[:9]), most)
+
+
 def _why_empty(sessions: SessionPage, is_new: bool) -> str:
     if is_new:
         return "new"
@@ -87,16 +100,8 @@ def _around(q: str, wrong: FilterError | None) -> tuple[str, str, str] | None:
 
 
 def _read(visit: Visit, fields: Mapping[str, str]) -> SessionPage:
-    order, limit = fields.get("order") or "-last", _limit(fields.get("limit"))
+    order, limit = fields.get("order") or "-last", limit_of(fields.get("limit"), _ROWS, _MOST)
     return visit.reader().sessions(fields.get("q") or None, order, limit, fields.get("after") or None)
-
-
-def _limit(text: str | None) -> int:
-    if not text:
-        return _ROWS
-    if not (text.isascii() and text.isdigit()) or int(text[:9]) < 1:
-        raise BadRequest(f"limit came as {text[:40]!r}; use a number from 1 to {_MOST}.")
-    return min(int(text[:9]), _MOST)
 
 
 def _row(session: Session) -> _Row:

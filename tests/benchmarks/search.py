@@ -20,6 +20,7 @@ from convotrace.store import Store
 
 START = 1_700_000_000_000_000_000
 SECOND = 1_000_000_000
+RARE, RARE_EVERY = "zanzibar", 25_000
 KINDS = ("agent", "generation", "retrieval", "tool", "internal")
 SYLLABLES = [c + v for c in "bcdfghjklmnprstvz" for v in ("a", "e", "i", "o", "u", "ao", "en")]
 CHINESE = [chr(0x4E00 + rank * 7) for rank in range(600)] + list("地铁中国人民")
@@ -54,9 +55,10 @@ class Talk:
             Span(f"{number * 5 + i + 1:016x}", f"{number + 1:032x}", name, kind, duration_ns=SECOND, started_ns=started)
             for i, (name, kind) in enumerate(zip("abcde", KINDS, strict=True))
         )  # fmt: skip
+        asked = self.text(12, chinese) + (f" {RARE}" if number % RARE_EVERY == 0 else "")
         return Trace(
             f"{number + 1:032x}", session, "POST /chat", is_turn=True, started_ns=started, duration_ns=SECOND,
-            input=Payload(self.text(12, chinese)), output=Payload(self.text(40, chinese)), spans=spans,
+            input=Payload(asked), output=Payload(self.text(40, chinese)), spans=spans,
         )  # fmt: skip
 
 
@@ -86,7 +88,8 @@ def queries(store: Store) -> dict[str, str]:
     """Return what is asked, by what it stands for."""
     words = Talk().words
     return {
-        "rare word": words[-1], "word in 1 of 60 turns": words[300], "common word": words[0],
+        "rare word": RARE, "word in 1 of 4,000 turns": words[-1], "word in 1 of 60 turns": words[300],
+        "common word": words[0],
         "two common words": f"{words[0]} {words[1]}", "rare and common": f"{words[0]} {words[-1]}",
         "prefix of 3": f"{words[9000][:3]}*", "prefix of 2": f"{words[9000][:2]}*",
         "no such word": "xxyyzz", "two characters": "地铁", "four characters": "中国人民",

@@ -20,7 +20,10 @@ from convotrace.model import (
     Document,
     Event,
     Failure,
+    Hit,
+    HitPage,
     Link,
+    Passage,
     Payload,
     Request,
     Score,
@@ -55,6 +58,7 @@ class Shelf:
     def __init__(self, conversations: list[Conversation]) -> None:
         self.conversations = conversations
         self.limits: list[int] = []
+        self.waiting = 0
 
     def sessions(
         self, q: str | None = None, order: str = "-last", limit: int = 50, after: str | None = None
@@ -68,6 +72,16 @@ class Shelf:
         following = str(start + limit) if start + limit < len(found) else None
         return SessionPage(tuple(found[start : start + limit]), following)
 
+    def search(self, text: str, limit: int = 50, after: str | None = None) -> HitPage:
+        self.limits.append(limit)
+        if not text:
+            raise BadRequest("q names nothing to look for.")
+        found = [_hit(c, trace, text) for c in self.conversations for trace in c.traces]
+        hits = [hit for hit in found if hit.found]
+        start = int(after or 0)
+        following = str(start + limit) if start + limit < len(hits) else None
+        return HitPage(tuple(hits[start : start + limit]), following, self.waiting)
+
     def session_by_key(self, key: str) -> Conversation | None:
         return next((c for c in self.conversations if c.session.key == key), None)
 
@@ -75,6 +89,12 @@ class Shelf:
         found = self.session_by_key(key)
         files = [file for trace in found.traces for file in trace.attachments] if found else []
         return next((file for file in files if file.id == attachment_id), None)
+
+
+def _hit(conversation: Conversation, trace: Trace, text: str) -> Hit:
+    said = (("input", trace.input.text or ""), ("output", trace.output.text or ""))
+    found = tuple(Passage(where, t, ((t.index(text), t.index(text) + len(text)),)) for where, t in said if text in t)
+    return Hit(conversation.session, trace.id, trace.turn, trace.started_ns, found)
 
 
 class House:

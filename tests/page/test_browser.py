@@ -73,7 +73,8 @@ def _is_complaint(message: Any) -> bool:
 
 def _addresses(page: Any) -> list[str]:
     session = page.get_attribute("a.first", "href")
-    return ["", session, f"{session}/t/{'a' * 32}", f"{session}/t/{'b' * 32}", "health", "?q=nothing"]
+    turns = [f"{session}/t/{letter * 32}" for letter in "ab"]
+    return ["", session, *turns, "health", "?q=nothing", "search", "search?q=Hello"]
 
 
 @pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (900, "dark"), (360, "light"), (320, "dark")])

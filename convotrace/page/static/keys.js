@@ -17,7 +17,7 @@ function help() {
 }
 
 function stops() {
-  return all(".turn, .sessions a.first, a.wr");
+  return all(".turn, .sessions a.first, .hits a.way, a.wr");
 }
 
 function current(items) {
