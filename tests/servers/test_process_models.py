@@ -128,7 +128,7 @@ def test_a_fork_inside_a_request_hangs_nobody_and_counts_once(gunicorn):
 
 def test_a_term_signal_under_load_loses_no_answered_turn(gunicorn):
     app = gunicorn("--worker-class", "gthread", "--threads", "4")
-    answered, stop = [], threading.Event()
+    answered, enough, stop = [], threading.Event(), threading.Event()
 
     def load(k):
         n = 0
@@ -139,15 +139,16 @@ def test_a_term_signal_under_load_loses_no_answered_turn(gunicorn):
                 return
             answered.append((k, f"m{n}"))
             n += 1
+            if len(answered) > 50:
+                enough.set()
 
     threads = [threading.Thread(target=load, args=(k,)) for k in range(4)]
     for thread in threads:
         thread.start()
-    time.sleep(0.7)
+    assert enough.wait(60)
     app.stop()
     stop.set()
     for thread in threads:
         thread.join()
     found = stored(app)
-    assert len(answered) > 50
     assert {(int(id[1:]), trace.input.text) for id, traces in found.items() for trace in traces} >= set(answered)
