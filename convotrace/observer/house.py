@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from convotrace.model import Change, Json
 from convotrace.observer.guard import Guard
-from convotrace.observer.tally import Tallies
+from convotrace.observer.ledger import Ledger
 from convotrace.pricing import Prices
 from convotrace.settings import Settings
 
@@ -22,7 +22,7 @@ class Observed(Protocol):
     """The part of a ConvoTrace that the page needs."""
 
     guard: Guard
-    received: Tallies
+    ledger: Ledger
     prices: Prices
 
     @property
@@ -74,7 +74,7 @@ class House:
         return self._observer.prices
 
     def count(self, what: str, number: int) -> None:
-        self._observer.received.add(what, number)
+        self._observer.ledger.received.add(what, number)
 
     def failed(self, where: str, error: BaseException) -> None:
         self._observer.guard.failed(where, error)

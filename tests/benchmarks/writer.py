@@ -88,13 +88,13 @@ def sql_alone(store, work) -> None:
 
 def one_round(observer, app, stores, sessions: int) -> tuple[float, ...]:
     """Return µs a trace: preparing, storing, SQL alone."""
-    collector, (timed, probed, bare) = observer._writer, stores
+    collector, (timed, probed, bare) = observer.writer, stores
     spent = [0, 0, 0]
     for _ in range(BATCHES):
         collector.items.clear()
         asyncio.run(run(app, BATCH, sessions))
         marks = [process_time_ns()]
-        changes = [change for item in collector.items for change in observer._prepare(item)]
+        changes = [change for item in collector.items for change in observer._writing.prepare(item)]
         marks.append(process_time_ns())
         timed.write(changes)
         marks.append(process_time_ns())
@@ -113,7 +113,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         observer = ct.ConvoTrace(store=f"sqlite:///{folder}/timed.db")
-        observer._writer = Collector()
+        observer._writing.made = Collector()
         app = ConvoTraceMiddleware(spans_app, convotrace=observer)
         stores = [observer.open_store(), *(Store.open(f"sqlite:///{folder}/{name}.db") for name in ("probed", "bare"))]
         one_round(observer, app, stores, options.sessions)

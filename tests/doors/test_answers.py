@@ -108,7 +108,7 @@ def test_an_answer_waits_for_a_turn_that_another_worker_writes_a_moment_later(do
         one.post("/ask", {"message": "12345678"})
     two.get("/told/m-12345678?words=good")
     deadline = time.monotonic() + 30
-    while not two.observer._late and time.monotonic() < deadline:
+    while not two.observer.ledger.late and time.monotonic() < deadline:
         time.sleep(0.01)
     for queued, options in held:
         writer.put(*queued, **options)

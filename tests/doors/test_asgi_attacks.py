@@ -66,7 +66,7 @@ def behind(observer, app, **how):
 
 
 def only_trace(observer):
-    assert observer._open == {}
+    assert observer.ledger.open == {}
     (trace,) = observer.store.session("s").traces
     return trace
 
@@ -463,13 +463,13 @@ def test_a_fault_of_ours_never_reaches_the_app(observer, step, monkeypatch, caps
 
     monkeypatch.setattr(f"convotrace.recorder.OpenTrace.{step}", fault)
     sent = asyncio.run(call(ConvoTraceMiddleware(app, convotrace=observer)))
-    assert sent == [START, BODY] and observer._open == {}
+    assert sent == [START, BODY] and observer.ledger.open == {}
     assert sum(observer.guard.failures.values().values()) > 0
     assert capsys.readouterr().err.count("convotrace: ") == 1
 
 
 def test_a_request_that_cannot_be_begun_is_answered_and_counted(observer, monkeypatch):
-    monkeypatch.setattr("convotrace.observer.core.OpenTrace", None)
+    monkeypatch.setattr("convotrace.observer.recording.OpenTrace", None)
 
     async def app(scope, receive, send):
         await send(START)

@@ -288,7 +288,7 @@ def test_a_trace_skipped_after_it_was_shown_keeps_nothing(store_url):
     observer = ct.ConvoTrace(store=store_url)
     with observer.session("s"):
         ct.set_input("canary")
-        trace = next(iter(observer._open.values()))
+        trace = next(iter(observer.ledger.open.values()))
         trace.started -= 2_000_000_000
         observer.writer.wake()
         observer.flush()

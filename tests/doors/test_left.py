@@ -24,7 +24,7 @@ def observer(store_url):
 
 
 def only(observer):
-    assert observer._open == {}
+    assert observer.ledger.open == {}
     (trace,) = observer.store.session("s").traces
     return trace
 

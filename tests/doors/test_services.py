@@ -9,7 +9,7 @@ import pytest
 
 import convotrace as ct
 from convotrace.capture.current import current_node
-from convotrace.observer import core
+from convotrace.observer import recording
 
 fastapi = pytest.importorskip("fastapi", reason="FastAPI is not installed")
 flask = pytest.importorskip("flask", reason="Flask is not installed")
@@ -120,9 +120,9 @@ def test_a_turn_that_crosses_two_services_and_a_queue_is_one_tree(observers, bac
     ask(front(observers["front"], url), "refund both")
     if not hurry:
         assert all(observer.flush() for observer in observers.values())
-    now = core.time_ns
+    now = recording.time_ns
     with monkeypatch.context() as patch:
-        patch.setattr(core, "time_ns", lambda: now() + 5 * MINUTE)
+        patch.setattr(recording, "time_ns", lambda: now() + 5 * MINUTE)
         work_off(observers["worker"], queue)
     assert all(observer.flush() for observer in observers.values())
     (session,) = observers["front"].store.sessions()

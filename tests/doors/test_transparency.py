@@ -357,7 +357,7 @@ def test_a_server_that_forgets_to_close_leaves_nothing_open(observer):
     next(body)
     del body
     gc.collect()
-    assert observer._open == {}
+    assert observer.ledger.open == {}
 
 
 def test_an_endless_streams_thread_does_not_hold_the_process(observer):

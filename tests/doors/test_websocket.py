@@ -48,7 +48,7 @@ def conversations(observer):
 
 def only(observer):
     (found,) = conversations(observer)
-    assert observer._open == {}
+    assert observer.ledger.open == {}
     return found
 
 
@@ -575,7 +575,7 @@ def test_every_message_is_the_same_object_on_both_sides(observer):
     sent = drive(ConvoTraceMiddleware(app, convotrace=observer), TALK)
     assert all(a is b for a, b in zip(received, TALK, strict=True))
     assert all(a is b for a, b in zip(sent, ANSWERS, strict=True))
-    assert observer._open == {} and observer.health()["hooks"] == {}
+    assert observer.ledger.open == {} and observer.health()["hooks"] == {}
 
 
 def test_the_callers_scope_stays_as_it_was(observer):
@@ -661,7 +661,7 @@ def test_a_fault_of_ours_is_counted_and_the_connection_goes_on(observer, monkeyp
             await send(message)
 
     assert drive(ConvoTraceMiddleware(app, convotrace=observer), TALK) == ANSWERS[:3]
-    assert observer.health()["hooks"]["recording"] >= 3 and observer._open == {}
+    assert observer.health()["hooks"]["recording"] >= 3 and observer.ledger.open == {}
 
 
 def broken(*_):
@@ -718,5 +718,5 @@ def test_thousands_of_messages_on_one_connection_are_let_go(observer):
         ConvoTraceMiddleware(app, convotrace=observer),
         ({"type": "websocket.receive", "text": f"{n}"} for n in range(2000)),
     )
-    assert max(counts) <= 5 and len(observer._open) == 0
+    assert max(counts) <= 5 and len(observer.ledger.open) == 0
     assert only(observer).session.turns == 2000

@@ -53,7 +53,7 @@ def serve(app, environ=None):
 
 
 def only_trace(observer):
-    assert observer._open == {}
+    assert observer.ledger.open == {}
     (trace,) = observer.store.session("s").traces
     return trace
 
@@ -220,7 +220,7 @@ def test_a_body_that_is_closed_before_it_is_iterated_runs_nothing(observer):
 def test_a_generator_app_that_is_never_iterated_leaves_nothing_open(observer):
     body = ConvoTraceMiddleware(late_start, convotrace=observer)(environ_of(), lambda *_: None)
     del body
-    assert observer._open == {}
+    assert observer.ledger.open == {}
 
 
 def test_an_outer_middleware_sees_what_the_app_wrote_into_its_environ(observer):
@@ -290,7 +290,7 @@ def test_a_fault_of_ours_never_reaches_the_app(observer, step, body, monkeypatch
         return body([b"a", b"b"])
 
     monkeypatch.setattr(f"convotrace.recorder.OpenTrace.{step}", fault)
-    assert serve(ConvoTraceMiddleware(app, convotrace=observer))[1:] == [b"a", b"b"] and observer._open == {}
+    assert serve(ConvoTraceMiddleware(app, convotrace=observer))[1:] == [b"a", b"b"] and observer.ledger.open == {}
     used = sum(observer.guard.failures.values().values())
     assert used > 0 or (step, body) == ("finish_response", list)
     assert capsys.readouterr().err.count("convotrace: ") == bool(used)
@@ -381,7 +381,7 @@ def test_a_test_request_context_of_flask_has_nothing_current(app):
         assert ct.current_trace() is None
         with ct.tool("nothing") as tool:
             tool.set_result(1)
-    assert app.observer._open == {} and list(app.observer.store.sessions()) == []
+    assert app.observer.ledger.open == {} and list(app.observer.store.sessions()) == []
 
 
 def test_threads_started_by_a_flask_view_do_not_mix(app):

@@ -53,8 +53,8 @@ def test_each_request_is_counted_once(observer):
 def test_a_request_that_the_queue_refuses_is_lost_once(observer):
     observer.writer.put = lambda *_, **__: False
     trace = turn(observer)
-    observer._queue(trace)
-    observer._queue(trace)
+    observer._recording.queue(trace)
+    observer._recording.queue(trace)
     del observer.writer.put
     assert counts(observer) == {"lost": 1}
 
@@ -63,7 +63,7 @@ def test_what_is_added_late_and_refused_was_counted_before(observer):
     trace = turn(observer)
     assert counts(observer) == {"turns": 1}
     observer.writer.put = lambda *_, **__: False
-    observer._queue(trace)
+    observer._recording.queue(trace)
     del observer.writer.put
     assert counts(observer) == {"turns": 1}
 
@@ -87,7 +87,7 @@ def test_many_threads_count_exactly(observer):
         thread.start()
     for thread in threads:
         thread.join()
-    assert counts(observer) == {"turns": 800} and observer._open == {}
+    assert counts(observer) == {"turns": 800} and observer.ledger.open == {}
     assert observer.store.session("s").session.turns == 800
 
 
@@ -105,7 +105,7 @@ def test_a_forked_child_counts_from_nothing(observer):
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
-        os.write(write, repr(sum(observer.requests.values().values())).encode())
+        os.write(write, repr(sum(observer.ledger.requests.values().values())).encode())
         os._exit(0)
     os.waitpid(child, 0)
     assert os.read(read, 10) == b"0" and counts(observer) == {"turns": 1}
@@ -114,8 +114,8 @@ def test_a_forked_child_counts_from_nothing(observer):
 
 def test_a_large_trace_that_grows_late_is_written_now_and_then(observer):
     written = []
-    prepare = observer._assemble
-    observer._assemble = lambda trace: written.append(trace) or prepare(trace)
+    prepare = observer._writing.assemble
+    observer._writing.assemble = lambda trace: written.append(trace) or prepare(trace)
     with observer.session("s"):
         for n in range(300):
             with ct.tool(f"t{n}"):
@@ -146,11 +146,11 @@ def test_what_waits_to_be_written_again_is_written_by_itself_and_at_close(store_
         context = copy_context()
     observer.flush()
     context.run(late, 1)
-    assert observer._late
+    assert observer.ledger.late
     deadline = time.monotonic() + 3
-    while observer._late and time.monotonic() < deadline:
+    while observer.ledger.late and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert not observer._late
+    assert not observer.ledger.late
     context.run(late, 2)
     observer.close()
     store = ct.Store.open(store_url)
@@ -171,4 +171,4 @@ def test_thousands_of_requests_leave_nothing_behind(observer):
     gc.collect()
     assert (threading.active_count(), len(os.listdir("/proc/self/fd"))) == (threads, handles)
     assert sum(type(thing).__name__ in ("OpenTrace", "Incoming") for thing in gc.get_objects()) <= objects + 2
-    assert observer._open == {} and not observer._late
+    assert observer.ledger.open == {} and not observer.ledger.late

@@ -120,22 +120,22 @@ def test_twenty_thousand_requests_leave_memory_threads_and_handles_as_they_were(
     asyncio.run(many(4_000))
     before, memory = state(), resident()
     asyncio.run(many(20_000))
-    assert state() == before and observer._open == {}
+    assert state() == before and observer.ledger.open == {}
     assert sum(observer.health()["requests"].values()) == 24_000
     assert resident() - memory < 16 * MIB
 
 
 def test_a_stuck_store_holds_a_bounded_amount(observer, monkeypatch):
-    monkeypatch.setattr(type(observer), "_prepare", stuck)
+    monkeypatch.setattr(observer._writing, "prepare", stuck)
     before = resident()
     for n in range(3000):
         with observer.session(f"s{n}"), ct.generation("chat") as call:
             call.set_input("x" * 100_000 + str(n))
     assert resident() - before < 130 * MIB
-    assert observer.requests.values()["lost"] > 2000
+    assert observer.ledger.requests.values()["lost"] > 2000
 
 
-def stuck(self, item):
+def stuck(item):
     raise ct.StoreError("stuck")
 
 

@@ -67,7 +67,7 @@ def test_each_message_is_a_trace_with_what_it_calls(observer, order):
         assert {span.attributes["session.id"] for span in told} == {"s"} and turn.status == "ok"
     servers = [span for span in sdk.exporter.get_finished_spans() if span.kind is SpanKind.SERVER]
     assert len(servers) == (order != "alone")
-    assert turns[0].id != turns[1].id and observer._open == {}
+    assert turns[0].id != turns[1].id and observer.ledger.open == {}
 
 
 def test_messages_of_a_connection_that_was_left_out_are_left_out_too(observer):

@@ -41,7 +41,7 @@ def state():
     """Return open traces, memory in bytes, and what passed."""
     with open("/proc/self/statm") as file:
         pages = int(file.read().split()[1])
-    return {"open": len(observer._open), "memory": pages * os.sysconf("SC_PAGE_SIZE"), **passed, **made}
+    return {"open": len(observer.ledger.open), "memory": pages * os.sysconf("SC_PAGE_SIZE"), **passed, **made}
 
 
 # Starlette

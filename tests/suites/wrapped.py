@@ -138,7 +138,7 @@ def pytest_sessionfinish(session):
             "compared": ledger.compared,
             "differences": ledger.differences,
         }
-        result |= {"health": observer.health(), "open": len(observer._open), "stored": _stored()}
+        result |= {"health": observer.health(), "open": len(observer.ledger.open), "stored": _stored()}
         observer.close()
     REPORT.write_text(json.dumps(result, default=str))
 

@@ -66,7 +66,7 @@ def test_a_session_that_is_not_there_is_named_with_those_that_are(convotrace):
 def test_without_the_fixture_nothing_is_recorded():
     post(wrapped, session_id="s5", message="x")
     assert not wrapped.convotrace.enabled
-    assert wrapped.convotrace._writer is None
+    assert wrapped.convotrace._writing.made is None
 
 
 def test_an_app_that_is_diverted_takes_the_keys_of_its_new_store(store_url):
@@ -74,5 +74,5 @@ def test_an_app_that_is_diverted_takes_the_keys_of_its_new_store(store_url):
     first = observer.open_store().secret("identity")
     observer.divert("memory:")
     second = observer.open_store().secret("identity")
-    assert observer._secret == second != first
+    assert observer._writing.secret() == second != first
     observer.close()

@@ -1,0 +1,210 @@
+"""The writer's side: a trace from the queue into the store, and what else is done in the writer's thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from time import time_ns
+from typing import TYPE_CHECKING, Any
+
+from convotrace import hooks
+from convotrace.errors import StoreError
+from convotrace.model import Change, Json
+from convotrace.observer.attached import read_files
+from convotrace.observer.chores import Chores
+from convotrace.observer.guard import Guard
+from convotrace.observer.late import pause
+from convotrace.observer.ledger import Ledger
+from convotrace.pricing import Prices
+from convotrace.recorder import Assembler, OpenTrace, Verdict
+from convotrace.settings import Settings
+
+if TYPE_CHECKING:
+    from convotrace.store import Store, Writer
+
+_JOB_PATIENCE = 1.0
+
+
+class Writing:
+    """Has the writer, the store, its key and the jobs beside it; each is made when it is first needed.
+
+    Args:
+        in_force: Returns the options as they are now.
+        guard: Calls what may fail.
+        ledger: Where open traces and counts stand.
+        prices: What a call costs.
+        counters: Returns what this process counts beside its writer.
+        at_first: Called before a writer is made.
+    """
+
+    def __init__(
+        self,
+        in_force: Callable[[], Settings],
+        guard: Guard,
+        ledger: Ledger,
+        prices: Prices,
+        counters: Callable[[], Mapping[str, Json]],
+        at_first: Callable[[], None],
+    ) -> None:
+        self._in_force = in_force
+        self._guard = guard
+        self._ledger = ledger
+        self._prices = prices
+        self._counters = counters
+        self._at_first = at_first
+        self.made: Writer[Any] | None = None
+        """The writer where there is one."""
+        self._secret: bytes | None = None
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew: in a forked child the store is its parent's. The writer knows of forks by itself."""
+        self._lock = threading.Lock()
+        self._chores = Chores()
+        self._store: Store | None = None
+        self._assembler: Assembler | None = None
+
+    # What there is one of
+
+    @property
+    def writer(self) -> Writer[Any]:
+        """The writer, made when first needed."""
+        if self.made is None:
+            self._make_writer()
+        assert self.made is not None
+        return self.made
+
+    def _make_writer(self) -> None:
+        from convotrace.store import Writer  # Peewee is loaded only where something is recorded
+
+        self._at_first()
+        with self._lock:
+            if self.made is None:
+                self.made = Writer(
+                    self.open_store,
+                    self.prepare,
+                    due=self._ledger.due,
+                    done=_written,
+                    busy=lambda: self._ledger.busy,
+                    counters=self._counters,
+                    in_thread=partial(self._guard.attempt, "opentelemetry", hooks.telemetry.suppress_here),
+                )
+
+    def open_store(self) -> Store:
+        """Return the store, opened when first needed.
+
+        Raises:
+            StoreError: It cannot be opened.
+        """
+        if self._store is None:
+            from convotrace.store import Store
+
+            with self._lock:
+                if self._store is None:
+                    self._store = Store.open(self._in_force().store)
+        self._secret = self._secret or self._store.secret("identity")
+        return self._store
+
+    def secret(self) -> bytes | None:
+        """Return the store's key for hashing cookies, None as long as it is not open."""
+        return self._secret
+
+    @property
+    def redacted(self) -> int:
+        """How many values were taken out."""
+        return self._assembler.redactor.count if self._assembler else 0
+
+    # A trace becomes a change
+
+    def prepare(self, item: OpenTrace | Change) -> Iterator[Change]:
+        """Yield what is to be written of an item of the queue: one change, or none."""
+        if not self._chores.begun:
+            self._guard.attempt("jobs", self._chores.begin, self._in_force(), self.open_store, self._guard)
+        if isinstance(item, Change):
+            yield item
+            return
+        item.queued = False
+        item.due = time_ns() + pause(item)
+        try:
+            verdict, change = self.assemble(item)
+        except StoreError:  # it is tried again
+            raise
+        except BaseException:
+            self._ledger.count(item, "lost")
+            raise
+        if self._ledger.late.must_follow(item):
+            return
+        if item.ended is not None and not item.counted:
+            self._ledger.count(item, verdict.value)
+            if change is not None and verdict is Verdict.TURN and change.trace is not None:
+                hooks.turn_line(self._in_force(), change.trace)
+        if change is not None and (item.ended is not None or verdict is Verdict.TURN):
+            yield change
+
+    def assemble(self, trace: OpenTrace) -> tuple[Verdict, Change | None]:
+        """Return what a trace is by now, and the change that stores it."""
+        if self._assembler is None:
+            self._assembler = self._make_assembler()
+        if trace.attachments and not trace.skipped:
+            read_files(trace, trace.content and self._in_force().content)
+        return self._assembler.assemble(trace)
+
+    def _make_assembler(self) -> Assembler:
+        settings = self._in_force()
+        guarded = [
+            None if hook is None else partial(self._guard.call, name, hook)
+            for name, hook in (("input_text", settings.input_text), ("output_text", settings.output_text))
+        ]
+        return Assembler(settings, self.open_store().secret("identity"), guarded[0], guarded[1], self._prices)
+
+    # What comes from outside a request
+
+    def put(self, change: Change) -> bool:
+        """Queue a change from outside a request; False where it was dropped (and counted)."""
+        return self.writer.put(change, 1_000, important=True, kind="score")
+
+    def take(self, changes: Sequence[Change], size: int) -> bool:
+        """Queue what another service sent; False where there is no room, and it must send all of it again.
+
+        What was queued before stays: a span that comes again takes its own place.
+
+        Args:
+            changes: What is to be written, one trace each.
+            size: About how many bytes they hold together.
+        """
+        if not self.writer.has_spare_room():
+            return False
+        rows = [1 + len(change.trace.spans if change.trace else ()) for change in changes]
+        share = size // max(1, sum(rows))
+        return all(
+            self.writer.put(change, share * count, count, kind="otlp")
+            for change, count in zip(changes, rows, strict=True)
+        )
+
+    # Its end
+
+    def drain(self, timeout: float) -> bool:
+        """Wait so many seconds at most until all that is queued is stored; return whether it is."""
+        return self.made is None or self.made.drain(timeout)
+
+    def end_chores(self) -> None:
+        """Let no job of the store begin any more; a running one ends after its step."""
+        self._chores.end()
+
+    def close(self, timeout: float) -> None:
+        """Store what is queued, within so many seconds, and release the store."""
+        self._chores.end(min(timeout, _JOB_PATIENCE))
+        writer, self.made = self.made, None
+        if writer is not None:
+            writer.close(timeout)
+        store, self._store = self._store, None
+        if store is not None:
+            store.close()
+        # The next store may be another one, with keys of its own.
+        self._assembler = self._secret = None
+
+
+def _written(item: Any, session_id: str) -> None:
+    if isinstance(item, OpenTrace):
+        item.written_as = session_id
