@@ -53,7 +53,7 @@ def _head(conversation: Conversation, trace: Trace) -> dict[str, object]:
 def _below(trace: Trace, chosen: Span | None) -> dict[str, object]:
     return {
         "chosen": chosen,
-        "note": note(chosen) if chosen else "",
+        "note": note(chosen, trace.service) if chosen else "",
         "facts": list(_facts(chosen)) if chosen else [],
         "call": of_call(chosen) if chosen and chosen.kind == "generation" else None,
         "sections": list(_sections(chosen)) if chosen else [],
