@@ -12,7 +12,7 @@ from convotrace.capture.current import Node, current, current_node, is_below, no
 from convotrace.capture.spans import SPAN_FIELDS, LiveSpan, settle
 from convotrace.model import SPAN_KINDS, Failure
 from convotrace.recorder import OpenSpan, OpenTrace, failure_of, plain, text_of
-from convotrace.recorder.open import OpenEvent
+from convotrace.recorder.parts import OpenEvent
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "warn": 30, "error": 40, "exception": 40, "critical": 50, "fatal": 50}
 _ERROR = 40

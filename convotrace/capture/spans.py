@@ -21,7 +21,8 @@ from convotrace.capture.current import (
 )
 from convotrace.model import SCORE_SOURCES, SPAN_KINDS, Failure
 from convotrace.recorder import OpenSpan, OpenTrace, failure_of, plain, text_of
-from convotrace.recorder.open import CANCELLED, OK, OpenEvent, OpenScore
+from convotrace.recorder.parts import OpenEvent, OpenScore
+from convotrace.recorder.seen import CANCELLED, OK
 
 _CANCELLED_NAMES = frozenset({"CancelledError", "Cancelled", "GeneratorExit", "GreenletExit"})
 SCORE_FIELDS = ("comment", "source", "author", "evaluator", "version", "reason")

@@ -1,7 +1,8 @@
 """The state machine of a trace, without I/O: what is open while a request runs, and what it becomes when written.
 
-`open.py` holds the open records, `attached.py` their files, `values.py` takes copies of user values, `failures.py` puts
-exceptions in words, `assemble.py` makes the finished record.
+`open.py` holds open traces and spans, `seen.py` what the door saw of them, `parts.py` what is noted on them,
+`attached.py` their files; `values.py` takes copies of user values, `failures.py` puts exceptions in words.
+`assemble.py` makes the finished record.
 Time is always an argument, in nanoseconds since 1970.
 """
 

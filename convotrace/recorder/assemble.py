@@ -31,7 +31,8 @@ from convotrace.insight.totals import totals
 from convotrace.model import Change, Event, Failure, Json, Payload, Score, SessionFacts, Span, Target, Trace
 from convotrace.pricing import Prices
 from convotrace.recorder.attached import attachment_records
-from convotrace.recorder.open import UNSET, OpenEvent, OpenScore, OpenSpan, OpenTrace
+from convotrace.recorder.open import UNSET, OpenSpan, OpenTrace
+from convotrace.recorder.parts import OpenEvent, OpenScore
 from convotrace.recorder.reply import tells_of_model, with_reply
 from convotrace.recorder.ties import ties_of
 from convotrace.recorder.told import CONTENT_FIELDS, is_hidden, read_told, told_events, told_fields

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from convotrace.model import SPAN_KINDS, Failure
 from convotrace.recorder import OpenSpan
-from convotrace.recorder.open import OpenEvent, OpenScore
+from convotrace.recorder.parts import OpenEvent, OpenScore
 
 MOVES = ("open", "end", "end again", "fail", "event", "score", "tokens", "assemble")
 

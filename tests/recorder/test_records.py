@@ -6,7 +6,7 @@ import pytest
 
 from convotrace.model import Failure, Payload, Usage
 from convotrace.recorder import OpenTrace, failure_of
-from convotrace.recorder.open import OpenEvent, OpenScore
+from convotrace.recorder.parts import OpenEvent, OpenScore
 
 BOOM = Failure("ValueError", "boom")
 CANARY = "c4n4ry"

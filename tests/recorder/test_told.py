@@ -4,7 +4,7 @@ import pytest
 
 from convotrace.identity import Identity
 from convotrace.recorder import Assembler, OpenSpan, OpenTrace
-from convotrace.recorder.open import OpenEvent, Told
+from convotrace.recorder.parts import OpenEvent, Told
 from convotrace.settings import Settings
 
 AT = 1_760_000_000 * 10**9

@@ -14,7 +14,7 @@ from opentelemetry.trace import Span, Status, StatusCode
 from convotrace.dialects.messages import as_messages, as_usage
 from convotrace.model import Json
 from convotrace.recorder import OpenSpan, OpenTrace
-from convotrace.recorder.open import CANCELLED, ERROR
+from convotrace.recorder.seen import CANCELLED, ERROR
 from convotrace.redaction import Redactor
 
 CALLS = frozenset({"generation", "embedding", "retrieval", "reranker"})

@@ -16,7 +16,8 @@ from convotrace.hooks.opentelemetry.server import is_adopted, remember, traces_u
 from convotrace.identity import Incoming
 from convotrace.model import Failure
 from convotrace.recorder import OpenSpan, OpenTrace
-from convotrace.recorder.open import ERROR, OK, OpenEvent, Told
+from convotrace.recorder.parts import OpenEvent, Told
+from convotrace.recorder.seen import ERROR, OK
 
 # Spans under way, by span id, as each of the traces that record them has them.
 _started: dict[int, list[OpenSpan]] = {}
