@@ -2,7 +2,9 @@
 
 `open.py` holds open traces and spans, `seen.py` what the door saw of them, `parts.py` what is noted on them,
 `attached.py` their files; `values.py` takes copies of user values, `failures.py` puts exceptions in words.
-`assemble.py` makes the finished record.
+`assemble.py` makes the finished record: `said.py` finds its texts and whether it is a turn, `facts.py` how it went,
+`span_records.py` and `note_records.py` make its parts, `told.py` reads what libraries say of their spans, `usage.py`
+their tokens, `reply.py` what the reply tells of a model call, `ties.py` what the request has to do with an earlier one.
 Time is always an argument, in nanoseconds since 1970.
 """
 

@@ -6,48 +6,30 @@ Called by the writer, never inside a request; the same trace may be assembled ma
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from convotrace import model
-from convotrace.dialects.messages import (
-    as_documents,
-    as_mapping,
-    as_messages,
-    as_nano,
-    as_text,
-    as_tools,
-    as_whole,
-    score_type,
-)
-from convotrace.exchange import Exchange, media_type, read_exchange, read_socket
-from convotrace.identity import Identity, Incoming, identify, keyed_hash
+from convotrace.exchange import Exchange
+from convotrace.identity import Identity, identify, keyed_hash
 from convotrace.insight.continuity import USERS
 from convotrace.insight.deciding import Clues, decided
 from convotrace.insight.history import summed, users
 from convotrace.insight.totals import totals
-from convotrace.model import Change, Event, Failure, Json, Payload, Score, SessionFacts, Span, Target, Trace
+from convotrace.model import Change, Json, Payload, SessionFacts, Trace
 from convotrace.pricing import Prices
 from convotrace.recorder.attached import attachment_records
-from convotrace.recorder.open import UNSET, OpenSpan, OpenTrace
-from convotrace.recorder.parts import OpenEvent, OpenScore
+from convotrace.recorder.facts import duration_of, error_of, left_of, metadata_of, name_of, status_of
+from convotrace.recorder.note_records import event_records, score_records
+from convotrace.recorder.open import OpenTrace
 from convotrace.recorder.reply import tells_of_model, with_reply
+from convotrace.recorder.said import TextHook, Texts, exchange_of, makes_turn
+from convotrace.recorder.span_records import SpanRecords
 from convotrace.recorder.ties import ties_of
-from convotrace.recorder.told import CONTENT_FIELDS, is_hidden, read_told, told_events, told_fields
-from convotrace.recorder.usage import told_usage
-from convotrace.recorder.values import text_of
+from convotrace.recorder.told import read_told
 from convotrace.redaction import Redactor
 from convotrace.settings import Settings
 
-TextHook = Callable[[Incoming, Exchange], Any]
-_ROLES = {"input": "user", "output": "assistant"}
-_READERS: dict[str, Callable[[Any], Any]] = {
-    "model": as_text, "provider": as_text, "call_id": as_text, "finish_reason": as_text, "first_token_ns": as_whole,
-    "parameters": as_mapping, "tools": as_tools, "documents": as_documents, "usage": told_usage, "tags": tuple,
-}  # fmt: skip
-_PRICED = frozenset({"generation", "embedding"})
 # A login cookie rides on every request of a site: it names the session of a turn, but makes none by itself.
 _AMBIENT = frozenset({"cookie", "own_cookie"})
 # Ids that nobody gave outright: they tell users apart by themselves, or not at all.
@@ -86,19 +68,19 @@ class Assembler:
         self._settings = settings
         self._prices = Prices.of(settings.prices) if prices is None else prices
         self._secret = secret
-        self._input_text = input_text
-        self._output_text = output_text
+        self._texts = Texts(input_text, output_text)
+        self._spans = SpanRecords(self.redactor, self._prices, settings.service)
 
     def assemble(self, trace: OpenTrace) -> tuple[Verdict, Change | None]:
         """Return what became of a trace and, where it is to be stored, the change to write."""
         if trace.skipped:
             return Verdict.EXCLUDED, _emptied(trace)
         read_told(trace, self.redactor, trace.content and self._settings.content)
-        exchange = self._exchange(trace)
+        exchange = exchange_of(trace)
         identity = self._identity(trace, exchange)
-        message, reply = self._texts(trace, exchange)
+        message, reply = self._texts.of(trace, exchange)
         named = identity is not None and identity.source not in _AMBIENT
-        is_turn = _is_turn(trace, exchange, message, reply, named) or tells_of_model(exchange)
+        is_turn = makes_turn(trace, exchange, message, reply, named) or tells_of_model(exchange)
         ties = ties_of(trace, exchange, reply)
         if ties and trace.follows_up is False:
             trace.follows_up = True
@@ -120,42 +102,11 @@ class Assembler:
         nameless = identity is None and record.is_turn and record.resent is not None and self._settings.history
         return exchange.history if nameless and users(exchange.history) >= USERS else ()
 
-    def _exchange(self, trace: OpenTrace) -> Exchange:
-        incoming = trace.incoming
-        if incoming is None:
-            return Exchange()
-        if trace.protocol == "websocket":
-            return _of_frames(trace)
-        asked, answered = b"".join(trace.request_chunks), b"".join(trace.response_chunks)
-        keep = trace.bodies and bool(media_type(trace.response_type)[0])
-        return read_exchange(
-            incoming.method,
-            incoming.query,
-            asked or None,
-            incoming.headers.get("content-type", ""),
-            answered if keep and answered else None,
-            trace.response_type,
-            succeeded=(trace.status_code or 200) < 400,
-            content_encoding=trace.response_encoding,
-            request_cut=trace.cut_input,
-        )
-
     def _identity(self, trace: OpenTrace, exchange: Exchange) -> Identity | None:
         if trace.found is not None or trace.incoming is None:
             return trace.found
         trace.incoming.body = exchange.request_body
         return identify(trace.incoming, self._settings, self._secret)
-
-    def _texts(self, trace: OpenTrace, exchange: Exchange) -> tuple[str | None, str | None]:
-        message, reply = exchange.message.text, exchange.reply.text or exchange.refusal or exchange.reply.text
-        if trace.incoming is not None and self._input_text is not None:
-            message = _first_text(self._input_text(trace.incoming, exchange), message)
-        if trace.incoming is not None and self._output_text is not None:
-            reply = _first_text(self._output_text(trace.incoming, exchange), reply)
-        return (
-            message if trace.input_text is UNSET else trace.input_text,
-            reply if trace.output_text is UNSET else trace.output_text,
-        )
 
     def _session(self, trace: OpenTrace, who: Identity) -> SessionFacts:
         notes, settings = trace.session, self._settings
@@ -174,8 +125,8 @@ class Assembler:
             outcome=notes.outcome,
             resolved=notes.resolved,
             ended_ns=notes.ended,
-            events=self._events(notes.events),
-            scores=_scores(notes.scores, who.id),
+            events=event_records(notes.events, self.redactor),
+            scores=score_records(notes.scores, who.id),
             links=tuple(model.Link(*link) for link in notes.links),
         )
 
@@ -190,21 +141,20 @@ class Assembler:
     ) -> Trace:
         trace_id = f"{trace.id:032x}"
         content = trace.content and self._settings.content
-        shown = [span for span in list(trace.spans) if not is_hidden(span)]
-        spans = tuple(self._span(span, trace_id, who.id, content) for span in shown)
-        failure = _failure(trace)
+        spans = self._spans.of(trace, who.id, content)
+        failure = error_of(trace)
         return Trace(
             id=trace_id,
             session_id=who.id,
             span_id=f"{trace.span_id:016x}" if trace.shared else None,
             parent_id=None if trace.parent_span is None else f"{trace.parent_span:016x}",
-            name=trace.name or _name(trace),
+            name=name_of(trace),
             is_turn=is_turn,
             route=trace.route,
-            status=_status(trace),
+            status=status_of(trace),
             status_code=trace.status_code,
             started_ns=trace.started,
-            duration_ns=_duration(trace),
+            duration_ns=duration_of(trace),
             first_byte_ns=None if trace.first_byte is None else trace.first_byte - trace.started,
             input=self._payload(content, message, exchange.request_body),
             output=self._payload(content, reply, exchange.response_body),
@@ -217,10 +167,10 @@ class Assembler:
             user_id=trace.user_id,
             id_source=who.source,
             tags=tuple(trace.tags),
-            metadata=self.redactor.clean(_metadata(trace)),
+            metadata=self.redactor.clean(metadata_of(trace)),
             protocol=trace.protocol,
             close_code=trace.close_code,
-            left=_left(trace),
+            left=left_of(trace),
             request=self._request(trace, content),
             request_bytes=trace.request_bytes if trace.incoming else None,
             response_bytes=trace.response_bytes if trace.incoming else None,
@@ -231,8 +181,8 @@ class Assembler:
             ),
             attachments=attachment_records(trace_id, trace.attachments, exchange.uploads, content),
             spans=spans,
-            events=self._events(trace.events),
-            scores=_scores(trace.scores, who.id, trace_id),
+            events=event_records(trace.events, self.redactor),
+            scores=score_records(trace.scores, who.id, trace_id),
             **totals(spans),
         )
 
@@ -254,73 +204,6 @@ class Assembler:
             client=keyed_hash(self._secret, client, 8),
         )
 
-    def _span(self, span: OpenSpan, trace_id: str, session_id: str, content: bool) -> Span:
-        span_id = f"{span.id:016x}"
-        fields = {**told_fields(span, content), **self._fields(span, content)}
-        cost = self._cost(span, fields)
-        fields.pop("cost_nano", None)
-        return Span(
-            id=span_id,
-            trace_id=trace_id,
-            name=span.name,
-            kind=span.kind,
-            parent_id=_parent_id(span),
-            service=self._settings.service,
-            status=span.status,
-            error=span.failure,
-            started_ns=span.started,
-            duration_ns=max(0, span.ended - span.started) if span.ended is not None and span.timed else None,
-            cost_nano=cost,
-            events=(*told_events(span), *self._events(span.events)),
-            scores=_scores(span.scores, session_id, trace_id, span_id),
-            origin=span.origin,
-            **fields,
-        )
-
-    def _cost(self, span: OpenSpan, fields: dict[str, Any]) -> int | None:
-        own: int | None = fields.get("cost_nano", as_nano(span.fields.get("cost")))
-        if own is not None or span.kind not in _PRICED:
-            return own
-        return self._prices.cost(fields.get("provider"), fields.get("model"), fields.get("usage"), span.started)
-
-    def _fields(self, span: OpenSpan, content: bool) -> dict[str, Any]:
-        """Return the fields that were set, each clean and in the form of the record; most spans have few."""
-        found: dict[str, Any] = {}
-        # A running trace still grows: what its verbs add to, they add to at the top of a mapping.
-        for name, value in list(span.fields.items()):
-            if value is None or name == "cost" or (not content and name in CONTENT_FIELDS):
-                continue
-            clean = self.redactor.clean(dict(value) if isinstance(value, dict) else value)
-            if span.kind == "generation" and name in _ROLES:
-                clean = as_messages(clean, _ROLES[name])
-            found[name] = _READERS[name](clean) if name in _READERS else clean
-        return found
-
-    def _events(self, events: list[OpenEvent] | None) -> tuple[Event, ...]:
-        if not events:
-            return ()
-        return tuple(Event(e.name, e.at, e.level, self.redactor.clean(dict(e.attributes))) for e in list(events))
-
-
-def _of_frames(trace: OpenTrace) -> Exchange:
-    return read_socket(
-        list(trace.request_chunks), list(trace.response_chunks), trace.engine, trace.cut_input, trace.cut_output
-    )
-
-
-def _left(trace: OpenTrace) -> model.Left | None:
-    """Return where the client left; a share where all the bytes are known, announced or sent to nobody."""
-    left = trace.left
-    if left is None or not trace.disconnected:
-        return None
-    whole = trace.expected_bytes or (trace.response_bytes if trace.answered is not None else None)
-    return replace(left, share=min(1.0, left.bytes / whole)) if whole else left
-
-
-def _parent_id(span: OpenSpan) -> str | None:
-    parent = span.parent_ref if span.parent_ref is not None else span.parent.id if span.parent else None
-    return None if parent is None or parent == span.trace.span_id else f"{parent:016x}"
-
 
 def _emptied(trace: OpenTrace) -> Change | None:
     """Return what takes the place of a trace that was shown while it ran and is to be forgotten: nothing of it."""
@@ -328,63 +211,3 @@ def _emptied(trace: OpenTrace) -> Change | None:
         return None
     record = Trace(f"{trace.id:032x}", trace.written_as, name="skipped", started_ns=trace.started)
     return Change(SessionFacts(trace.written_as), record, trace.written_as)
-
-
-def _is_turn(trace: OpenTrace, exchange: Exchange, message: str | None, reply: str | None, has_id: bool) -> bool:
-    """Decide whether a trace is a turn: by verbs, by its work, by its reply, else by its message with evidence."""
-    if trace.input_text is not UNSET or trace.output_text is not UNSET:
-        return True
-    if any(span.kind in model.TURN_KINDS for span in trace.spans):
-        return True
-    if reply is not None:
-        return True
-    if message is None:
-        return False
-    by_hook = message is not exchange.message.text
-    return by_hook or exchange.message.sure or exchange.reply.recognised or has_id
-
-
-def _first_text(own: Any, found: str | None) -> str | None:
-    return found if own is None else text_of(own)
-
-
-def _scores(scores: list[OpenScore] | None, *judged: str) -> tuple[Score, ...]:
-    if not scores:
-        return ()
-    target = Target(*judged)
-    return tuple(
-        Score(f"{s.id:032x}", s.name, score_type(s.value), s.value, s.at, target, **s.fields) for s in list(scores)
-    )
-
-
-def _failure(trace: OpenTrace) -> Failure | None:
-    if trace.failure is not None:
-        return trace.failure
-    if _status(trace) != "error":
-        return None
-    if trace.logged is not None:
-        return trace.logged
-    return Failure(f"HTTP {trace.status_code}", f"HTTP {trace.status_code}")
-
-
-def _status(trace: OpenTrace) -> str:
-    if trace.status != "running" or trace.answered is None:
-        return trace.status
-    # Answered, though the app still works on a background task: for the user the turn is over.
-    return "error" if (trace.status_code or 0) >= 500 else "ok"
-
-
-def _duration(trace: OpenTrace) -> int | None:
-    end = trace.answered or trace.ended
-    return None if end is None else max(0, end - trace.started)
-
-
-def _name(trace: OpenTrace) -> str:
-    if trace.incoming is None:
-        return "session"
-    return f"{trace.incoming.method} {trace.route or trace.incoming.path}"
-
-
-def _metadata(trace: OpenTrace) -> dict[str, Json]:
-    over = {"spans_over_limit": trace.spans_over, "attachments_over_limit": trace.attachments_over}
-    return {**trace.metadata, **{name: count for name, count in over.items() if count}}
