@@ -18,6 +18,7 @@ from convotrace.store import labels
 from convotrace.store.codec import searchable, storable
 from convotrace.store.labels import MORE, label_key, meta_key, meta_name
 from convotrace.store.schema import Table, Tables
+from convotrace.store.wording import as_phrase
 
 Condition = Any
 """An expression of Peewee's; the library does not type them."""
@@ -36,6 +37,8 @@ _OPERATORS: dict[str, Callable[[Any, Any], Condition]] = {
 _TURNED = {"=": "=", ">": "<", ">=": "<=", "<": ">", "<=": ">="}
 # Behind every text that begins with what stands before it.
 _LAST = "\U0010ffff" * 2
+_FOUND = "(SELECT speech.rowid FROM speech WHERE speech MATCH ?)"
+_SAID = "(SELECT turn.sid FROM speech CROSS JOIN trace turn ON turn.n = speech.rowid WHERE speech MATCH ?)"
 _NEVER, _ALWAYS, _FALSE = SQL("1 = 0"), SQL("1 = 1"), SQL("FALSE")
 
 
@@ -47,6 +50,8 @@ class Filter:
     now_ns: int
     living: Callable[[], Collection[int]]
     """Returns the ids of the processes that live: what runs in another one was interrupted."""
+    is_common: Callable[[str], bool]
+    """Tells whether very many turns hold a phrase of the index."""
 
     def condition(self, node: q.Node) -> Condition:
         """Return the condition on the rows of `session`; for a row it is true, or it is false or null."""
@@ -59,7 +64,7 @@ class Filter:
                 # Null, which is as good as false until here, would stay null.
                 return ~fn.coalesce(self.condition(part), _FALSE)
             case q.Text():
-                return said(self.tables.session, node)
+                return self._said(node)
             case q.Match():
                 return self._match(node)
             case q.Compare():
@@ -83,6 +88,21 @@ class Filter:
             case q.Compare(field="score."):
                 return [self._scored(node)]
         return None
+
+    def _said(self, text: q.Text) -> Condition:
+        """Return whether a text was said in a session: the one place that knows how texts are looked for.
+
+        In what its row shows any part of a word counts; in all its turns the words of the index, as one phrase.
+        """
+        session, trace = self.tables.session, self.tables.trace
+        shown = [getattr(session, name).contains(searchable(text.text)) for name in SEARCHED]
+        phrase = as_phrase(text.text, text.prefix)
+        if phrase is None:
+            return reduce(operator.or_, shown)
+        if self.is_common(phrase):
+            # It is met soon enough on the way down the list; of a rare one the sessions are looked up.
+            return reduce(operator.or_, shown) | self._any(trace, trace.n.in_(SQL(_FOUND, (phrase,))))
+        return reduce(operator.or_, shown) | session.sid.in_(SQL(_SAID, (phrase,)))
 
     def _match(self, node: q.Match) -> Condition:
         if node.field == "user":
@@ -166,12 +186,14 @@ class Filter:
         return fn.EXISTS(table.select(SQL("1")).where(table.sid == self.tables.session.sid, condition))
 
 
-def said(session: Table, text: q.Text) -> Condition:
-    """Return whether a text stands in what a session's row shows: the one place that knows how texts are looked for.
-
-    Any part of a word counts, so a star behind it changes nothing.
-    """
-    return reduce(operator.or_, [getattr(session, name).contains(searchable(text.text)) for name in SEARCHED])
+def holds_text(node: q.Node) -> bool:
+    """Tell whether a tree asks for anything that was said."""
+    match node:
+        case q.And(parts) | q.Or(parts):
+            return any(map(holds_text, parts))
+        case q.Not(part):
+            return holds_text(part)
+    return isinstance(node, q.Text)
 
 
 def number(session: Table, name: str) -> Condition:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
+from convotrace.errors import StoreError
 from convotrace.model import Json
 from convotrace.store.codec import decode, original, storable
 from convotrace.store.native import pause
@@ -22,7 +24,11 @@ _BYTES_AT_ONCE = 256 << 10
 
 _PAGES_AT_ONCE = 100
 _COUNTED = 10_000
+_MANY = 2000
 _LONGEST_NOTE = 2000
+_CATCH_UP = 0.05
+"""Seconds that a question spends at most on what is not indexed yet."""
+
 _REST = 1.0
 """After each transaction others have the lock for so many times as long as it took."""
 
@@ -30,6 +36,7 @@ _WAITING = """
 SELECT t.n, t.sid, t.tk, t.trace_id, s.judged, coalesce(length(t.input_text), 0) + coalesce(length(t.output_text), 0)
 FROM trace t JOIN session s ON s.sid = t.sid WHERE t.indexed = 0 ORDER BY t.n DESC LIMIT ?
 """
+_FOUND = "SELECT count(*) FROM (SELECT 1 FROM speech WHERE speech MATCH ? LIMIT ?)"
 _COUNT = "SELECT count(*) FROM (SELECT 1 FROM trace WHERE indexed = 0 LIMIT ?)"
 _SCORES = """
 SELECT comment, type, value FROM score WHERE sid = ? AND (trace_id = ? OR trace_id IS NULL AND ?)
@@ -52,6 +59,21 @@ def any_waits(opened: Opened) -> bool:
     """Tell whether anything is not in the index yet; a look of microseconds."""
     with opened.connections.reading() as connection:
         return connection.execute(_WAITING, (1,)).fetchone() is not None
+
+
+def catch_up(opened: Opened) -> None:
+    """Take in what waits before somebody asks, for a moment at most; what cannot be taken in now goes on waiting."""
+    deadline = time.monotonic() + _CATCH_UP
+    with suppress(StoreError):
+        left = any_waits(opened)
+        while left and time.monotonic() < deadline:
+            left = fill_some(opened) > 0
+
+
+def is_common(opened: Opened, phrase: str) -> bool:
+    """Tell whether very many turns hold a phrase, given in the language of FTS5."""
+    with opened.connections.reading() as connection:
+        return int(connection.execute(_FOUND, (phrase, _MANY)).fetchone()[0]) == _MANY
 
 
 def fill(opened: Opened, go_on: Callable[[], bool]) -> Iterator[int]:

@@ -17,7 +17,8 @@ from convotrace.errors import BadRequest
 from convotrace.model import Session, SessionPage, TurnMark
 from convotrace.query import EVERYTHING, And, Match, Node, parse
 from convotrace.store.codec import storable
-from convotrace.store.filtering import Condition, Filter, number
+from convotrace.store.filtering import Condition, Filter, holds_text, number
+from convotrace.store.indexing import catch_up, is_common
 from convotrace.store.judgements import feedback_and_means
 from convotrace.store.opening import Opened
 from convotrace.store.rows import ScoreRow, SessionRow
@@ -56,9 +57,11 @@ def sessions(
     place = None if after is None else _read_cursor(order, after)
     wanted = parse(q or "")
     now_ns = time.time_ns() if now_ns is None else now_ns
-    filter = Filter(opened.tables, now_ns, partial(living_workers, opened, now_ns))
+    filter = Filter(opened.tables, now_ns, partial(living_workers, opened, now_ns), partial(is_common, opened))
     # What must be read for it is read before a connection is borrowed: a store in memory has only one.
     conditions = [] if wanted == EVERYTHING else [filter.condition(wanted)]
+    if holds_text(wanted):
+        catch_up(opened)
     with opened.connections.reading() as connection:
         conditions += _rare(filter, connection, wanted)
         statement, values = _statement(opened, conditions, order, limit + 1, place)

@@ -5,17 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 import sqlite3
-import time
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 import orjson
 
-from convotrace.errors import BadRequest, StoreError
+from convotrace.errors import BadRequest
 from convotrace.model import Hit, HitPage, Passage, Session
 from convotrace.store.fulltext import COLUMNS
-from convotrace.store.indexing import fill_some, waiting
+from convotrace.store.indexing import catch_up, waiting
 from convotrace.store.keys import unpack_trace_id
 from convotrace.store.opening import Opened
 from convotrace.store.rows import SessionRow
@@ -26,9 +24,6 @@ MOST = 200
 _WORDS = 24
 """Of a snippet."""
 
-_CATCH_UP = 0.05
-"""Seconds that a search spends at most on what is not indexed yet."""
-
 _NEWEST = (1 << 63) - 1
 _PLACES = dict(zip(COLUMNS, ("input", "output", "error", "note"), strict=True))
 _SNIPPETS = ", ".join(f"snippet(speech, {i}, '{OPEN}', '{CLOSE}', '…', {_WORDS})" for i in range(len(COLUMNS)))
@@ -38,6 +33,7 @@ SELECT t.n, t.sid, t.tk, t.trace_id, t.is_turn, t.started, {_SNIPPETS} FROM spee
 CROSS JOIN trace t ON t.n = speech.rowid CROSS JOIN session s ON s.sid = t.sid
 WHERE speech MATCH ? AND speech.rowid < ? ORDER BY speech.rowid DESC LIMIT ?
 """
+_UP_TO = "SELECT count(*) FROM trace WHERE sid = ? AND tk <= ?"
 _TURNS = "SELECT tk FROM trace WHERE sid = ? AND is_turn = 1 ORDER BY tk"
 
 
@@ -46,21 +42,12 @@ def search(opened: Opened, text: str, limit: int, after: str | None) -> HitPage:
     if not 1 <= limit <= MOST:
         raise BadRequest(f"limit came as {limit}; use 1 to {MOST}.")
     wanted, place = expression(terms(text)), _NEWEST if after is None else _read_cursor(after)
-    with suppress(StoreError):  # what cannot be indexed now is told as waiting
-        _catch_up(opened)
+    catch_up(opened)
     with opened.connections.reading() as connection:
         found = connection.execute(_FIND, (wanted, place, limit + 1)).fetchall()
         hits = _Hits(opened, connection).of(found[:limit])
         left = waiting(connection)
     return HitPage(hits, _cursor(found[limit - 1][0]) if len(found) > limit else None, left)
-
-
-def _catch_up(opened: Opened) -> None:
-    deadline = time.monotonic() + _CATCH_UP
-    with opened.connections.reading() as connection:
-        left = waiting(connection)
-    while left and time.monotonic() < deadline:
-        left = fill_some(opened)
 
 
 class _Hits:
@@ -86,6 +73,10 @@ class _Hits:
         )
 
     def _number(self, sid: int, tk: int) -> int | None:
+        session = self._session(sid)
+        if session.turns == session.traces:
+            # The index alone knows: none of the traces, which lie far apart, has to be read.
+            return int(self._connection.execute(_UP_TO, (sid, tk)).fetchone()[0])
         if sid not in self._turns:
             keys = self._connection.execute(_TURNS, (sid,))
             self._turns[sid] = {key: number for number, (key,) in enumerate(keys, 1)}

@@ -80,6 +80,12 @@ def expression(wanted: list[Term]) -> str:
     return f"({here}) NOT ({absent})" if absent else here
 
 
+def as_phrase(text: str, prefix: bool) -> str | None:
+    """Return a text as one phrase in the language of FTS5, None where it holds no word."""
+    wide_enough = sum(map(str.isalnum, text)) >= _SHORTEST_BEGINNING
+    return _phrase(Term(text, prefix and wide_enough)) if any(map(str.isalnum, text)) else None
+
+
 def marked(snippet: str) -> tuple[str, tuple[tuple[int, int], ...]]:
     """Return a snippet as its writer wrote it, and from where to where in it something was found."""
     parts = _JOINED.sub(r"\1", snippet).split(OPEN)

@@ -12,8 +12,9 @@ import itertools
 import random
 import statistics
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from time import perf_counter, perf_counter_ns, process_time
+from time import perf_counter, perf_counter_ns, process_time, thread_time_ns
 
 from convotrace.model import Change, Payload, SessionFacts, Span, Trace
 from convotrace.store import Store
@@ -115,15 +116,20 @@ def main() -> None:
 def measure(store: Store, rounds: int) -> None:
     """Ask every query in turn, and print medians and spread."""
     asked = queries(store)
-    walls: dict[str, list[float]] = {name: [] for name in asked}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in asked}
     for _ in range(rounds):
         for name, text in asked.items():
-            began = perf_counter_ns()
+            began, spent = perf_counter_ns(), thread_time_ns()
             page = store.search(text)
-            walls[name].append((perf_counter_ns() - began) / 1e6)
-            if len(walls[name]) == rounds:
-                middle, low, high = statistics.median(walls[name]), min(walls[name]), max(walls[name])
-                print(f"{name:24}{len(page):4} hits{middle:9.2f} ms ({low:.2f}-{high:.2f})")
+            times[name].append(((thread_time_ns() - spent) / 1e6, (perf_counter_ns() - began) / 1e6))
+            if len(times[name]) == rounds:
+                cpu, wall = zip(*times[name], strict=True)
+                print(f"{name:26}{len(page):4} hits   CPU{spread(cpu)}   wall{spread(wall)}")
+
+
+def spread(values: Sequence[float]) -> str:
+    """Return median, least and greatest of some milliseconds."""
+    return f"{statistics.median(values):8.2f} ms ({min(values):.2f}-{max(values):.2f})"
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """Filters find in the store what going through every session by hand finds; their labels stay exact."""
 
 import operator
+import re
+import unicodedata
 from dataclasses import replace
 from random import Random
 
@@ -35,7 +37,11 @@ def holds(node, conversation):
         case Text(text):
             it = conversation.session
             shown = (it.id, it.user_id, it.first_input, it.last_output)
-            return any(text.lower() in (one or "").lower() for one in shown)
+            said = [side.text for trace in conversation.traces for side in (trace.input, trace.output)]
+            notes = [score.comment for trace in conversation.traces for score in trace.scores]
+            return any(text.lower() in (one or "").lower() for one in shown) or any(
+                says(one, text, node.prefix) for one in [*said, *notes]
+            )
         case Has(what):
             return has(what, conversation)
         case When(field, moment):
@@ -47,6 +53,22 @@ def holds(node, conversation):
         case Match(field, value, prefix, name):
             found = words_of(field, name, conversation)
             return any(one.startswith(value) if prefix else one == value for one in found if one is not None)
+
+
+def says(text, phrase, prefix):
+    """Tell whether the words of a phrase stand in a text one after another; each Chinese character is a word."""
+    wanted, there = spoken_words(phrase), spoken_words(text or "")
+    for at in range(len(there) - len(wanted) + 1 if wanted else 0):
+        *first, last = there[at : at + len(wanted)]
+        begins = prefix and len(phrase) > 1 and last.startswith(wanted[-1])
+        if first == wanted[:-1] and (begins or last == wanted[-1]):
+            return True
+    return False
+
+
+def spoken_words(text):
+    plain = "".join(c for c in unicodedata.normalize("NFD", text.lower()) if not unicodedata.combining(c))
+    return re.findall(r"[\u4e00-\u9fff]|[^\W_\u4e00-\u9fff]+", plain)
 
 
 def has(what, conversation):

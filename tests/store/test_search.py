@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from convotrace.errors import BadRequest
 from convotrace.model import Change, Failure, Payload, Score, SessionFacts, Target
-from convotrace.store import Store
+from convotrace.store import Store, indexing
 from convotrace.store.indexing import check
 from convotrace.store.retention import Limits
 from tests.store.conftest import START, Make
@@ -271,6 +271,22 @@ def test_comments_are_found_at_their_turn_and_those_of_a_session_at_its_first(me
     assert passage.where == "note"
     memory.write([make.outside(scores=(replace(on_turn, comment="quick"),))])
     assert (found(memory, "slow"), found(memory, "quick")) == ([], [("s", 2)])
+
+
+@pytest.mark.parametrize("many", [1, 2000])
+@pytest.mark.parametrize(
+    ("q", "expected"),
+    [
+        ("zebra", ["a"]), ("zeb*", ["a"]), ("zeb", []), ("地铁", ["b", "a"]), ('"the zebra"', ["a"]), ("-zebra", ["b"]),
+        ("zebra OR quiet", ["b", "a"]), ("slow turns>2", ["a"]), ("'; --", []),
+    ],
+)  # fmt: skip
+def test_a_list_is_filtered_by_what_any_turn_says(memory, make, monkeypatch, q, expected, many):
+    monkeypatch.setattr(indexing, "_MANY", many)
+    said = [say(make, "first", "one", "a"), say(make, "the zebra 坐地铁", "two", "a"), say(make, "x", "last", "a")]
+    note = Score("n", "stars", "numeric", 1, START, Target("a"), comment="slow")
+    memory.write([*said, make.outside("a", scores=(note,)), say(make, "quiet", "坐地铁去", "b")])
+    assert [session.id for session in memory.sessions(q)] == expected
 
 
 def test_what_is_not_indexed_is_told(store, store_url, make):
