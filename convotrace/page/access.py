@@ -15,9 +15,9 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from convotrace.options import RIGHTS
 from convotrace.page.backend import Backend
 from convotrace.page.http import PageRequest
-from convotrace.settings import RIGHTS
 
 SEND = "send"
 """The right to send spans: it opens the receiver, and the receiver alone."""

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from convotrace.model import Usage
-from convotrace.settings import TOKEN_TYPES
+from convotrace.options import TOKEN_TYPES
 
 _NANO_PER_TOKEN = 1_000
 """A dollar for a million tokens is a thousand nano-dollars for one."""

@@ -7,9 +7,9 @@ from importlib.resources import files
 
 import orjson
 
+from convotrace.options import TOKEN_TYPES
 from convotrace.pricing.names import canonical
 from convotrace.pricing.table import shipped
-from convotrace.settings import TOKEN_TYPES
 
 CONTENT = orjson.loads(files("convotrace.pricing").joinpath("prices.json").read_bytes())
 ROWS = CONTENT["rows"]

@@ -1,0 +1,244 @@
+"""What each option takes, as a keyword and as a text of the environment; each mistake gets one clear sentence.
+
+Which options there are, and why, `settings.py` says.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from convotrace.errors import SettingsError
+
+RIGHTS = ("read", "annotate", "export", "delete")
+TOKEN_TYPES = ("input", "output", "cached_read", "cached_write", "reasoning", "input_audio", "output_audio")
+"""What a price may be named for."""
+
+_MAX_DOLLARS = 10**9
+_HOST = re.compile(r"(?:\*\.)?(?:[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
+
+# Options whose feature comes later: named now so that the name is fixed, refused so that nobody relies on silence.
+_NOT_YET: dict[str, Any] = {
+    "sample": 1.0, "feedback_path": None, "alerts": (), "evaluators": (), "webhooks": (),
+}  # fmt: skip
+
+
+def checked(name: str, value: Any) -> Any:
+    """Return the value of an option in the form in which it is kept.
+
+    Args:
+        name: The option.
+        value: What the user gave.
+
+    Raises:
+        SettingsError: The option does not take it, or belongs to a later release.
+    """
+    if name in _NOT_YET:
+        return _not_yet(name, value)
+    check = _CHECKS.get(name)
+    return check(name, value) if check else value
+
+
+def _not_yet(name: str, value: Any) -> Any:
+    if (tuple(value) if isinstance(value, list) else value) != _NOT_YET[name]:
+        # What came is not shown: it may be a token.
+        raise SettingsError(f"{name} is not yet supported; leave {name} out until a release says so.")
+    return _NOT_YET[name]
+
+
+def from_text(name: str, text: str, default: Any) -> Any:
+    """Return the value that a text of the environment stands for.
+
+    Args:
+        name: The option.
+        text: What the environment says.
+        default: The default, whose type the value has.
+
+    Raises:
+        SettingsError: It stands for none.
+    """
+    if isinstance(default, bool) or name == "capture_logs":
+        if text.lower() in ("1", "true", "yes", "on"):
+            return True
+        if text.lower() in ("0", "false", "no", "off", ""):
+            return False
+        if name == "capture_logs":
+            return text
+        raise SettingsError(f"{name} came as {text!r}; use 1 or 0.")
+    if name == "prices":
+        return _from_json(name, text)
+    if name.startswith("retention_") and text.strip().lower() == "none":
+        return None
+    if isinstance(default, tuple):
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    try:
+        if name == "retention_days":
+            return float(text)
+        if isinstance(default, int) or name in ("retention_rows",):
+            return int(text)
+        if isinstance(default, float):
+            return float(text)
+    except ValueError:
+        raise SettingsError(f"{name} came as {text!r}; use a number.") from None
+    return text
+
+
+def _from_json(name: str, text: str) -> Any:
+    try:
+        return json.loads(text, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        raise SettingsError(f"{name} is no JSON; use an object of model names and prices.") from None
+
+
+def _boolean(name: str, value: Any) -> bool:
+    if isinstance(value, bool) or value in (0, 1):
+        return bool(value)
+    raise SettingsError(f"{name} came as {value!r}; use True or False.")
+
+
+def _positive(name: str, value: Any) -> Any:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf"):
+        return value
+    raise SettingsError(f"{name} came as {value!r}; use a number above 0.")
+
+
+def _limit(name: str, value: Any) -> Any:
+    if value is None:
+        return None
+    try:
+        return _positive(name, value)
+    except SettingsError as error:
+        raise SettingsError(f"{error} None keeps everything.") from None
+
+
+def _text(name: str, value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise SettingsError(f"{name} came as {type(value).__name__}; use a text.")
+
+
+def _callable(name: str, value: Any) -> Any:
+    if value is None or callable(value):
+        return value
+    raise SettingsError(f"{name} came as {value!r}; use a function of one argument.")
+
+
+def _plain_function(name: str, value: Any) -> Any:
+    if inspect.iscoroutinefunction(value) or inspect.iscoroutinefunction(getattr(value, "__call__", None)):  # noqa: B004
+        raise SettingsError(f"{name} came as an async function; use a plain one, its answer is needed at once.")
+    return _callable(name, value)
+
+
+def _texts(name: str, value: Any) -> tuple[str, ...]:
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)) and all(isinstance(v, str) for v in value):
+        return tuple(value)
+    raise SettingsError(f"{name} came as {value!r}; use a list of texts.")
+
+
+def _mount(name: str, value: Any) -> str:
+    if isinstance(value, str) and value.startswith("/") and len(value) > 1 and "//" not in value and "?" not in value:
+        return value.rstrip("/")
+    raise SettingsError(f"{name} came as {value!r}; use a path such as /_sessions.")
+
+
+def _store(name: str, value: Any) -> str:
+    text = str(value)
+    if text.startswith(("postgresql://", "postgres://")):
+        raise SettingsError(f"{name}={text.split('@')[-1]!r} is not yet supported; use sqlite:///path or memory:.")
+    if text == "memory:" or (text.startswith("sqlite:///") and len(text) > len("sqlite:///")):
+        return text
+    # Only what follows an @ is shown: before it may stand a password.
+    raise SettingsError(f"{name} came as {text.split('@')[-1]!r}; use sqlite:///path/to/file.db or memory:.")
+
+
+def _rights(name: str, value: Any) -> tuple[str, ...]:
+    rights = _texts(name, value)
+    wrong = [right for right in rights if right not in RIGHTS]
+    if wrong:
+        raise SettingsError(f"{name} has {wrong[0]!r}; use some of {', '.join(RIGHTS)}.")
+    return rights
+
+
+def _one_of(*accepted: Any) -> Callable[[str, Any], Any]:
+    def check(name: str, value: Any) -> Any:
+        for choice in accepted:
+            if value is choice or value == choice:
+                return choice
+        raise SettingsError(f"{name} came as {value!r}; use one of {', '.join(map(repr, accepted))}.")
+
+    return check
+
+
+def _level(name: str, value: Any) -> str:
+    text = str(value).upper()
+    if text in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
+        return text
+    raise SettingsError(f"{name} came as {value!r}; use DEBUG, INFO, WARNING, ERROR or CRITICAL.")
+
+
+def _hosts(name: str, value: Any) -> tuple[str, ...]:
+    hosts = _texts(name, value)
+    for host in hosts:
+        if _HOST.fullmatch(host.lower()) is None:
+            raise SettingsError(f"{name} has {host!r}; use host names, such as api.example.com or *.example.com:8443.")
+    return hosts
+
+
+def _instruments(name: str, value: Any) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) and value else _texts(name, value)
+
+
+def _prices(name: str, value: Any) -> dict[str, dict[str, Decimal]] | None:
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        raise SettingsError(f"{name} came as {type(value).__name__}; use a mapping of model names to prices.")
+    for pattern in value:
+        if not isinstance(pattern, str) or not pattern.strip():
+            raise SettingsError(f"{name} has a model of {pattern!r}; use a model's name, such as 'gpt-4.1*'.")
+    return {pattern: _rates(f"{name}[{pattern!r}]", rates) for pattern, rates in value.items()}
+
+
+def _rates(where: str, rates: Any) -> dict[str, Decimal]:
+    if not isinstance(rates, Mapping) or not {"input", "output"} & rates.keys():
+        raise SettingsError(f'{where} came as {rates!r}; use {{"input": dollars, "output": dollars}} a million tokens.')
+    for kind in rates:
+        if kind not in TOKEN_TYPES:
+            raise SettingsError(f"{where} has a price for {kind!r}; use some of {', '.join(TOKEN_TYPES)}.")
+    return {kind: _dollars(f"{where}[{kind!r}]", rate) for kind, rate in rates.items()}
+
+
+def _dollars(where: str, rate: Any) -> Decimal:
+    try:
+        amount = Decimal(str(rate)) if isinstance(rate, (int, float, str, Decimal)) and rate is not True else None
+    except InvalidOperation:
+        amount = None
+    if amount is None or not (amount.is_finite() and 0 <= amount < _MAX_DOLLARS):
+        raise SettingsError(f"{where} came as {rate!r}; use US dollars for a million tokens, such as 0.40.")
+    return amount
+
+
+_CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    **dict.fromkeys(("enabled", "dev", "history", "split_users", "issue_cookie", "capture_bodies"), _boolean),
+    **dict.fromkeys(("content", "log_ids", "log_turns", "otlp_receiver"), _boolean),
+    **dict.fromkeys(("idle_timeout", "max_body_bytes", "hook_timeout"), _positive),
+    **dict.fromkeys(("retention_days", "retention_bytes", "retention_rows"), _limit),
+    **dict.fromkeys(("environment", "release", "service", "token", "otlp_token", "page_url"), _text),
+    **dict.fromkeys(("session_id", "user_id", "input_text", "output_text"), _plain_function),
+    "auth": _callable,
+    **dict.fromkeys(("exclude", "session_headers", "session_fields", "session_query", "session_cookies"), _texts),
+    "propagate": _hosts,
+    "instrument": _instruments,
+    "prices": _prices,
+    "mount": _mount,
+    "store": _store,
+    "rights": _rights,
+    "redact": _one_of("secrets", None),
+    "capture_logs": _one_of("auto", True, False),
+    "log_level": _level,
+    "opentelemetry": _one_of("auto", "global", "off"),
+}  # fmt: skip
