@@ -1,4 +1,9 @@
-"""Where facts come from besides the verbs: structlog, logging, OpenTelemetry. Each hook hands over to `capture`."""
+"""Where facts come from besides the verbs: structlog, logging, OpenTelemetry. Each hook hands over to `capture`.
+
+`structlog.py` and `logging.py` take log lines, `turns.py` writes one for each turn; `telemetry.py` asks whether
+OpenTelemetry is there, `opentelemetry/` deals with it, `instrument.py` turns instrumentations on; `outgoing.py` sees
+calls to other services, by `clients.py`; `threads.py` what a request starts.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,7 @@
-"""Folds over records: what several of them say together. Pure: nothing here reads a store, a clock or a file."""
+"""Folds over records: what several of them say together. Pure: nothing here reads a store, a clock or a file.
+
+`join.py` puts the parts of one trace together, `totals.py` counts its tokens once, `echo.py` marks a call known from
+its reply alone; `places.py` tells where a change belongs; `deciding.py` decides for a request, by `continuity.py` and
+`history.py` (a history sent again) or `awaited.py` and `parts.py` (an answer fetched later); `versions.py` orders
+turns.
+"""

@@ -1,4 +1,9 @@
-"""What other services send over OTLP → changes for the store. Pure: bytes in, records out."""
+"""What other services send over OTLP → changes for the store. Pure: bytes in, records out.
+
+`receive.py` makes changes of one request and `answers.py` its answer; `json_format.py` and `protobuf_format.py` read
+the wire into what `sent.py` holds; `spans.py` makes spans of it, `union.py` one of a span told twice, `tree.py` puts
+them in order; `derive.py` makes their trace, `texts.py` finds what was said in it.
+"""
 
 from convotrace.intake.answers import answer, is_protobuf, status
 from convotrace.intake.derive import derive

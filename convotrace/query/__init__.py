@@ -1,4 +1,8 @@
-"""The filter language of every list: a text into a tree of conditions, and back. SQL is not known here."""
+"""The filter language of every list: a text into a tree of conditions, and back. SQL is not known here.
+
+`lexing.py` and `parsing.py` read the text, `fields.py`, `terms.py` and `values.py` what may stand in it, `nodes.py`
+is the tree.
+"""
 
 from convotrace.query.fields import FIELDS, Field
 from convotrace.query.nodes import EVERYTHING, Ago, And, Compare, Has, Match, Moment, Node, Not, Or, Text, When

@@ -169,6 +169,8 @@ def test_thousands_of_requests_leave_nothing_behind(observer):
         turn(observer)
     observer.flush()
     gc.collect()
-    assert (threading.active_count(), len(os.listdir("/proc/self/fd"))) == (threads, handles)
+    assert threading.active_count() == threads
+    # A job of the store may have opened its own connection meanwhile: a few files, however many the requests.
+    assert len(os.listdir("/proc/self/fd")) <= handles + 10
     assert sum(type(thing).__name__ in ("OpenTrace", "Incoming") for thing in gc.get_objects()) <= objects + 2
     assert observer.ledger.open == {} and not observer.ledger.late
