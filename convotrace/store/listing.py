@@ -16,7 +16,7 @@ from peewee import SQL, Tuple, fn
 from convotrace.errors import BadRequest
 from convotrace.model import Session, SessionPage, TurnMark
 from convotrace.query import EVERYTHING, And, Match, Node, parse
-from convotrace.store.codec import storable
+from convotrace.store.codec import original, storable
 from convotrace.store.filtering import Condition, Filter, holds_text, number
 from convotrace.store.indexing import catch_up, is_common
 from convotrace.store.judgements import feedback_and_means
@@ -82,7 +82,7 @@ def full_session(sql: Statements, connection: sqlite3.Connection, row: SessionRo
         p50_ns=_median([mark[1] for mark in marks]),
         first_byte_ns=_median([mark[3] for mark in marks]),
         feedback=feedback,
-        scores=means,
+        scores={original(name) or "": mean for name, mean in means.items()},
         strip=tuple([TurnMark(duration, errors, started) for started, duration, errors, _ in marks[STRIP - 1 :: -1]]),
         warnings=warnings_of(row),
     )

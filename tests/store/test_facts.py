@@ -102,3 +102,10 @@ def test_the_rule_that_found_an_id_counts_more_than_those_that_passed_it_on(stor
     store.write([make.change(id_source=source, id_name=source) for source in order])
     (session,) = store.sessions()
     assert (session.id_source, session.id_name) == ("body", "body")
+
+
+def test_a_score_of_any_name_is_summed_up_under_that_name(store, make):
+    score = Score("1", "nul\0", "numeric", 4, 5, Target("s"), source="annotator")
+    store.write([make.change(scores=(score,))])
+    assert session(store).scores == {"nul\0": 4}
+    assert [one.id for one in store.sessions(q='score."nul\0"=4')] == ["s"]
