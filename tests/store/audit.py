@@ -1,0 +1,100 @@
+"""What must hold of every row of a store file, whoever wrote into it and in whatever order."""
+
+import sqlite3
+
+from convotrace.store.codec import decode_column
+from convotrace.store.keys import OUTSIDE
+from convotrace.store.rows import KNOWN_TOTALS, ContentRow
+from convotrace.store.to_records import attachments_in
+from convotrace.store.unpacking import Contents
+
+COUNTED = ("errors", "spans", "events", *KNOWN_TOTALS)
+PACKED = ("input", "output", "arguments", "result", "query", "tools", "parameters")
+OF_TRACES = ("awaited", "span")
+
+
+def audit(path):
+    """Return a sentence for each thing that is wrong in a file; none are expected."""
+    connection = sqlite3.connect(path)
+    connection.row_factory = sqlite3.Row
+    try:
+        return list(_troubles(connection))
+    finally:
+        connection.close()
+
+
+def _troubles(connection):
+    def rows(statement, *values):
+        return [dict(row) for row in connection.execute(statement, values)]
+
+    (integrity,) = connection.execute("PRAGMA integrity_check").fetchone()
+    if integrity != "ok":
+        yield integrity
+    sessions = {row["sid"]: row for row in rows("select * from session")}
+    for (table,) in connection.execute("select name from sqlite_master where type = 'table'").fetchall():
+        if any(column[1] == "sid" for column in connection.execute(f"pragma table_info({table})")):
+            for row in rows(f"select distinct sid from {table} where sid is not null"):
+                if row["sid"] not in sessions:
+                    yield f"{table} holds rows of a session that is not there"
+    traces = rows("select * from trace")
+    places = {(row["sid"], row["tk"]): row for row in traces}
+    for table in OF_TRACES:
+        for row in rows(f"select sid, tk from {table}"):
+            if (row["sid"], row["tk"]) not in places:
+                yield f"{table} holds rows of a trace that is not there"
+    for row in rows("select * from event where tk != ?", OUTSIDE):
+        if (row["sid"], row["tk"]) not in places:
+            yield f"an event {row['name']} of a trace that is not there"
+    for row in rows("select * from score where origin is not null"):
+        if (row["sid"], row["origin"]) not in places:
+            yield f"the score {row['id']} of a trace that is not there"
+    for place, row in places.items():
+        spans = rows("select count(*) n from span where sid = ? and tk = ?", *place)[0]["n"]
+        events = rows("select count(*) n from event where sid = ? and tk = ?", *place)[0]["n"]
+        if (spans, events) != (row["spans"], row["events"]):
+            yield f"trace {row['trace_id'].hex()} says {row['spans'], row['events']}, has {spans, events}"
+    for sid, row in sessions.items():
+        own = sorted((t for t in traces if t["sid"] == sid), key=lambda t: t["tk"])
+        yield from _wrong_totals(row, own, rows)
+        yield from _lost_contents(sid, own, rows)
+
+
+def _wrong_totals(row, own, rows):
+    sid, turns = row["sid"], [t for t in own if t["is_turn"]]
+    outside = rows("select count(*) n from event where sid = ? and tk = ?", sid, OUTSIDE)[0]["n"]
+    expected = {"traces": len(own), "turns": len(turns)}
+    for name in COUNTED:
+        known = [t[name] for t in own if t[name] is not None]
+        expected[name] = sum(known) if known else None if name in KNOWN_TOTALS else 0
+    expected["events"] += outside
+    if own:
+        expected["started"] = min(t["started"] for t in own)
+        expected["last"] = max(t["started"] + (t["duration"] or 0) for t in own)
+    expected["last_turn"] = max((t["started"] for t in turns), default=None)
+    asked = [(t["tk"], t["input_text"][:200]) for t in turns if t["input_text"] is not None]
+    told = [(t["tk"], t["output_text"][:200]) for t in turns if t["output_text"] is not None]
+    expected["first_tk"], expected["first_input"] = asked[0] if asked else (None, None)
+    expected["last_tk"], expected["last_output"] = told[-1] if told else (None, None)
+    for name, value in expected.items():
+        if row[name] != value:
+            yield f"session {row['id']} says {name}={row[name]!r}, a recount {value!r}"
+    scores = rows("select count(*) n from score where sid = ?", sid)[0]["n"]
+    if scores and not row["judged"]:
+        yield f"session {row['id']} hides its scores"
+    if not own and not outside and not scores:
+        yield f"session {row['id']} holds nothing"
+
+
+def _lost_contents(sid, own, rows):
+    held = rows("select * from content where sid = ?", sid)
+    contents = Contents(ContentRow(sid, c["hash"], c["codec"], c["size"], c["body"]) for c in held if c["codec"] < 3)
+    needed = set()
+    for trace in own:
+        needed |= contents.names_in(trace["input_body"]) | contents.names_in(trace["output_body"])
+        needed |= {bytes.fromhex(f.hash) for f in attachments_in(trace["extra"]) if f.hash is not None}
+    for span in rows("select * from span where sid = ?", sid):
+        for name in PACKED:
+            needed |= contents.names_in(span[name])
+        needed |= {bytes.fromhex(d[2]) for d in decode_column(span["documents"]) or () if d[2] is not None}
+    for name in needed - {c["hash"] for c in held}:
+        yield f"the content {name.hex()} is missing"
