@@ -208,6 +208,16 @@ def test_importing_convotrace_loads_no_framework_starts_no_thread_and_opens_no_f
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("door", ["asgi", "wsgi"])
+def test_importing_a_door_loads_none_of_what_only_the_writer_needs(door):
+    late = ("exchange.chat", "exchange.table", "dialects", "insight", "store", "page", "intake", "hooks.opentelemetry")
+    code = f"import sys, convotrace.{door}; print([n for n in {late} if 'convotrace.' + n in sys.modules])"
+    run = subprocess.run(
+        [sys.executable, "-c", code], env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60
+    )
+    assert (run.stdout, run.stderr) == ("[]\n", "")
+
+
 def test_the_watch_sees_what_it_watches_for(tmp_path):
     """The test above can fail: the same watch over a package that does everything it must not."""
     plant(tmp_path / "convotrace.py", "import sqlite3, threading, time\nopen('note.txt', 'w').close()\n"

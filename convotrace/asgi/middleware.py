@@ -7,7 +7,6 @@ from typing import Any
 from convotrace.asgi.http import Exchange
 from convotrace.asgi.page import answer_page
 from convotrace.asgi.protocol import SEEN, ASGIApp, Receive, Scope, Send, app_path, handshake, incoming
-from convotrace.asgi.websocket import Socket
 from convotrace.observer import ConvoTrace
 from convotrace.observer.mirror import Mirror
 
@@ -68,4 +67,6 @@ class ConvoTraceMiddleware:
         connection = observer.connect(handshake(mirror.copy, path))
         if connection is None:
             return await self.app(scope, receive, send)
+        from convotrace.asgi.websocket import Socket
+
         return await Socket(observer, connection, mirror, receive, send).run(self.app)

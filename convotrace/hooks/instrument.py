@@ -12,12 +12,14 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import EntryPoint, PackageNotFoundError, distribution
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from convotrace.errors import SettingsError
 from convotrace.settings import Settings
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 INSTALLED = "installed"
 _ELSEWHERE = frozenset({"threading"})
@@ -197,6 +199,8 @@ def _points(package: str, loaded: bool = False) -> Iterable[EntryPoint]:
         package: Its pip name.
         loaded: Only where it is imported already.
     """
+    from importlib.metadata import PackageNotFoundError, distribution  # slow to load, and seldom asked
+
     try:
         found = {p.value: p for p in distribution(package).entry_points if p.group in _GROUPS}
     except PackageNotFoundError:

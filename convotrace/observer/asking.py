@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from convotrace.exchange import decode, read_frame
+from convotrace.exchange.bodies import decode
 from convotrace.identity import Identity, Incoming, as_id, bounded, identify
 from convotrace.model import Json
 from convotrace.observer.guard import Guard
@@ -66,5 +66,7 @@ def _body_so_far(trace: OpenTrace, incoming: Incoming) -> Json:
     if not trace.request_chunks or trace.cut_input:
         return None
     if trace.protocol == "websocket":  # each chunk is a frame, the first the message
+        from convotrace.exchange.socket_frames import read_frame  # needed by connections alone
+
         return dict(read_frame(trace.request_chunks[0].decode("utf-8", "ignore")).fields) or None
     return decode(b"".join(trace.request_chunks), incoming.headers.get("content-type", ""))

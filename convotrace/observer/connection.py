@@ -18,16 +18,11 @@ from convotrace.exchange.socket_frames import BINARY, MESSAGE, OTHER, QUIET, kin
 from convotrace.identity import Identity, Incoming, as_id
 from convotrace.model import TURN_KINDS
 from convotrace.observer.guard import Guard
+from convotrace.observer.leaving import says_left
 from convotrace.recorder import OpenTrace
 from convotrace.recorder.open import UNSET
 from convotrace.settings import Settings
 
-_GONE = frozenset(
-    {
-        "WebSocketDisconnect", "ClientDisconnect", "ClientDisconnected", "ConnectionClosed", "ConnectionClosedOK",
-        "ConnectionClosedError",
-    }
-)  # fmt: skip
 _NORMAL = 1000
 _ENGINE = "EIO"
 _MOST_NAMES = 20
@@ -248,13 +243,6 @@ class Connection:
         counted[way] += 1
         counted["bytes"] += size
         self.latest.metadata["binary_frames"] = counted
-
-
-def says_left(error: BaseException) -> bool:
-    """Tell whether an exception says that the client has gone, and nothing else."""
-    if isinstance(error, BaseExceptionGroup):
-        return all(says_left(one) or is_cancellation(one) for one in error.exceptions)
-    return isinstance(error, ConnectionError) or any(kind.__name__ in _GONE for kind in type(error).__mro__)
 
 
 def _worked(trace: OpenTrace) -> bool:

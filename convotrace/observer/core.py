@@ -17,7 +17,6 @@ from convotrace.model import Change, Json
 from convotrace.observer.announce import Announcer
 from convotrace.observer.asking import Asker
 from convotrace.observer.by_hand import HandSession, Resumed
-from convotrace.observer.connection import Connection
 from convotrace.observer.cookie import own_cookie
 from convotrace.observer.guard import Guard, to_stderr
 from convotrace.observer.health import health
@@ -32,6 +31,7 @@ from convotrace.recorder import OpenTrace
 from convotrace.settings import Settings
 
 if TYPE_CHECKING:
+    from convotrace.observer.connection import Connection
     from convotrace.page import PageRequest, PageResponse
     from convotrace.store import Store, Writer
 
@@ -114,7 +114,11 @@ class ConvoTrace:
         """Open a connection of messages, None where it is excluded; never raises."""
         self.ledger.sockets.add("connections")
         trace = self.begin(incoming, "websocket")
-        return None if trace is None else Connection(self, trace)
+        if trace is None:
+            return None
+        from convotrace.observer.connection import Connection  # an app without WebSocket needs none of it
+
+        return Connection(self, trace)
 
     def ask_app(self, trace: OpenTrace, last: bool = False) -> None:
         """Call the app's own functions for session and user, while its request is still there.
@@ -143,7 +147,8 @@ class ConvoTrace:
     def warm(self) -> None:
         """Load what the first request would have to wait for; opens and starts nothing."""
         if self.enabled:
-            import_module("convotrace.store")
+            for needed in ("convotrace.store", "convotrace.recorder.assemble", "convotrace.observer.connection"):
+                import_module(needed)
             self.guard.attempt("opentelemetry", hooks.telemetry.load, self._settings)
 
     # The user's side

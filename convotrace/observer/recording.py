@@ -13,9 +13,9 @@ from convotrace.identity import Incoming
 from convotrace.model import Failure
 from convotrace.observer.asking import Asker
 from convotrace.observer.callers import Callers
-from convotrace.observer.connection import says_left
 from convotrace.observer.exclude import Excluder
 from convotrace.observer.guard import Guard
+from convotrace.observer.leaving import says_left
 from convotrace.observer.ledger import Ledger
 from convotrace.observer.writing import Writing
 from convotrace.propagation import Hosts

@@ -17,10 +17,11 @@ from convotrace.observer.guard import Guard
 from convotrace.observer.late import pause
 from convotrace.observer.ledger import Ledger
 from convotrace.pricing import Prices
-from convotrace.recorder import Assembler, OpenTrace, Verdict
+from convotrace.recorder import OpenTrace, Verdict
 from convotrace.settings import Settings
 
 if TYPE_CHECKING:
+    from convotrace.recorder import Assembler
     from convotrace.store import Store, Writer
 
 _JOB_PATIENCE = 1.0
@@ -156,6 +157,8 @@ class Writing:
             None if hook is None else partial(self._guard.call, name, hook)
             for name, hook in (("input_text", settings.input_text), ("output_text", settings.output_text))
         ]
+        from convotrace.recorder.assemble import Assembler  # it brings the readers of every format
+
         return Assembler(settings, self.open_store().secret("identity"), guarded[0], guarded[1], self._prices)
 
     # What comes from outside a request

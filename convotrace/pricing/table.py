@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import orjson
@@ -19,6 +18,8 @@ Table = Mapping[str, Mapping[str, tuple[Row, ...]]]
 @cache
 def shipped() -> Table:
     """Return provider → model name → its rows by date."""
+    from importlib.resources import files  # it brings more than all the rest of this room
+
     content = orjson.loads(files("convotrace.pricing").joinpath("prices.json").read_bytes())
     found: dict[str, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
     for row in content["rows"]:

@@ -8,10 +8,25 @@ their tokens, `reply.py` what the reply tells of a model call, `ties.py` what th
 Time is always an argument, in nanoseconds since 1970.
 """
 
-from convotrace.recorder.assemble import Assembler, Verdict
+from typing import TYPE_CHECKING, Any
+
 from convotrace.recorder.attached import OpenAttachment
 from convotrace.recorder.failures import failure_of
 from convotrace.recorder.open import OpenSpan, OpenTrace
 from convotrace.recorder.values import plain, text_of
+from convotrace.recorder.verdict import Verdict
+
+if TYPE_CHECKING:
+    from convotrace.recorder.assemble import Assembler
+
+
+def __getattr__(name: str) -> Any:
+    # With it come the readers of every format, which only the writer needs.
+    if name == "Assembler":
+        from convotrace.recorder.assemble import Assembler
+
+        return Assembler
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = ["Assembler", "OpenAttachment", "OpenSpan", "OpenTrace", "Verdict", "failure_of", "plain", "text_of"]

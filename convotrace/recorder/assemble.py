@@ -5,7 +5,6 @@ Called by the writer, never inside a request; the same trace may be assembled ma
 
 from __future__ import annotations
 
-import enum
 from dataclasses import replace
 from functools import partial
 
@@ -27,6 +26,7 @@ from convotrace.recorder.said import TextHook, Texts, exchange_of, makes_turn
 from convotrace.recorder.span_records import SpanRecords
 from convotrace.recorder.ties import ties_of
 from convotrace.recorder.told import read_told
+from convotrace.recorder.verdict import Verdict
 from convotrace.redaction import Redactor
 from convotrace.settings import Settings
 
@@ -34,15 +34,6 @@ from convotrace.settings import Settings
 _AMBIENT = frozenset({"cookie", "own_cookie"})
 # Ids that nobody gave outright: they tell users apart by themselves, or not at all.
 _CHANCE = _AMBIENT | {"none", "history", "connection"}
-
-
-class Verdict(enum.Enum):
-    """What became of a request; `health` counts them under these names."""
-
-    TURN = "turns"
-    FOLDED = "folded"
-    NO_SESSION = "no_session"
-    EXCLUDED = "excluded"
 
 
 class Assembler:

@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import blake2b
 from random import getrandbits
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from convotrace.exchange import Upload
 from convotrace.exchange.filetypes import HEAD, UNKNOWN, as_type, ending_of, sniffed, type_of_name
 from convotrace.model import Attachment
+
+if TYPE_CHECKING:
+    from convotrace.exchange import Upload
 
 MAX_ATTACHMENT = 8 << 20
 """Bytes that are kept of one file; of a larger one only name, type and size."""
