@@ -95,7 +95,7 @@ class _Exchange:
         """Stand in for `start_response`; what it returns writes through us."""
         headers = self._before_start(headers)
         write = self._start(status, headers, *more, **named)
-        self._noting(self._note_start, status, headers)
+        self._observer.guard.note(self._note_start, status, headers)
 
         def traced_write(chunk: bytes) -> object:
             written = write(chunk)
@@ -144,18 +144,18 @@ class _Exchange:
 
     def sent(self, chunk: bytes) -> None:
         """Note a chunk that has been handed on."""
-        self._noting(lambda: self.trace.sent(chunk, now_of(self.trace), self._limit))
+        self._observer.guard.note(lambda: self.trace.sent(chunk, now_of(self.trace), self._limit))
 
     def complete(self) -> None:
         """Note that the last byte has been handed on."""
-        self._noting(lambda: self.trace.finish_response(now_of(self.trace)))
+        self._observer.guard.note(lambda: self.trace.finish_response(now_of(self.trace)))
 
     def finish(self, error: BaseException | None = None, complete: bool = True) -> None:
         """End the trace, once."""
         if self._finished:
             return
         self._finished = True
-        self._noting(self._last, complete)
+        self._observer.guard.note(self._last, complete)
         self._observer.finish(self.trace, error)
 
     def _last(self, complete: bool) -> None:
@@ -165,12 +165,6 @@ class _Exchange:
         if self.trace.incoming is not None:
             scheme, host = self._mirror.copy.get("wsgi.url_scheme", "http"), self.trace.incoming.headers.get("host", "")
             self._observer.announcer.announce(scheme, host)
-
-    def _noting(self, note: Callable[..., None], *what: Any) -> None:
-        try:
-            note(*what)
-        except Exception as fault:
-            self._observer.guard.failed("recording", fault)
 
 
 class _Body:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from convotrace.asgi.protocol import ASGIApp, Message, Receive, Send, decode, kind_of, route_of
-from convotrace.capture.current import enter, leave, now_of
+from convotrace.asgi.passage import Passage
+from convotrace.asgi.protocol import Message, Receive, Send, decode, kind_of, route_of
+from convotrace.capture.current import now_of
 from convotrace.exchange import captured
 from convotrace.observer import ConvoTrace
 from convotrace.observer.mirror import Mirror
@@ -12,68 +13,44 @@ from convotrace.recorder import OpenTrace
 _PARTS_OF_BODY = frozenset({"http.response.body", "http.response.zerocopysend", "http.response.pathsend"})
 
 
-class Exchange:
-    """One request on its way through the door; a fault of ours is counted and goes no further."""
+class Exchange(Passage):
+    """One request on its way through the door."""
 
-    __slots__ = ("_limit", "_mirror", "_observer", "_receive", "_send", "_trace")
+    __slots__ = ("_limit", "_trace")
 
     def __init__(
         self, observer: ConvoTrace, trace: OpenTrace, mirror: Mirror, receive: Receive, send: Send, limit: int
     ) -> None:
-        self._observer = observer
+        super().__init__(observer, mirror, receive, send)
         self._trace = trace
-        self._mirror = mirror
-        self._receive = receive
-        self._send = send
         self._limit = limit
         if trace.incoming is not None:
             trace.incoming.native = mirror.copy
 
-    async def run(self, app: ASGIApp) -> None:
-        """Call the app, with the trace current."""
-        before = enter(self._trace)
-        try:
-            await app(self._mirror.copy, self.receive, self.send)
-        except BaseException as error:
-            self._end(error)
-            raise
-        else:
-            self._end(None)
-        finally:
-            leave(self._trace, before)
+    def _opening(self) -> OpenTrace:
+        return self._trace
 
     async def receive(self) -> Message:
         """Hand on what the server gives, and note it."""
         message = await self._receive()
-        try:
-            self._note_received(message)
-        except Exception as fault:
-            self._observer.guard.failed("recording", fault)
+        self._observer.guard.note(self._note_received, message)
         return message
 
     async def send(self, message: Message) -> None:
         """Hand on what the app says, and note it after."""
         if kind_of(message) == "http.response.start":
-            message = self._before_start(message)
+            message = self._before_first(message)
         try:
             await self._send(message)
         except OSError:
             self._trace.disconnect(now_of(self._trace))
             raise
-        try:
-            self._note_sent(message)
-        except Exception as fault:
-            self._observer.guard.failed("recording", fault)
+        self._observer.guard.note(self._note_sent, message)
 
-    def _before_start(self, message: Message) -> Message:
-        try:
-            self._mirror.hand_back()
-            if self._trace.telemetry is not None:
-                self._trace.telemetry.answering(self._trace)
-            return self._with_cookie(message)
-        except Exception as fault:
-            self._observer.guard.failed("recording", fault)
-            return message
+    def _first(self, message: Message) -> Message:
+        if self._trace.telemetry is not None:
+            self._trace.telemetry.answering(self._trace)
+        return self._with_cookie(message)
 
     def _with_cookie(self, message: Message) -> Message:
         observer, request = self._observer, self._trace.incoming

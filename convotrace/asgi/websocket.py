@@ -2,75 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from convotrace.asgi.protocol import ASGIApp, Message, Receive, Send, decode, kind_of, route_of
-from convotrace.capture.current import enter, leave
+from convotrace.asgi.passage import Passage
+from convotrace.asgi.protocol import Message, Receive, Send, decode, kind_of, route_of
 from convotrace.observer import ConvoTrace
 from convotrace.observer.connection import Connection
 from convotrace.observer.mirror import Mirror
 from convotrace.recorder import OpenTrace
 
 
-class Socket:
-    """One connection on its way through the door; a fault of ours is counted and goes no further."""
+class Socket(Passage):
+    """One connection on its way through the door."""
 
-    __slots__ = ("_accepted", "_connection", "_mirror", "_observer", "_receive", "_send")
+    __slots__ = ("_accepted", "_connection")
 
     def __init__(
         self, observer: ConvoTrace, connection: Connection, mirror: Mirror, receive: Receive, send: Send
     ) -> None:
-        self._observer = observer
+        super().__init__(observer, mirror, receive, send)
         self._connection = connection
-        self._mirror = mirror
-        self._receive = receive
-        self._send = send
         self._accepted = False
         connection.place = self._place
         connection.native(mirror.copy)
 
-    async def run(self, app: ASGIApp) -> None:
-        """Call the app, with the beginning of the connection current."""
-        opening = self._connection.latest
-        before = enter(opening)
-        try:
-            await app(self._mirror.copy, self.receive, self.send)
-        except BaseException as error:
-            self._end(error)
-            raise
-        else:
-            self._end(None)
-        finally:
-            leave(opening, before)
+    def _opening(self) -> OpenTrace:
+        return self._connection.latest
 
     async def receive(self) -> Message:
         """Hand on what the server gives, and note it; a message of the user's is current from here on."""
-        self._noting(self._connection.waits)
+        self._observer.guard.note(self._connection.waits)
         message = await self._receive()
-        self._noting(self._note_received, message)
+        self._observer.guard.note(self._note_received, message)
         return message
 
     async def send(self, message: Message) -> None:
         """Hand on what the app says, and note it after."""
         if kind_of(message) == "websocket.accept":
-            message = self._before_accept(message)
+            message = self._before_first(message)
         try:
             await self._send(message)
         except BaseException as error:
-            self._noting(self._connection.unsent, error)
+            self._observer.guard.note(self._connection.unsent, error)
             raise
-        self._noting(self._note_sent, message)
+        self._observer.guard.note(self._note_sent, message)
 
-    def _before_accept(self, message: Message) -> Message:
-        try:
-            self._mirror.hand_back()
-            return self._with_cookie(message)
-        except Exception as fault:
-            self._observer.guard.failed("recording", fault)
-            return message
-
-    def _with_cookie(self, message: Message) -> Message:
+    def _first(self, message: Message) -> Message:
         if not self._observer.issues_cookies:
             return message
         headers = list(message.get("headers") or ())
@@ -99,20 +74,14 @@ class Socket:
             self._connection.refused(int(message["status"]))
 
     def _end(self, error: BaseException | None) -> None:
-        self._noting(self._mirror.hand_back)
-        self._noting(self._connection.end, error)
+        self._observer.guard.note(self._mirror.hand_back)
+        self._observer.guard.note(self._connection.end, error)
 
     def _place(self, trace: OpenTrace) -> None:
         """Note on a trace which route the app chose."""
         if trace.incoming is not None:
             trace.incoming.path_params = self._mirror.copy.get("path_params") or {}
             trace.route = trace.route or route_of(self._mirror.copy)
-
-    def _noting(self, note: Callable[..., None], *what: Any) -> None:
-        try:
-            note(*what)
-        except Exception as fault:
-            self._observer.guard.failed("recording", fault)
 
 
 def _data(message: Message) -> str | bytes:

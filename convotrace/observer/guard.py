@@ -43,6 +43,13 @@ class Guard:
             self.failed(name, error)
             return None
 
+    def note(self, work: Callable[..., object], *args: Any) -> None:
+        """Note what a door has seen; a fault of ours is counted, and what ends a greenlet or a task passes through."""
+        try:
+            work(*args)
+        except Exception as fault:
+            self.failed("recording", fault)
+
     def failed(self, where: str, error: BaseException) -> None:
         """Count a failure and say it, at most once a minute for each place."""
         self.failures.add(where)
