@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Protocol
 
@@ -23,7 +24,7 @@ class Opener(Protocol):
     def finish(self, trace: OpenTrace, error: BaseException | None = None) -> None: ...
 
 
-class _ByHand:
+class _ByHand(ABC):
     """A block that is one trace; the verbs work inside."""
 
     def __init__(self, observer: Opener) -> None:
@@ -31,9 +32,9 @@ class _ByHand:
         self._trace: OpenTrace | None = None
         self._before: Place | None = None
 
+    @abstractmethod
     def _open(self) -> OpenTrace | None:
         """Return the trace of the block, None where there is nothing to open."""
-        raise NotImplementedError
 
     def __enter__(self) -> SessionHandle | None:
         trace = self._trace = self._open() if self._observer.enabled else None

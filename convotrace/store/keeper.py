@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,14 +17,15 @@ from convotrace.store.removal import Deletion, Removed
 from convotrace.store.retention import Limits
 
 
-class Keeper:
+class Keeper(ABC):
     """The part of a store that reads and writes no conversation."""
 
     worker: int
     _path: Path | None
 
+    @abstractmethod
     def _ready(self) -> Opened:
-        raise NotImplementedError
+        """Return the open database."""
 
     @property
     def leases(self) -> Leases:
