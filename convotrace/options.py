@@ -231,6 +231,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     **dict.fromkeys(("session_id", "user_id", "input_text", "output_text"), _plain_function),
     "auth": _callable,
     **dict.fromkeys(("exclude", "session_headers", "session_fields", "session_query", "session_cookies"), _texts),
+    "handoff_tools": _texts,
     "propagate": _hosts,
     "instrument": _instruments,
     "prices": _prices,

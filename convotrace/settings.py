@@ -56,6 +56,8 @@ class Settings:
 
     capture_bodies: bool = True
     max_body_bytes: int = 256 * 1024
+    # Tools by which the app hands over to a person: a call of one ends a session as escalated.
+    handoff_tools: tuple[str, ...] = ()
     input_text: Callable[[Any], str | None] | None = None
     output_text: Callable[[Any], str | None] | None = None
     content: bool = True

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
 
 from convotrace.errors import BadRequest
 from convotrace.insight.join import with_spans
+from convotrace.insight.outcome import with_outcome
 from convotrace.intake import json_format, protobuf_format
 from convotrace.intake.answers import JSON, is_protobuf
 from convotrace.intake.derive import derive
@@ -82,7 +83,8 @@ def receive(body: bytes, content_type: str, signal: str, settings: Settings, pri
             _add_record(parts, reader, record)
         else:
             refused.append("A log record has no time.")
-    changes = tuple(_change(trace_id, part) for trace_id, part in parts.items())
+    handoff_tools = frozenset(settings.handoff_tools)
+    changes = tuple(_change(trace_id, part, handoff_tools) for trace_id, part in parts.items())
     sent_in_all = len(batch.spans) + len(batch.logs) + len(batch.refused)
     return Received(changes, sent_in_all - len(refused), len(refused), first_sentences(refused))
 
@@ -116,7 +118,7 @@ def _priced(prices: Prices, span: Span) -> Span:
     return span if cost is None else replace(span, cost_nano=cost)
 
 
-def _change(trace_id: str, part: _Part) -> Change:
+def _change(trace_id: str, part: _Part, handoff_tools: Set[str]) -> Change:
     """Return a change to be decided; what stands in it until then only names the trace and counts what it holds."""
     spans, events = united((), part.spans), tuple(part.events)
     failed = sum(span.status == "error" for span in spans)
@@ -126,18 +128,24 @@ def _change(trace_id: str, part: _Part) -> Change:
     guess = Trace(
         trace_id, trace_id, status=status, started_ns=started, errors=failed, spans=spans, events=events, origin="otlp"
     )
-    unites = partial(_united, trace_id, part)
-    return Change(SessionFacts(trace_id), guess, decide=partial(decide, trace_id, spans, events), unites=unites)
+    unites = partial(_united, trace_id, part, handoff_tools)
+    decision = partial(_ended, handoff_tools, partial(decide, trace_id, spans, events))
+    return Change(SessionFacts(trace_id), guess, decide=decision, unites=unites)
 
 
-def _united(trace_id: str, part: _Part, earlier: Sequence[Change]) -> Change:
+def _ended(handoff_tools: Set[str], decision: Callable[[Lookup], Change], lookup: Lookup) -> Change:
+    """Return what is decided, with the outcome that the spans tell of."""
+    return with_outcome(decision(lookup), handoff_tools)
+
+
+def _united(trace_id: str, part: _Part, handoff_tools: Set[str], earlier: Sequence[Change]) -> Change:
     """Return one change for several parts of a trace."""
     before = [change.trace for change in earlier if change.trace is not None]
     spans = [span for trace in before for span in trace.spans]
     events: tuple[Event, ...] = ()
     for trace in before:
         events = events_of_both(events, trace.events)
-    return _change(trace_id, _Part([*spans, *part.spans], [*events_of_both(events, part.events)]))
+    return _change(trace_id, _Part([*spans, *part.spans], [*events_of_both(events, part.events)]), handoff_tools)
 
 
 def decide(trace_id: str, spans: Sequence[Span], events: Sequence[Event], lookup: Lookup) -> Change:

@@ -14,6 +14,7 @@ from convotrace.identity import Identity, identify, keyed_hash
 from convotrace.insight.continuity import USERS
 from convotrace.insight.deciding import Clues, decided
 from convotrace.insight.history import summed, users
+from convotrace.insight.outcome import with_outcome
 from convotrace.insight.totals import totals
 from convotrace.model import Change, Json, Payload, SessionFacts, Trace
 from convotrace.pricing import Prices
@@ -59,6 +60,7 @@ class Assembler:
         self._settings = settings
         self._prices = Prices.of(settings.prices) if prices is None else prices
         self._secret = secret
+        self._handoff_tools = frozenset(settings.handoff_tools)
         self._texts = Texts(input_text, output_text)
         self._spans = SpanRecords(self.redactor, self._prices, settings.service)
 
@@ -80,7 +82,7 @@ class Assembler:
         who = identity or trace.fallback or Identity(f"{trace.id:032x}", "none")
         record = self._trace(trace, exchange, who, is_turn, message, reply)
         record = with_reply(record, exchange, trace.content and self._settings.content, self.redactor, self._prices)
-        change = Change(self._session(trace, who), record, trace.written_as)
+        change = with_outcome(Change(self._session(trace, who), record, trace.written_as), self._handoff_tools)
         idle_ns = int(self._settings.idle_timeout * 1e9)
         clues = Clues(idle_ns, trace.shared, self._history(exchange, identity, record), alone=is_turn or named, **ties)
         if clues:

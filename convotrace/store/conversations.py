@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from convotrace.identity import session_id_of_key, session_key
+from convotrace.insight.friction import with_signals
 from convotrace.insight.versions import with_versions
 from convotrace.model import Conversation, Event, Score, Span, Trace
 from convotrace.store.codec import decode_column, original, storable
@@ -20,6 +21,9 @@ from convotrace.store.statements import Statements
 from convotrace.store.to_records import event_record, own_span_id, score_record, span_record, trace_record
 from convotrace.store.unpacking import Contents
 from convotrace.store.workers import living_workers
+
+_SILENCE_NS = 30 * 60 * 10**9
+"""From which time between two turns on a silence is a sign: after it, most people come back for something else."""
 
 _T = TypeVar("_T")
 _ScoreKey = tuple[str | None, str | None]
@@ -74,7 +78,7 @@ def _conversation(opened: Opened, row: SessionRow, now_ns: int) -> Conversation 
         session = full_session(opened.sql, connection, row)
     if any(trace.status == "running" for trace in parts.trace_rows):
         parts.living = living_workers(opened, now_ns)
-    traces = with_versions(parts.traces())
+    traces = with_signals(with_versions(parts.traces()), _SILENCE_NS)
     session = replace(
         session,
         attachments=tuple(attachment for trace in traces for attachment in trace.attachments),

@@ -76,3 +76,13 @@ def test_a_link_is_shown_by_both_sessions_and_makes_none(memory, make):
 def test_a_link_to_itself_is_kept_as_said(memory, make):
     memory.write([make.change("s", links=(Link("s", "continues"),))])
     assert memory.session("s").session.links == (Link("s", "continues"),)
+
+
+@pytest.mark.parametrize("app_first", [True, False])
+def test_the_word_of_the_app_about_the_end_stands_against_that_of_a_rule(memory, make, app_first):
+    said = make.change(outcome="completed")
+    by_rule = make.change(outcome="escalated", outcome_reason="the event handoff was noted")
+    memory.write([said, by_rule] if app_first else [by_rule, said])
+    found = memory.session("s").session
+    assert (found.outcome, found.outcome_reason) == ("completed", None)
+    assert len(memory.sessions("outcome:escalated")) == 0

@@ -1,0 +1,135 @@
+"""Signs of friction on the turns of one session, each with its reason in words; no model is asked.
+
+Told when a session is read, from its turns in order. New versions, retries and double submits are told in `versions`,
+how a session ended in `outcome`. How well each sign tells of a conversation that went wrong is measured in its tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import orjson
+
+from convotrace.insight.words import likeness, words
+from convotrace.model import Signal, Span, Trace
+
+SIGNALS = {
+    "left": "the client left before the answer was whole",
+    "regenerated": "another answer was asked for in its place",
+    "rephrased": "the user said again, in nearly the same words, what had been said before",
+    "repeated_answer": "the answer is nearly the same as an earlier one",
+    "repeated_call": "a tool was called with arguments that it had been called with before",
+    "same_failure": "a tool failed as it had failed before",
+    "empty_retrieval": "a retrieval found no document",
+    "long_silence": "a long time passed before this message",
+    "retry": "the same message had been sent before, without an answer",
+    "double_submit": "the same message came twice",
+}
+"""Every sign, with what it says."""
+
+ALIKE, SAME = 0.6, 0.8
+"""From which likeness on two messages say the same, and two answers are the same."""
+
+_FEWEST_WORDS, _FEWEST_IN_ANSWER = 3, 4
+_LOOKS_BACK = 20
+"""So many earlier messages are compared with: a session of ten thousand turns stays quick."""
+
+
+@dataclass
+class _Before:
+    """What was said and done in the turns before one."""
+
+    asked: list[tuple[str, frozenset[str]]] = field(default_factory=list)
+    answered: list[tuple[str, frozenset[str]]] = field(default_factory=list)
+    calls: dict[bytes, str] = field(default_factory=dict)
+    failures: dict[tuple[str, str], str] = field(default_factory=dict)
+    ended_ns: int | None = None
+
+
+def with_signals(traces: Sequence[Trace], silence_ns: int) -> tuple[Trace, ...]:
+    """Return traces, in order and with their versions told, with what each turn shows of friction.
+
+    Args:
+        traces: Of one session, as `versions.with_versions` returns them.
+        silence_ns: From which time between two turns on a silence is long.
+    """
+    replaced = {trace.replaces: trace for trace in traces if trace.replaces and trace.retries is None}
+    before, told = _Before(), []
+    for trace in traces:
+        if trace.is_turn:
+            found = [*_of_itself(trace, replaced.get(trace.id)), *_of_earlier(trace, before, silence_ns)]
+            trace = replace(trace, signals=(*trace.signals, *found)) if found else trace
+        told.append(trace)
+    return tuple(told)
+
+
+def _of_itself(turn: Trace, successor: Trace | None) -> Iterator[Signal]:
+    if turn.left is not None or turn.status == "disconnected":
+        share = turn.left.share if turn.left is not None else None
+        part = "before the answer was whole" if share is None else f"after {share:.0%} of the answer"
+        yield Signal("left", f"The client left {part}.")
+    if successor is not None and turn.output.text:
+        yield Signal("regenerated", f"Another answer was asked for in its place, in {_name(successor)}.")
+    for span in turn.spans:
+        if span.kind == "retrieval" and span.status == "ok" and not span.documents:
+            yield Signal("empty_retrieval", f"{span.name} found no document.", span.id)
+
+
+def _of_earlier(turn: Trace, before: _Before, silence_ns: int) -> Iterator[Signal]:
+    if before.ended_ns is not None and turn.started_ns - before.ended_ns > silence_ns:
+        minutes = (turn.started_ns - before.ended_ns) / 60e9
+        yield Signal("long_silence", f"{minutes:,.0f} minutes passed before this message.")
+    before.ended_ns = max(before.ended_ns or 0, turn.started_ns + (turn.duration_ns or 0))
+    if turn.replaces is None:
+        yield from _said_again(turn, before)
+    for span in turn.spans:
+        if span.kind == "tool":
+            yield from _called_again(turn, span, before)
+
+
+def _said_again(turn: Trace, before: _Before) -> Iterator[Signal]:
+    # What was sent twice or again has a sign of its own.
+    if not any(signal.name in ("double_submit", "retry") for signal in turn.signals):
+        earlier = _same(turn, turn.input.text, before.asked, _FEWEST_WORDS, ALIKE)
+        if earlier is not None:
+            yield Signal("rephrased", f"The user said nearly the same in {earlier}.")
+    earlier = _same(turn, turn.output.text, before.answered, _FEWEST_IN_ANSWER, SAME)
+    if earlier is not None:
+        yield Signal("repeated_answer", f"The answer is nearly the same as in {earlier}.")
+
+
+def _same(
+    turn: Trace, text: str | None, earlier: list[tuple[str, frozenset[str]]], fewest: int, enough: float
+) -> str | None:
+    """Note what was said, and return the name of the latest turn in which the same was."""
+    said = frozenset(words(text))
+    if len(said) < fewest:
+        return None
+    found = next((name for name, other in reversed(earlier) if likeness(said, other) >= enough), None)
+    earlier.append((_name(turn), said))
+    del earlier[:-_LOOKS_BACK]
+    return found
+
+
+def _called_again(turn: Trace, span: Span, before: _Before) -> Iterator[Signal]:
+    call = span.name.encode("utf-8", "surrogatepass") + b"\0" + _canonical(span.arguments)
+    if call in before.calls:
+        why = f"{span.name} had been called with the same arguments in {before.calls[call]}."
+        yield Signal("repeated_call", why, span.id)
+    before.calls[call] = _name(turn)
+    if span.status != "error" or span.error is None:
+        return
+    failure = (span.name, span.error.message or span.error.type)
+    if failure in before.failures:
+        yield Signal("same_failure", f"{span.name} had failed in the same way in {before.failures[failure]}.", span.id)
+    before.failures[failure] = _name(turn)
+
+
+def _canonical(value: Any) -> bytes:
+    return orjson.dumps(value, default=repr, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+
+
+def _name(turn: Trace) -> str:
+    return "an earlier turn" if turn.turn is None else f"turn {turn.turn}"

@@ -1,0 +1,25 @@
+"""A text as the words it says, for comparing: case and accents do not count, scripts without spaces go by character."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Set
+
+LONGEST = 4000
+"""Characters of a text that are looked at: what a person says again is said in fewer."""
+
+_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7ff\u0e00-\u0eff]|[^\W_]+(?:['’][^\W_]+)*")
+_MARKS = re.compile(r"[\u0300-\u036f]")
+
+
+def words(text: str | None) -> list[str]:
+    """Return the words of a text in order, folded."""
+    folded = _MARKS.sub("", unicodedata.normalize("NFD", (text or "")[:LONGEST].casefold()))
+    return _WORD.findall(unicodedata.normalize("NFC", folded))
+
+
+def likeness(one: Set[str], other: Set[str]) -> float:
+    """Return how alike two sets of words are, from 0 to 1 (Jaccard 1912: what is common over all there is)."""
+    together = len(one | other)
+    return len(one & other) / together if together else 0.0
