@@ -18,10 +18,10 @@ def test_a_call_of_a_declared_tool_is_found_as_an_escalation():
 
 def test_a_turn_shows_its_signs_of_friction_with_their_reasons():
     observer = ct.ConvoTrace(store="memory:", enabled=True)
-    for answer in ("I do not know that.", "I do not know that."):
+    for question in ("When will my refund for order 4711 arrive?", "And when will my refund for order 4711 arrive?"):
         with observer.session("s"):
-            ct.set_input("When will my refund for order 4711 arrive?")
-            ct.set_output(answer)
+            ct.set_input(question)
+            ct.set_output("I do not know that.")
             with ct.tool("refunds", arguments={"order": 4711}):
                 pass
     found = observer.store.session("s")
