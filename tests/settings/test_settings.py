@@ -34,6 +34,7 @@ DEFAULTS = {
     "issue_cookie": False,
     "capture_bodies": True,
     "max_body_bytes": 256 * 1024,
+    "handoff_tools": (),
     "input_text": None,
     "output_text": None,
     "content": True,
