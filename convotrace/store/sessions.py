@@ -117,7 +117,9 @@ def _add_outcome(row: Row, facts: SessionFacts) -> None:
     if facts.ended_ns is not None and facts.ended_ns < (row["last_turn"] or 0):
         # A turn began after this end, so it was none.
         facts = replace(facts, ended_ns=None, outcome=None, outcome_reason=None)
-    if facts.outcome is not None and not _is_settled(row, facts):
+    if _is_settled(row, facts):
+        facts = replace(facts, outcome=None, outcome_reason=None)
+    if facts.outcome is not None:
         # Only who says "open" opens an ended session again; another request in it does not.
         if facts.outcome == "open":
             row["ended"] = None
@@ -132,7 +134,7 @@ def _add_outcome(row: Row, facts: SessionFacts) -> None:
 
 def _is_settled(row: Row, facts: SessionFacts) -> bool:
     """Tell whether the app itself said how a session ended: what a rule makes of a trace, with its reason, yields."""
-    by_rule = facts.outcome_reason is not None
+    by_rule = facts.outcome is not None and facts.outcome_reason is not None
     return by_rule and row["outcome"] != "open" and row["outcome_reason"] is None
 
 
