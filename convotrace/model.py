@@ -471,6 +471,58 @@ class SessionPage:
 
 
 @dataclass(frozen=True, slots=True)
+class Places:
+    """Where the pages of a whole list begin, so that any of them can be read alone."""
+
+    every: int
+    """Rows from one cursor to the next."""
+    cursors: tuple[str, ...] = ()
+    """The `after` of the second page, the third, and so on."""
+    total: int = 0
+    is_capped: bool = False
+    """Whether there are more rows than were counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """One value of a field, and how many sessions have it."""
+
+    value: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """What the newest sessions of a filter have in common, by the name of the field, the commonest value first."""
+
+    total: int = 0
+    is_capped: bool = False
+    """Whether there are more sessions than were counted: then every count may be higher."""
+    fields: Mapping[str, tuple[Facet, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One stretch of time: sessions that were last active in it, and those of them with errors."""
+
+    start_ns: int
+    sessions: int
+    failing: int
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """How a session stands: what tells a live view that there is something new; each change counts `version` up."""
+
+    key: str
+    version: int
+    last_ns: int
+    turns: int
+    errors: int
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """A piece of a text in which something was found; `marks` are from where to where in it, in characters."""
 

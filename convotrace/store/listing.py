@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import base64
 import binascii
-import operator
 import sqlite3
 import time
-from functools import partial, reduce
 from typing import Any
 
 import orjson
 from peewee import SQL, Tuple, fn
 
 from convotrace.errors import BadRequest
-from convotrace.model import Session, SessionPage, TurnMark
-from convotrace.query import EVERYTHING, And, Match, Node, parse
-from convotrace.store.codec import original, storable
-from convotrace.store.filtering import Condition, Filter, holds_text, number
-from convotrace.store.indexing import catch_up, is_common
+from convotrace.model import Places, Session, SessionPage, TurnMark
+from convotrace.store.codec import original
+from convotrace.store.filtering import Condition, number
 from convotrace.store.judgements import feedback_and_means
 from convotrace.store.opening import Opened
 from convotrace.store.rows import ScoreRow, SessionRow
@@ -26,7 +22,7 @@ from convotrace.store.schema import Table
 from convotrace.store.signs import warnings_of
 from convotrace.store.statements import Statements
 from convotrace.store.to_records import session_record
-from convotrace.store.workers import living_workers
+from convotrace.store.wanted import Wanted
 
 ORDERS = (
     "last", "started", "duration", "turns", "traces", "spans", "errors", "events", "input_tokens", "output_tokens",
@@ -35,12 +31,11 @@ ORDERS = (
 """What a list can be sorted by; `-` in front puts the greatest first."""
 
 MOST = 1000
+MOST_COUNTED = 200_000
+"""Rows of a whole list whose places are told: no browser shows a page much higher than so many rows."""
 STRIP = 14
 _TURNS_MEASURED = 500
 """The medians of a session are those of its newest turns: a list must not read ten thousand of them."""
-
-_FEW = 2000
-"""Sessions of a label up to which they are looked at one by one; more are met soon enough on the way down the list."""
 
 _UNKNOWN = ("cost", "tokens", "input_tokens", "output_tokens")
 
@@ -49,27 +44,31 @@ def sessions(
     opened: Opened, q: str | None, order: str, limit: int, after: str | None, now_ns: int | None = None
 ) -> SessionPage:
     """Return one page; see `Store.sessions`."""
-    if not 1 <= limit <= MOST:
-        raise BadRequest(f"limit came as {limit}; use 1 to {MOST}.")
-    if order.removeprefix("-") not in ORDERS:
-        names = ", ".join(ORDERS)
-        raise BadRequest(f"order came as {order!r}; use one of {names}, with - in front for the greatest first.")
+    _check(order, limit)
     place = None if after is None else _read_cursor(order, after)
-    wanted = parse(q or "")
-    now_ns = time.time_ns() if now_ns is None else now_ns
-    filter = Filter(opened.tables, now_ns, partial(living_workers, opened, now_ns), partial(is_common, opened))
-    # What must be read for it is read before a connection is borrowed: a store in memory has only one.
-    conditions = [] if wanted == EVERYTHING else [filter.condition(wanted)]
-    if holds_text(wanted):
-        catch_up(opened)
+    wanted = Wanted(opened, q, time.time_ns() if now_ns is None else now_ns)
     with opened.connections.reading() as connection:
-        conditions += _rare(filter, connection, wanted)
-        statement, values = _statement(opened, conditions, order, limit + 1, place)
+        statement, values = _statement(opened, wanted.conditions(connection), order, limit + 1, place)
         found = connection.execute(statement, values).fetchall()
         page = [full_session(opened.sql, connection, SessionRow(*columns[:-1])) for columns in found[:limit]]
     if len(found) <= limit:
         return SessionPage(tuple(page))
     return SessionPage(tuple(page), _cursor(order, value=found[limit - 1][-1], sid=found[limit - 1][0]))
+
+
+def places(opened: Opened, q: str | None, order: str, every: int, now_ns: int | None = None) -> Places:
+    """Return where the pages of a list begin; see `Store.places`."""
+    _check(order, every)
+    wanted = Wanted(opened, q, time.time_ns() if now_ns is None else now_ns)
+    with opened.connections.reading() as connection:
+        found, values = _found(opened.tables.session, wanted.conditions(connection), order, MOST_COUNTED + 1, None)
+        way = "DESC" if order.startswith("-") else "ASC"
+        numbered = _NUMBERED.format(found=found, way=way)
+        starts = connection.execute(numbered, [*values, every]).fetchall()
+        total = int(connection.execute(f"SELECT count(*) FROM ({found})", values).fetchone()[0])
+    # Nothing stands behind the last row.
+    cursors = tuple(_cursor(order, value=value, sid=sid) for value, sid in starts[: max(total - 1, 0) // every])
+    return Places(every, cursors, min(total, MOST_COUNTED), total > MOST_COUNTED)
 
 
 def full_session(sql: Statements, connection: sqlite3.Connection, row: SessionRow) -> Session:
@@ -88,6 +87,14 @@ def full_session(sql: Statements, connection: sqlite3.Connection, row: SessionRo
     )
 
 
+def _check(order: str, limit: int) -> None:
+    if not 1 <= limit <= MOST:
+        raise BadRequest(f"limit came as {limit}; use 1 to {MOST}.")
+    if order.removeprefix("-") not in ORDERS:
+        names = ", ".join(ORDERS)
+        raise BadRequest(f"order came as {order!r}; use one of {names}, with - in front for the greatest first.")
+
+
 def _statement(
     opened: Opened, conditions: list[Condition], order: str, most: int, place: tuple[int, int] | None
 ) -> tuple[str, list[Any]]:
@@ -104,6 +111,13 @@ def _sql(
     session: Table, conditions: list[Condition], order: str, most: int, place: tuple[int, int] | None
 ) -> tuple[str, list[Any]]:
     """Return SQL that sorts what is found by entries of an index alone, and then reads the rows of one page."""
+    text, values = _found(session, conditions, order, most, place)
+    return _SHOWN.format(found=text, way="DESC" if order.startswith("-") else "ASC"), values
+
+
+def _found(
+    session: Table, conditions: list[Condition], order: str, most: int, place: tuple[int, int] | None
+) -> tuple[str, list[Any]]:
     value, down = _value(session, order.removeprefix("-")), order.startswith("-")
     found = session.select(session.sid, value.alias("sorted_by")).where(*conditions, SQL("1 = 1"))
     if place is not None:
@@ -111,7 +125,14 @@ def _sql(
         found = found.where(here < Tuple(*place) if down else here > Tuple(*place))
     found = found.order_by(*((value.desc(), session.sid.desc()) if down else (value, session.sid))).limit(most)
     text, values = found.sql()
-    return _SHOWN.format(found=text, way="DESC" if down else "ASC"), list(values)
+    return text, list(values)
+
+
+_NUMBERED = (
+    "SELECT sorted_by, sid FROM (SELECT found.sorted_by, found.sid,"
+    " row_number() OVER (ORDER BY found.sorted_by {way}, found.sid {way}) AS place FROM ({found}) AS found) AS numbered"
+    " WHERE place % ? = 0 ORDER BY place"
+)
 
 
 # Written out, since making it anew with each filter would take longer than most filters.
@@ -119,29 +140,6 @@ _SHOWN = (
     "SELECT {columns}, found.sorted_by FROM ({{found}}) AS found JOIN session AS shown ON shown.sid = found.sid"
     " ORDER BY found.sorted_by {{way}}, found.sid {{way}}"
 ).format(columns=", ".join(f'shown."{name}"' for name in SessionRow._fields))
-
-
-def _rare(filter: Filter, connection: sqlite3.Connection, wanted: Node) -> list[Condition]:
-    """Return a condition that names the few sessions among which all that are wanted stand, if it is known."""
-    session, label = filter.tables.session, filter.tables.label
-    best, fewest = [], _FEW
-    for part in wanted.parts if isinstance(wanted, And) else (wanted,):
-        if isinstance(part, Match) and part.field == "user" and not part.prefix:
-            sids = session.alias("owned")
-            chosen = sids.select(sids.sid).where(sids.user_id == storable(part.value))
-        elif (conditions := filter.narrow(part)) is not None:
-            chosen = label.select(label.sid).where(reduce(operator.or_, conditions))
-        else:
-            continue
-        number = _count(connection, chosen, fewest)
-        if number < fewest:
-            best, fewest = [session.sid.in_(chosen)], number
-    return best
-
-
-def _count(connection: sqlite3.Connection, chosen: Any, most: int) -> int:
-    text, values = chosen.limit(most).sql()
-    return int(connection.execute(f"SELECT count(*) FROM ({text})", values).fetchone()[0])
 
 
 def _value(session: Table, name: str) -> Condition:

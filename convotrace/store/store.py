@@ -8,14 +8,16 @@ import time
 from collections.abc import Mapping, Sequence
 
 from convotrace.errors import StoreError
-from convotrace.model import Attachment, Change, Conversation, HitPage, Json, SessionPage
+from convotrace.model import Activity, Attachment, Bar, Change, Conversation, Facets, HitPage, Json, Places, SessionPage
 from convotrace.settings import DEFAULT_STORE
 from convotrace.store import (
     attachments,
+    changes,
     conversations,
     forks,
     listing,
     location,
+    overview,
     searching,
     workers,
 )
@@ -100,6 +102,62 @@ class Store(Keeper):
             StoreError: The store cannot be read.
         """
         return listing.sessions(self._ready(), q, order, limit, after)
+
+    def places(self, q: str | None = None, order: str = "-last", every: int = 100) -> Places:
+        """Return where the pages of a whole list begin: the cursors of every so many rows, and how many rows there are.
+
+        Args:
+            q: A filter, as for `sessions`.
+            order: What to sort by, as for `sessions`.
+            every: Rows of one page.
+
+        Raises:
+            FilterError: The filter cannot be read.
+            BadRequest: The order or `every` cannot be used.
+            StoreError: The store cannot be read.
+        """
+        return listing.places(self._ready(), q, order, every)
+
+    def facets(self, q: str | None = None, most: int = overview.MOST) -> Facets:
+        """Return what the newest sessions of a filter have in common: outcomes, tools, models, releases and more.
+
+        Args:
+            q: A filter, as for `sessions`.
+            most: Sessions that are looked at, the newest.
+
+        Raises:
+            FilterError: The filter cannot be read.
+            StoreError: The store cannot be read.
+        """
+        return overview.facets(self._ready(), q, most, time.time_ns())
+
+    def bars(self, q: str | None, start_ns: int, width_ns: int, number: int) -> tuple[Bar, ...]:
+        """Return how many sessions of a filter were last active in each stretch of time, the newest 20,000 counted.
+
+        Args:
+            q: A filter, as for `sessions`.
+            start_ns: When the first stretch begins.
+            width_ns: How long each is.
+            number: How many there are.
+
+        Raises:
+            FilterError: The filter cannot be read.
+            StoreError: The store cannot be read.
+        """
+        return overview.bars(self._ready(), q, start_ns, width_ns, number, time.time_ns())
+
+    def changes(self, q: str | None, since_ns: int) -> tuple[Activity, ...]:
+        """Return the sessions of a filter that were active since a moment, at most 200, the latest first.
+
+        Raises:
+            FilterError: The filter cannot be read.
+            StoreError: The store cannot be read.
+        """
+        return changes.changes(self._ready(), q, since_ns)
+
+    def change(self, key: str) -> tuple[Activity, ...]:
+        """Return how the session of a key stands now; nothing where there is none."""
+        return changes.change(self._ready(), key)
 
     def search(self, text: str, limit: int = 50, after: str | None = None) -> HitPage:
         """Return one page of the traces in which something was said, the latest stored first.

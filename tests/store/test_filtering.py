@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from convotrace.errors import BadRequest
 from convotrace.model import Change, Event, Payload, Score, SessionFacts, Span, Target, Trace
 from convotrace.query import And, Compare, Has, Match, Not, Or, Text, When, parse
-from convotrace.store import Store, labels, listing
+from convotrace.store import Store, labels, listing, wanted
 from convotrace.store.labelling import label_all
 from convotrace.store.labels import LONGEST, MOST
 from convotrace.store.listing import ORDERS
@@ -278,7 +278,7 @@ def test_a_common_label_and_a_rare_one_find_the_same(memory, make, monkeypatch):
         memory.write([make.change(f"s{n}", make.trace(f"s{n}"), tags=("all", "odd" if n % 2 else "even"))])
     queries = ["tag:all tag:odd", "tag:odd OR tag:none", "tag:e*", "-tag:odd", "user:*", "has:error OR tag:even"]
     found = {q: ids(memory, q) for q in queries}
-    monkeypatch.setattr(listing, "_FEW", 0)
+    monkeypatch.setattr(wanted, "_FEW", 0)
     assert {q: ids(memory, q) for q in queries} == found
     assert len(found["tag:all tag:odd"]) == 15
 

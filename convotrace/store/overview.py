@@ -1,0 +1,77 @@
+"""What a filter finds, as counts: how many sessions, of which kinds, and when. Bounded, whatever the store holds."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from peewee import SQL
+
+from convotrace.model import Bar, Facet, Facets
+from convotrace.store import labels
+from convotrace.store.codec import original
+from convotrace.store.filtering import Condition
+from convotrace.store.labels import LONGEST, MORE
+from convotrace.store.opening import Opened
+from convotrace.store.wanted import Wanted
+
+MOST = 10_000
+VALUES = 100
+"""Values of one field that are returned; the commonest."""
+
+_BARS_READ = 20_000
+_KINDS = {
+    labels.OUTCOME: "outcome", labels.HAS: "has", labels.FEEDBACK: "fb", labels.TOOL: "tool", labels.MODEL: "model",
+    labels.RELEASE: "release", labels.ENVIRONMENT: "env", labels.TAG: "tag", labels.SERVICE: "service",
+}  # fmt: skip
+_ASKED = ", ".join(map(str, _KINDS))
+
+
+def facets(opened: Opened, q: str | None, most: int, now_ns: int) -> Facets:
+    """Return what the newest sessions of a filter have in common; see `Store.facets`."""
+    wanted = Wanted(opened, q, now_ns)
+    with opened.connections.reading() as connection:
+        found, values = _newest(opened, wanted.conditions(connection), most + 1)
+        total = int(connection.execute(f"SELECT count(*) FROM ({found})", values).fetchone()[0])
+        counted = _counted(connection, found, [*values[:-1], most])
+    open_ = min(total, most) - sum(facet.count for facet in counted.get("outcome", ()))
+    if open_ > 0:
+        counted["outcome"] = (*counted.get("outcome", ()), Facet("open", open_))
+    return Facets(min(total, most), total > most, counted)
+
+
+def bars(opened: Opened, q: str | None, start_ns: int, width_ns: int, number: int, now_ns: int) -> tuple[Bar, ...]:
+    """Return how many sessions were last active in each stretch of time; see `Store.bars`."""
+    wanted, session = Wanted(opened, q, now_ns), opened.tables.session
+    place = (session.last - SQL(str(int(start_ns)))) / SQL(str(int(width_ns)))
+    with opened.connections.reading() as connection:
+        within = (session.last >= start_ns) & (session.last < start_ns + number * width_ns)
+        found = session.select(place.alias("place"), (session.errors > 0).alias("bad"))
+        found = found.where(within, *wanted.conditions(connection)).order_by(session.last.desc()).limit(_BARS_READ)
+        statement, values = found.sql()
+        counted = f"SELECT place, count(*), sum(bad) FROM ({statement}) GROUP BY place"
+        rows = {int(at): (count, bad) for at, count, bad in connection.execute(counted, values)}
+    return tuple(Bar(start_ns + at * width_ns, *rows.get(at, (0, 0))) for at in range(number))
+
+
+def _newest(opened: Opened, conditions: list[Condition], most: int) -> tuple[str, list[Any]]:
+    session = opened.tables.session
+    found = session.select(session.sid).where(SQL("1 = 1"), *conditions)
+    text, values = found.order_by(session.last.desc(), session.sid.desc()).limit(most).sql()
+    return text, list(values)
+
+
+def _counted(connection: sqlite3.Connection, found: str, values: list[Any]) -> dict[str, tuple[Facet, ...]]:
+    """Return the values of each field, the commonest first."""
+    counted = connection.execute(
+        f"SELECT kind, key, count(*) FROM label WHERE sid IN ({found}) AND kind IN ({_ASKED}) AND key != '{MORE}'"
+        " GROUP BY kind, key ORDER BY kind, count(*) DESC, key",
+        values,
+    )
+    rows: dict[str, list[Facet]] = {}
+    for kind, key, number in counted:
+        values_of = rows.setdefault(_KINDS[kind], [])
+        is_whole = len(key) <= LONGEST and (kind, key) != (labels.FEEDBACK, "any")
+        if is_whole and len(values_of) < VALUES:
+            values_of.append(Facet(original(key) or "", number))
+    return {name: tuple(values_of) for name, values_of in rows.items()}
