@@ -1,0 +1,62 @@
+"""convotrace around the app, with its defaults: bodies, redaction, roll-ups, index; a store of its own in SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+import convotrace as ct
+from tests.benchmarks.subjects import Place, Subject, work
+from tests.benchmarks.subjects.otel_steps import by_tracer
+
+_PATIENCE = 60.0
+_PACKAGES = ("convotrace", "peewee", "orjson", "opentelemetry-api")
+
+
+def wrapped(place: Place) -> Subject:
+    """Return the app with the middleware and nothing else."""
+    return _observed(place, Subject.steps)
+
+
+def verbs(place: Place) -> Subject:
+    """Return the app with the middleware, its five steps told by our verbs."""
+    return _observed(place, by_verbs)
+
+
+def api(place: Place) -> Subject:
+    """Return the app with the middleware, its five steps told to `opentelemetry.trace`, which has our provider."""
+    from opentelemetry import trace
+
+    return _observed(place, partial(by_tracer, trace.get_tracer("app")), opentelemetry="global")
+
+
+def _observed(place: Place, steps: Callable[[int, str, str], None], **options: Any) -> Subject:
+    observer = ct.ConvoTrace(store=f"sqlite:///{place.folder}/bench.db", **options)
+    middleware = import_module(f"convotrace.{place.door}").ConvoTraceMiddleware
+
+    def flush() -> None:
+        if not observer.flush(_PATIENCE):
+            raise TimeoutError("convotrace has not stored everything")
+
+    return Subject(steps, partial(middleware, convotrace=observer), flush, partial(_lost, observer), _PACKAGES)
+
+
+def _lost(observer: ct.ConvoTrace) -> int:
+    dropped = observer.writer.stats()["dropped"]
+    return sum(dropped.values()) if isinstance(dropped, dict) else int(dropped)  # type: ignore[arg-type]
+
+
+def by_verbs(number: int, session: str, message: str) -> None:
+    """Take the five steps, each told by a verb."""
+    with ct.span("plan", kind="agent", **work.PLAN):
+        with ct.retrieval("articles", query=message, **work.SEARCH) as found:
+            found.set_documents([work.DOCUMENT])
+        with ct.generation("chat", model="gpt-4o", provider="openai", input=work.prompt(number), **work.CHAT) as call:
+            call.set_output(work.completion(number))
+            call.set_usage(input=512, output=256)
+        with ct.tool("lookup", arguments={"order": number}, **work.TOOL) as tool:
+            tool.set_result({"state": "sent"})
+        with ct.span("format", **work.FORMAT):
+            pass

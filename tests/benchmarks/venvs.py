@@ -1,0 +1,45 @@
+"""The venvs in which peers are measured, each in one of its own under `.peers/`; made again when its list changes.
+
+convotrace, the bare app and the floor run in the interpreter that runs the benchmark.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+_FRAMEWORKS = ("starlette", "flask")
+# The SDK and the instrumentations name each other exactly: one release of both.
+PACKAGES = {
+    "otel": (
+        "opentelemetry-sdk==1.45.1", "opentelemetry-exporter-otlp-proto-http==1.45.1",
+        "opentelemetry-instrumentation-asgi==0.66b1", "opentelemetry-instrumentation-wsgi==0.66b1",
+        "uvicorn", "gunicorn", *_FRAMEWORKS,
+    ),
+    "maxim": ("maxim-py>=3.14.20", *_FRAMEWORKS),
+    "langfuse": ("langfuse>=5.0.4", *_FRAMEWORKS),
+}  # fmt: skip
+
+
+def python(name: str) -> str:
+    """Return the interpreter of a venv, made when it is not there; that which runs this for the name "".
+
+    Raises:
+        subprocess.CalledProcessError: Its packages cannot be installed.
+    """
+    if not name:
+        return sys.executable
+    folder = ROOT / ".peers" / f"bench-{name}"
+    found, mark = folder / "bin" / "python", folder / "made-of"
+    wanted = hashlib.sha256(repr((PACKAGES[name], sys.version)).encode()).hexdigest()
+    if not mark.exists() or mark.read_text() != wanted:
+        print(f"making {folder.relative_to(ROOT)}: {', '.join(PACKAGES[name])}", file=sys.stderr, flush=True)
+        venv.create(folder, clear=True, with_pip=True)
+        pip = [str(found), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+        subprocess.run([*pip, *PACKAGES[name]], check=True)
+        mark.write_text(wanted)
+    return str(found)
