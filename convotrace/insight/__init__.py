@@ -3,5 +3,6 @@
 `join.py` puts the parts of one trace together, `totals.py` counts its tokens once, `echo.py` marks a call known from
 its reply alone; `places.py` tells where a change belongs; `deciding.py` decides for a request, by `continuity.py` and
 `history.py` (a history sent again) or `awaited.py` and `parts.py` (an answer fetched later); `versions.py` orders
-turns.
+turns; `turn_diff.py` tells what changed from one to another (by `prompts.py` and `differences.py`), `lens.py` what
+a model had before it in each (by `context.py` and `returning.py`).
 """

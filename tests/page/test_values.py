@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convotrace.model import Span
-from convotrace.page.messages import of_call, reasoning
+from convotrace.page.messages import first_line, of_call, reasoning
 from convotrace.page.values import arguments_line, pretty, result_line
 
 JSON = st.recursive(
@@ -88,7 +88,7 @@ def test_history_is_set_apart_from_what_is_new():
     ]
     call = of_call(Span("1", "t", "chat", "generation", input=sent, output="Fine."))
     assert [len(part) for part in (call.system, call.history, call.fresh, call.output)] == [1, 2, 2, 1]
-    assert (call.count, call.system[0].first_line, call.output[0].parts[0].text) == (5, "Rules", "Fine.")
+    assert (call.count, first_line(call.system[0]), call.output[0].parts[0].text) == (5, "Rules", "Fine.")
 
 
 @pytest.mark.parametrize(

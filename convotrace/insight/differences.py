@@ -1,0 +1,101 @@
+"""Two texts compared line by line, and word by word in the lines that changed. Which texts: `turn_diff.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Literal
+
+from convotrace.insight.returning import pieces
+
+_MOST_PIECES = 3_000
+"""Pieces of two lines up to which they are compared word by word: pairing costs up to the product of their numbers."""
+_MOST_LINES = 5_000
+_ALIKE = 0.35
+"""Share of its pieces that a line must have in common with another to be a new version of it."""
+
+Change = Literal["same", "added", "removed"]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a line; `is_changed` where the other side has something else."""
+
+    text: str
+    is_changed: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line with its numbers on both sides, None where a side does not have it."""
+
+    change: Change
+    before: int | None
+    after: int | None
+    pieces: tuple[Piece, ...]
+
+
+def compared(before: str, after: str) -> tuple[Line, ...]:
+    """Return every line of both texts: what is the same once, what was removed before what was added for it."""
+    old, new = before.split("\n") if before else [], after.split("\n") if after else []
+    lines: list[Line] = []
+    for tag, i, j, k, n in blocks(old, new):
+        if tag == "equal":
+            lines += [Line("same", i + x + 1, k + x + 1, (Piece(old[i + x]),)) for x in range(j - i)]
+        else:
+            lines += _replaced(old[i:j], new[k:n], i, k)
+    return tuple(lines)
+
+
+def is_same(lines: Sequence[Line]) -> bool:
+    """Tell whether nothing changed."""
+    return all(line.change == "same" for line in lines)
+
+
+Block = tuple[str, int, int, int, int]
+
+
+def blocks(old: Sequence[Hashable], new: Sequence[Hashable]) -> Iterator[Block]:
+    """Yield what is equal and what is not, as `difflib` names it; what both begin and end with is not searched."""
+    head = _common(old, new)
+    tail = _common(old[head:][::-1], new[head:][::-1])
+    end, stop = len(old) - tail, len(new) - tail
+    if head:
+        yield "equal", 0, head, 0, head
+    if max(end, stop) - head > _MOST_LINES:
+        yield "replace", head, end, head, stop
+    elif end > head or stop > head:
+        inner = SequenceMatcher(None, old[head:end], new[head:stop]).get_opcodes()
+        yield from ((tag, i + head, j + head, k + head, n + head) for tag, i, j, k, n in inner)
+    if tail:
+        yield "equal", end, len(old), stop, len(new)
+
+
+def _common(old: Sequence[Hashable], new: Sequence[Hashable]) -> int:
+    return next((n for n, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
+
+
+def _replaced(old: list[str], new: list[str], i: int, k: int) -> Iterator[Line]:
+    """Yield the lines of a block that changed; a line and its new version stand under each other, words marked."""
+    pairs = min(len(old), len(new))
+    for x in range(pairs):
+        gone, come = _words(old[x], new[x])
+        yield Line("removed", i + x + 1, None, gone)
+        yield Line("added", None, k + x + 1, come)
+    yield from (Line("removed", i + x + 1, None, (Piece(old[x], True),)) for x in range(pairs, len(old)))
+    yield from (Line("added", None, k + x + 1, (Piece(new[x], True),)) for x in range(pairs, len(new)))
+
+
+def _words(old: str, new: str) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
+    """Return two lines with the words marked that differ; of lines that have little in common all is marked."""
+    left, right = pieces(old), pieces(new)
+    if len(left) + len(right) <= _MOST_PIECES:
+        matcher = SequenceMatcher(None, left, right, autojunk=False)
+        codes = matcher.get_opcodes()
+        kept = sum(len("".join(left[i:j]).strip()) for tag, i, j, _, _ in codes if tag == "equal")
+        if kept >= _ALIKE * min(len(old.strip()), len(new.strip())):
+            gone = [Piece("".join(left[i:j]), tag != "equal") for tag, i, j, _, _ in codes if j > i]
+            come = [Piece("".join(right[k:n]), tag != "equal") for tag, _, _, k, n in codes if n > k]
+            return tuple(gone), tuple(come)
+    return (Piece(old, True),), (Piece(new, True),)
