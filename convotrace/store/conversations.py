@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from convotrace.insight.friction import with_signals
 from convotrace.insight.versions import with_versions
 from convotrace.model import Conversation, Event, Score, Span, Trace
 from convotrace.store.codec import decode_column, original, storable
+from convotrace.store.database import Connection
 from convotrace.store.keys import OUTSIDE, pack_trace_id, unpack_trace_id
 from convotrace.store.listing import full_session
 from convotrace.store.opening import Opened
@@ -88,7 +88,7 @@ def _conversation(opened: Opened, row: SessionRow, now_ns: int) -> Conversation 
     return Conversation(session, traces, tuple(own), parts.left_scores())
 
 
-def _read(sql: Statements, connection: sqlite3.Connection, row: SessionRow) -> _Parts:
+def _read(sql: Statements, connection: Connection, row: SessionRow) -> _Parts:
     def rows(statement: str) -> Iterable[tuple[object, ...]]:
         return connection.execute(statement, (row.sid,))
 

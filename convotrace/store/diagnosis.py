@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from convotrace.store import workers
-from convotrace.store.location import wal_size
+from convotrace.store.database import State
 from convotrace.store.opening import Opened
 from convotrace.store.removal import Deletion, deletion
 from convotrace.store.rows import AuditRow
-from convotrace.store.upkeep import Pages, pages
 from convotrace.store.workers import Worker
 
 _LOG_ABOVE = 256 << 20
@@ -22,20 +18,11 @@ _ROOM_BELOW = 256 << 20
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
-@dataclass(frozen=True)
-class Diagnosis:
-    """The state of one store; sizes in bytes."""
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis(State):
+    """The state of one store: of its database, and of the processes that write into it."""
 
-    path: str | None
-    schema: int
-    integrity: str
     sessions: int
-    pages: Pages
-    log_bytes: int
-    journal: str
-    free_on_disk: int | None
-    file_mode: int | None
-    folder_mode: int | None
     workers: tuple[Worker, ...]
 
     def troubles(self) -> list[str]:
@@ -65,28 +52,15 @@ class Diagnosis:
                 yield f"Process {worker.pid} on {worker.host} had trouble: {error}"
 
 
-def diagnose(opened: Opened, path: Path | None, now_ns: int) -> Diagnosis:
+def diagnose(opened: Opened, now_ns: int) -> Diagnosis:
     """Return the state of an open store."""
     with opened.connections.reading() as connection:
-        (schema,), (journal,) = (connection.execute(f"PRAGMA {n}").fetchone() for n in ("user_version", "journal_mode"))
-        integrity = "; ".join(str(row[0]) for row in connection.execute("PRAGMA integrity_check(5)"))
         (sessions,) = connection.execute(opened.sql.keeping.count_sessions).fetchone()
-        found = pages(connection)
-    return Diagnosis(
-        path=None if path is None else str(path), schema=schema, integrity=integrity, sessions=sessions,
-        pages=found, log_bytes=0 if path is None else wal_size(path), journal=journal,
-        free_on_disk=None if path is None else shutil.disk_usage(path.parent).free,
-        file_mode=_mode(path), folder_mode=_mode(path.parent) if path is not None else None,
-        workers=tuple(workers.read(opened, now_ns)),
-    )  # fmt: skip
+    living = tuple(workers.read(opened, now_ns))
+    return Diagnosis(**vars(opened.upkeep.state()), sessions=sessions, workers=living)
 
 
 def deletions(opened: Opened, limit: int) -> list[Deletion]:
     """Return the newest lines of the audit."""
     with opened.connections.reading() as connection:
         return [deletion(AuditRow(*row)) for row in connection.execute(opened.sql.keeping.newest_audit, (limit,))]
-
-
-def _mode(path: Path | None) -> int | None:
-    # What Windows calls a mode says nothing about who may read.
-    return None if path is None or os.name == "nt" else stat.S_IMODE(os.stat(path).st_mode)

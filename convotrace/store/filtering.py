@@ -16,9 +16,9 @@ from peewee import SQL, fn
 from convotrace import query as q
 from convotrace.store import labels
 from convotrace.store.codec import searchable, storable
+from convotrace.store.database import Speech
 from convotrace.store.labels import MORE, label_key, meta_key, meta_name
 from convotrace.store.schema import Table, Tables
-from convotrace.store.wording import as_phrase
 
 Condition = Any
 """An expression of Peewee's; the library does not type them."""
@@ -37,8 +37,6 @@ _OPERATORS: dict[str, Callable[[Any, Any], Condition]] = {
 _TURNED = {"=": "=", ">": "<", ">=": "<=", "<": ">", "<=": ">="}
 # Behind every text that begins with what stands before it.
 _LAST = "\U0010ffff" * 2
-_FOUND = "(SELECT speech.rowid FROM speech WHERE speech MATCH ?)"
-_SAID = "(SELECT turn.sid FROM speech CROSS JOIN trace turn ON turn.n = speech.rowid WHERE speech MATCH ?)"
 _NEVER, _ALWAYS, _FALSE = SQL("1 = 0"), SQL("1 = 1"), SQL("FALSE")
 
 
@@ -47,6 +45,7 @@ class Filter:
     """What a tree means at one moment, for one database."""
 
     tables: Tables
+    speech: Speech
     now_ns: int
     living: Callable[[], Collection[int]]
     """Returns the ids of the processes that live: what runs in another one was interrupted."""
@@ -96,13 +95,13 @@ class Filter:
         """
         session, trace = self.tables.session, self.tables.trace
         shown = [getattr(session, name).contains(searchable(text.text)) for name in SEARCHED]
-        phrase = as_phrase(text.text, text.prefix)
+        phrase = self.speech.phrase(text.text, text.prefix)
         if phrase is None:
             return reduce(operator.or_, shown)
         if self.is_common(phrase):
             # It is met soon enough on the way down the list; of a rare one the sessions are looked up.
-            return reduce(operator.or_, shown) | self._any(trace, trace.n.in_(SQL(_FOUND, (phrase,))))
-        return reduce(operator.or_, shown) | session.sid.in_(SQL(_SAID, (phrase,)))
+            return reduce(operator.or_, shown) | self._any(trace, trace.n.in_(SQL(f"({self.speech.found})", (phrase,))))
+        return reduce(operator.or_, shown) | session.sid.in_(SQL(f"({self.speech.said})", (phrase,)))
 
     def _match(self, node: q.Match) -> Condition:
         if node.field == "user":

@@ -7,7 +7,6 @@ a user's traces in a session of somebody else, the author of a score, links that
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
@@ -15,6 +14,7 @@ from operator import itemgetter
 
 from convotrace.store.codec import decode_column, encode_column, original, storable
 from convotrace.store.conversations import row_of_id
+from convotrace.store.database import Connection
 from convotrace.store.indexing import always, tidy
 from convotrace.store.opening import Opened
 from convotrace.store.recount import count_again, delete_session, sweep
@@ -77,7 +77,7 @@ class _Eraser:
             continue
         return removed
 
-    def _some_sessions(self, connection: sqlite3.Connection, left: list[int]) -> Removed:
+    def _some_sessions(self, connection: Connection, left: list[int]) -> Removed:
         removed, deleted = Removed(), 0
         while left and deleted < ROWS_AT_ONCE:
             found = connection.execute(self._sql.session_by_sid, (left.pop(),)).fetchone()
@@ -116,7 +116,7 @@ class _Eraser:
             note(self._sql, connection, *self._line, removed)
         return removed
 
-    def _one_trace(self, connection: sqlite3.Connection, sid: int, tk: int) -> None:
+    def _one_trace(self, connection: Connection, sid: int, tk: int) -> None:
         for (trace_id,) in connection.execute(self._sql.trace_at, (sid, tk)).fetchall():
             for (score_id,) in connection.execute(self._sql.scores_on_trace, (sid, trace_id)).fetchall():
                 connection.execute(self._sql.delete_score, (sid, score_id))
@@ -129,7 +129,7 @@ class _Eraser:
             unlink(self._opened, self._ids)
         # Also where nothing was removed: it completes what was cut off by the end of its process.
         tidy(self._opened, always)
-        wiped = self._opened.connections.empty_log(LOG_PATIENCE)
+        wiped = self._opened.upkeep.wipe(LOG_PATIENCE)
         return Forgotten(**vars(removed), wiped=wiped)
 
 
@@ -143,7 +143,7 @@ def unlink(opened: Opened, ids: set[str]) -> None:
             _unlink_one(sql, connection, sid, ids)
 
 
-def _unlink_one(sql: Statements, connection: sqlite3.Connection, sid: int, ids: set[str]) -> None:
+def _unlink_one(sql: Statements, connection: Connection, sid: int, ids: set[str]) -> None:
     row = connection.execute(sql.keeping.links_of, (sid,)).fetchone()
     kept = None if row is None else _without(row[0], ids)
     if kept is not None:

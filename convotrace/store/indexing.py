@@ -1,12 +1,11 @@
 """What is not in the text index yet goes into it, beside the hot path; what was deleted leaves its bytes.
 
 Both in short transactions, in any process at any time: two that fill at once only share the work. The index itself
-is in `fulltext`.
+is the database's.
 """
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -15,29 +14,26 @@ from typing import Any
 from convotrace.errors import StoreError
 from convotrace.model import Json
 from convotrace.store.codec import decode, original, storable
-from convotrace.store.native import pause
+from convotrace.store.database import Connection
+from convotrace.store.native import REST, pause
 from convotrace.store.opening import Opened
 
 TURNS_AT_ONCE = 100
 _BYTES_AT_ONCE = 256 << 10
 """What one transaction indexes: about 3 ms of the write lock."""
 
-_PAGES_AT_ONCE = 100
 _COUNTED = 10_000
 _MANY = 2000
 _LONGEST_NOTE = 2000
 _CATCH_UP = 0.05
 """Seconds that a question spends at most on what is not indexed yet."""
 
-_REST = 1.0
-"""After each transaction others have the lock for so many times as long as it took."""
-
 _WAITING = """
 SELECT t.n, t.sid, t.tk, t.trace_id, s.judged, coalesce(length(t.input_text), 0) + coalesce(length(t.output_text), 0)
 FROM trace t JOIN session s ON s.sid = t.sid WHERE t.indexed = 0 ORDER BY t.n DESC LIMIT ?
 """
-_FOUND = "SELECT count(*) FROM (SELECT 1 FROM speech WHERE speech MATCH ? LIMIT ?)"
-_COUNT = "SELECT count(*) FROM (SELECT 1 FROM trace WHERE indexed = 0 LIMIT ?)"
+_FOUND = "SELECT count(*) FROM ({found} LIMIT ?) AS few"
+_COUNT = "SELECT count(*) FROM (SELECT 1 FROM trace WHERE indexed = 0 LIMIT ?) AS few"
 _SCORES = """
 SELECT comment, type, value FROM score WHERE sid = ? AND (trace_id = ? OR trace_id IS NULL AND ?)
 AND (comment IS NOT NULL OR type = 'text') ORDER BY at, seq
@@ -50,7 +46,7 @@ def always() -> bool:
     return True
 
 
-def waiting(connection: sqlite3.Connection) -> int:
+def waiting(connection: Connection) -> int:
     """Return how many traces are not in the index yet; more than ten thousand count as that many."""
     return int(connection.execute(_COUNT, (_COUNTED,)).fetchone()[0])
 
@@ -71,9 +67,9 @@ def catch_up(opened: Opened) -> None:
 
 
 def is_common(opened: Opened, phrase: str) -> bool:
-    """Tell whether very many turns hold a phrase, given in the language of FTS5."""
+    """Tell whether very many turns hold a phrase, given in the language of the index."""
     with opened.connections.reading() as connection:
-        return int(connection.execute(_FOUND, (phrase, _MANY)).fetchone()[0]) == _MANY
+        return int(connection.execute(_FOUND.format(found=opened.speech.found), (phrase, _MANY)).fetchone()[0]) == _MANY
 
 
 def fill(opened: Opened, go_on: Callable[[], bool]) -> Iterator[int]:
@@ -92,7 +88,7 @@ def fill(opened: Opened, go_on: Callable[[], bool]) -> Iterator[int]:
         if not taken:
             break
         yield taken
-        pause((time.perf_counter() - began) * _REST)
+        pause((time.perf_counter() - began) * REST)
 
 
 def fill_some(opened: Opened) -> int:
@@ -101,29 +97,14 @@ def fill_some(opened: Opened) -> int:
         rows = _bounded(connection.execute(_WAITING, (TURNS_AT_ONCE,)).fetchall())
         noted = [(_notes(connection, *row[1:4]), row[0]) for row in rows if row[4]]
         connection.executemany("UPDATE trace SET notes = ? WHERE n = ?", noted)
-        # In one statement: after each one the index writes out what it has gathered, which costs twice the CPU.
-        marks = ", ".join("?" * len(rows))
-        connection.execute(f"UPDATE trace SET indexed = 1 WHERE n IN ({marks})", [row[0] for row in rows])
+        if rows:
+            opened.speech.add(connection, [row[0] for row in rows])
     return len(rows)
 
 
 def tidy(opened: Opened, go_on: Callable[[], bool]) -> None:
-    """Bring the index into one piece, a few pages at a time: only then have the words of deleted rows left it."""
-    pages = -_PAGES_AT_ONCE
-    while go_on():
-        began = time.perf_counter()
-        with opened.connections.writing() as connection:
-            before = connection.total_changes
-            connection.execute("INSERT INTO speech(speech, rank) VALUES ('merge', ?)", (pages,))
-            if connection.total_changes - before < 2:  # SQLite's sign that nothing is left to do
-                return
-        pages = _PAGES_AT_ONCE
-        pause((time.perf_counter() - began) * _REST)
-
-
-def check(connection: sqlite3.Connection) -> None:
-    """Raise sqlite3.DatabaseError where the index does not hold exactly what its rows say."""
-    connection.execute("INSERT INTO speech(speech, rank) VALUES ('integrity-check', 1)")
+    """Bring the index into one piece: only then have the words of deleted rows left it."""
+    opened.speech.tidy(opened.connections, go_on)
 
 
 def _bounded(rows: list[Any]) -> list[Any]:
@@ -136,7 +117,7 @@ def _bounded(rows: list[Any]) -> list[Any]:
     return rows
 
 
-def _notes(connection: sqlite3.Connection, sid: int, tk: int, trace_id: bytes) -> str | None:
+def _notes(connection: Connection, sid: int, tk: int, trace_id: bytes) -> str | None:
     is_first = connection.execute(_FIRST, (sid,)).fetchone()[0] == tk
     found = connection.execute(_SCORES, (sid, trace_id, is_first)).fetchall()
     lines = [line for comment, kind, value in found for line in (_text(kind, value), original(comment)) if line]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from convotrace.errors import BadRequest
-from convotrace.store import diagnosis, forgetting, indexing, retention, upkeep
+from convotrace.store import diagnosis, forgetting, indexing, retention
 from convotrace.store.diagnosis import Diagnosis
 from convotrace.store.forgetting import Forgotten
 from convotrace.store.leases import Leases
@@ -21,7 +21,6 @@ class Keeper(ABC):
     """The part of a store that reads and writes no conversation."""
 
     worker: int
-    _path: Path | None
 
     @abstractmethod
     def _ready(self) -> Opened:
@@ -125,8 +124,8 @@ class Keeper(ABC):
         Raises:
             StoreError: There is something at that path, or the copy cannot be made.
         """
-        return upkeep.backup(self._ready(), Path(path))
+        return self._ready().upkeep.backup(Path(path))
 
     def diagnosis(self) -> Diagnosis:
         """Return the state of the store, and what is wrong with it; reads all of it."""
-        return diagnosis.diagnose(self._ready(), self._path, time.time_ns())
+        return diagnosis.diagnose(self._ready(), time.time_ns())

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection
 from operator import itemgetter
 
+from convotrace.store.database import Connection
 from convotrace.store.labels import SCORE, Facets, facets_column, labels_of_row, labels_of_scores
 from convotrace.store.recount import facets_between
 from convotrace.store.rows import ScoreRow, SessionRow
@@ -18,7 +18,7 @@ _columns = itemgetter(*SessionRow._fields)
 class Labelling:
     """Knows what the labels of each session were, and writes the difference."""
 
-    def __init__(self, sql: Statements, connection: sqlite3.Connection) -> None:
+    def __init__(self, sql: Statements, connection: Connection) -> None:
         self._sql = sql
         self._connection = connection
         self._standing: dict[int, Facets] = {}
@@ -54,7 +54,7 @@ class Labelling:
         self._connection.executemany(self._sql.labels.put, new)
 
 
-def label_all(sql: Statements, connection: sqlite3.Connection) -> None:
+def label_all(sql: Statements, connection: Connection) -> None:
     """Label every session of a store that was written before there were labels."""
     labelling = Labelling(sql, connection)
     for columns in connection.execute(sql.labels.all_sessions).fetchall():

@@ -41,13 +41,13 @@ class Leases:
         if until is not None and now_ns < until <= now_ns + longest_ns:
             return False
         row = (*LeaseRow(name, self._holder, until_ns), now_ns, now_ns + longest_ns)
-        with opened.connections.writing() as connection:
+        with opened.connections.writing(()) as connection:
             return connection.execute(opened.sql.keeping.take_lease, row).rowcount == 1
 
     def keep(self, name: str, until_ns: int) -> bool:
         """Move the end of a lease; return whether this process held it still."""
         opened = self._ready()
-        with opened.connections.writing() as connection:
+        with opened.connections.writing(()) as connection:
             return connection.execute(opened.sql.keeping.keep_lease, (until_ns, name, self._holder)).rowcount == 1
 
     def until(self, name: str) -> int | None:

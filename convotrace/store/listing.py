@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import sqlite3
 import time
 from typing import Any
 
@@ -14,6 +13,7 @@ from peewee import SQL, Tuple, fn
 from convotrace.errors import BadRequest
 from convotrace.model import Places, Session, SessionPage, TurnMark
 from convotrace.store.codec import original
+from convotrace.store.database import Connection
 from convotrace.store.filtering import Condition, number
 from convotrace.store.judgements import feedback_and_means
 from convotrace.store.opening import Opened
@@ -65,13 +65,13 @@ def places(opened: Opened, q: str | None, order: str, every: int, now_ns: int | 
         way = "DESC" if order.startswith("-") else "ASC"
         numbered = _NUMBERED.format(found=found, way=way)
         starts = connection.execute(numbered, [*values, every]).fetchall()
-        total = int(connection.execute(f"SELECT count(*) FROM ({found})", values).fetchone()[0])
+        total = int(connection.execute(f"SELECT count(*) FROM ({found}) AS few", values).fetchone()[0])
     # Nothing stands behind the last row.
     cursors = tuple(_cursor(order, value=value, sid=sid) for value, sid in starts[: max(total - 1, 0) // every])
     return Places(every, cursors, min(total, MOST_COUNTED), total > MOST_COUNTED)
 
 
-def full_session(sql: Statements, connection: sqlite3.Connection, row: SessionRow) -> Session:
+def full_session(sql: Statements, connection: Connection, row: SessionRow) -> Session:
     """Return a session with what is computed from its newest turns and its scores."""
     marks = connection.execute(sql.turn_marks, (row.sid, _TURNS_MEASURED)).fetchall()
     scores = map(ScoreRow._make, connection.execute(sql.scores_of, (row.sid,)) if row.judged else ())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from convotrace.model import Conversation, Event, Score, Stored, Trace
 from convotrace.store.codec import decode_column, original, storable
+from convotrace.store.database import Connection
 from convotrace.store.keys import SessionKeys, pack_trace_id, unpack_trace_id
 from convotrace.store.rows import ContentRow, EventRow, ScoreRow, SessionRow, SpanRow, TraceRow
 from convotrace.store.sessions import Row, old_state
@@ -41,9 +41,7 @@ class StoreLookup:
         sessions: Rows of sessions by key, as the transaction will write them at its end.
     """
 
-    def __init__(
-        self, sql: Statements, connection: sqlite3.Connection, keys: SessionKeys, sessions: Mapping[int, Row]
-    ) -> None:
+    def __init__(self, sql: Statements, connection: Connection, keys: SessionKeys, sessions: Mapping[int, Row]) -> None:
         self._sql = sql
         self._keys = keys
         self._connection = connection

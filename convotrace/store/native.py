@@ -12,6 +12,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+REST = 1.0
+"""After each transaction of long work others have the lock for so many times as long as it took."""
+
 
 def new_lock() -> Any:
     """Return a plain lock that belongs to no greenlet hub."""

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
-from convotrace.errors import StoreError
-from convotrace.store import fulltext
-from convotrace.store.connections import OPEN_PATIENCE, Connections, named_trouble, patiently, raw
+from convotrace.store import databases
+from convotrace.store.database import Connections, Speech, Upkeep
 from convotrace.store.labelling import label_all
-from convotrace.store.schema import SCHEMA_VERSION, Tables, make_tables
+from convotrace.store.schema import Tables, make_tables
 from convotrace.store.statements import Statements
-
-# "CTRC": tells a file of ours from the app's own database, whose tables must not be touched.
-APPLICATION_ID = 0x43545243
 
 
 @dataclass(frozen=True)
@@ -25,24 +20,24 @@ class Opened:
     connections: Connections
     tables: Tables
     sql: Statements
+    speech: Speech
+    upkeep: Upkeep
 
 
-def open_database(path: Path | None) -> Opened:
-    """Return the database at a path (in memory for None), made ready.
+def open_database(url: str, create: bool) -> Opened:
+    """Return the database that a URL names, made ready.
 
     Raises:
         StoreError: It is no store, one of a newer release, or cannot be used.
     """
-    connections = Connections(path)
+    database = databases.connect(url, create)
     try:
-        tables = make_tables(connections.writer)
-        with named_trouble(path):
-            _refuse_strangers(raw(connections.writer), path)
-            sql = Statements(tables)
-            _make_tables(connections, tables, sql)
-        return Opened(connections, tables, sql)
+        tables = make_tables(database.models)
+        sql = Statements(tables)
+        database.make(tables, partial(label_all, sql))
+        return Opened(database.connections, tables, sql, database.speech, database.upkeep)
     except BaseException:
-        connections.close()
+        database.connections.close()
         raise
 
 
@@ -51,7 +46,7 @@ def meta(opened: Opened, key: str, first: str) -> str:
     with opened.connections.reading() as connection:
         found = connection.execute(opened.sql.meta_by_key, (key,)).fetchone()
     if found is None:
-        with opened.connections.writing() as connection:
+        with opened.connections.writing(()) as connection:
             connection.execute(opened.sql.insert_meta, (key, first))
             found = connection.execute(opened.sql.meta_by_key, (key,)).fetchone()
     return str(found[0])
@@ -60,77 +55,3 @@ def meta(opened: Opened, key: str, first: str) -> str:
 def secret(opened: Opened, name: str) -> bytes:
     """Return 32 random bytes that are made once a store."""
     return bytes.fromhex(meta(opened, f"secret:{name}", secrets.token_hex(32)))
-
-
-def _refuse_strangers(connection: sqlite3.Connection, path: Path | None) -> None:
-    """Refuse a file that is not ours to change, before anything in it is changed."""
-    application, version, tables = patiently(lambda: _what_it_is(connection), OPEN_PATIENCE)
-    if application == APPLICATION_ID:
-        if version > SCHEMA_VERSION:
-            raise StoreError(
-                f"The store {path} was written by a newer convotrace (schema {version}, this one knows "
-                f"{SCHEMA_VERSION}); upgrade convotrace, or name another file."
-            )
-    elif tables:
-        raise StoreError(f"{path} is a database of something else; name a file of its own for the store.")
-
-
-def _what_it_is(connection: sqlite3.Connection) -> tuple[int, int, int]:
-    row = connection.execute(
-        "SELECT a.application_id, u.user_version, (SELECT count(*) FROM sqlite_master)"
-        " FROM pragma_application_id a, pragma_user_version u"
-    ).fetchone()
-    return row[0], row[1], row[2]
-
-
-def _make_tables(connections: Connections, tables: Tables, sql: Statements) -> None:
-    connection = raw(connections.writer)
-    patiently(lambda: _set_modes(connection), OPEN_PATIENCE)
-    patiently(lambda: connection.execute("BEGIN IMMEDIATE"), OPEN_PATIENCE)
-    try:
-        application, version, _ = _what_it_is(connection)
-        # Another process may have been first.
-        if application != APPLICATION_ID or version < SCHEMA_VERSION:
-            _add_columns(connection, tables)
-            _add_tables(connection, tables)
-            fulltext.make(connection)
-            _bring_up(connection, sql)
-            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-
-
-def _add_tables(connection: sqlite3.Connection, tables: Tables) -> None:
-    # Peewee's own way logs each statement, into the log of an app that shows everything.
-    for table in tables.all():
-        schema = table._schema
-        for made in (schema._create_table(safe=True), *schema._create_indexes(safe=True)):
-            connection.execute(made.query()[0])
-
-
-def _bring_up(connection: sqlite3.Connection, sql: Statements) -> None:
-    """Make what a store of an older schema lacks; in a new one there is nothing to do."""
-    # A wider index has taken its place.
-    connection.execute('DROP INDEX IF EXISTS "session_last"')
-    label_all(sql, connection)
-
-
-def _add_columns(connection: sqlite3.Connection, tables: Tables) -> None:
-    """Add to the tables of an older schema the columns they lack; each of those may be null."""
-    for table in tables.all():
-        name = table._meta.table_name
-        there = {row[1] for row in connection.execute(f'PRAGMA table_info("{name}")')}
-        for column in table._meta.sorted_fields:
-            if there and column.column_name not in there:
-                context = table._meta.database.get_sql_context()
-                connection.execute(f'ALTER TABLE "{name}" ADD COLUMN {context.sql(column.ddl(context)).query()[0]}')
-
-
-def _set_modes(connection: sqlite3.Connection) -> None:
-    if _what_it_is(connection)[0] != APPLICATION_ID:
-        # It must stand before the first table; incremental, so that retention can give room back.
-        connection.execute("PRAGMA auto_vacuum=incremental")
-    connection.execute("PRAGMA journal_mode=wal").fetchall()

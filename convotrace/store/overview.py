@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 from peewee import SQL
@@ -10,6 +9,7 @@ from peewee import SQL
 from convotrace.model import Bar, Facet, Facets
 from convotrace.store import labels
 from convotrace.store.codec import original
+from convotrace.store.database import Connection
 from convotrace.store.filtering import Condition
 from convotrace.store.labels import LONGEST, MORE
 from convotrace.store.opening import Opened
@@ -32,7 +32,7 @@ def facets(opened: Opened, q: str | None, most: int, now_ns: int) -> Facets:
     wanted = Wanted(opened, q, now_ns)
     with opened.connections.reading() as connection:
         found, values = _newest(opened, wanted.conditions(connection), most + 1)
-        total = int(connection.execute(f"SELECT count(*) FROM ({found})", values).fetchone()[0])
+        total = int(connection.execute(f"SELECT count(*) FROM ({found}) AS few", values).fetchone()[0])
         counted = _counted(connection, found, [*values[:-1], most])
     open_ = min(total, most) - sum(facet.count for facet in counted.get("outcome", ()))
     if open_ > 0:
@@ -46,10 +46,10 @@ def bars(opened: Opened, q: str | None, start_ns: int, width_ns: int, number: in
     place = (session.last - SQL(str(int(start_ns)))) / SQL(str(int(width_ns)))
     with opened.connections.reading() as connection:
         within = (session.last >= start_ns) & (session.last < start_ns + number * width_ns)
-        found = session.select(place.alias("place"), (session.errors > 0).alias("bad"))
+        found = session.select(place.alias("place"), SQL("CASE WHEN errors > 0 THEN 1 ELSE 0 END").alias("bad"))
         found = found.where(within, *wanted.conditions(connection)).order_by(session.last.desc()).limit(_BARS_READ)
         statement, values = found.sql()
-        counted = f"SELECT place, count(*), sum(bad) FROM ({statement}) GROUP BY place"
+        counted = f"SELECT place, count(*), sum(bad) FROM ({statement}) AS few GROUP BY place"
         rows = {int(at): (count, bad) for at, count, bad in connection.execute(counted, values)}
     return tuple(Bar(start_ns + at * width_ns, *rows.get(at, (0, 0))) for at in range(number))
 
@@ -61,7 +61,7 @@ def _newest(opened: Opened, conditions: list[Condition], most: int) -> tuple[str
     return text, list(values)
 
 
-def _counted(connection: sqlite3.Connection, found: str, values: list[Any]) -> dict[str, tuple[Facet, ...]]:
+def _counted(connection: Connection, found: str, values: list[Any]) -> dict[str, tuple[Facet, ...]]:
     """Return the values of each field, the commonest first."""
     counted = connection.execute(
         f"SELECT kind, key, count(*) FROM label WHERE sid IN ({found}) AND kind IN ({_ASKED}) AND key != '{MORE}'"

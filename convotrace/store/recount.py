@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 
 from convotrace.store.codec import decode_column, encode_column
+from convotrace.store.database import Connection
 from convotrace.store.keys import OUTSIDE
 from convotrace.store.labels import Label, facets_column
 from convotrace.store.rows import KNOWN_TOTALS, ContentRow, SpanRow, TraceRow
@@ -17,7 +17,7 @@ from convotrace.store.unpacking import Contents
 _PACKED = ("input", "output", "arguments", "result", "query", "tools", "parameters")
 
 
-def count_again(sql: Statements, connection: sqlite3.Connection, row: Row) -> bool:
+def count_again(sql: Statements, connection: Connection, row: Row) -> bool:
     """Replace the totals in a session's row by what its traces say.
 
     Returns:
@@ -41,13 +41,13 @@ def count_again(sql: Statements, connection: sqlite3.Connection, row: Row) -> bo
 
 
 def facets_between(
-    sql: Statements, connection: sqlite3.Connection, sid: int, first: int = -(1 << 63), last: int = (1 << 63) - 1
+    sql: Statements, connection: Connection, sid: int, first: int = -(1 << 63), last: int = (1 << 63) - 1
 ) -> set[Label]:
     """Return what the stored traces of a session say of it, between two keys of traces."""
     return set(connection.execute(sql.labels.facets, (sid, first, last) * 5))
 
 
-def sweep(sql: Statements, connection: sqlite3.Connection, sid: int) -> None:
+def sweep(sql: Statements, connection: Connection, sid: int) -> None:
     """Delete the contents of a session that nothing in it refers to: they were those of a trace that left."""
     rows = [ContentRow(*columns) for columns in connection.execute(sql.contents_of, (sid,))]
     contents = Contents(rows)
@@ -59,18 +59,18 @@ def sweep(sql: Statements, connection: sqlite3.Connection, sid: int) -> None:
     connection.executemany(sql.delete_content, [(sid, name) for name in held if name not in used])
 
 
-def delete_session(sql: Statements, connection: sqlite3.Connection, sid: int) -> None:
+def delete_session(sql: Statements, connection: Connection, sid: int) -> None:
     """Delete every row of a session."""
     for statement in sql.delete_session:
         connection.execute(statement, (sid,))
 
 
-def _said(connection: sqlite3.Connection, statement: str, sid: int) -> tuple[int | None, str | None]:
+def _said(connection: Connection, statement: str, sid: int) -> tuple[int | None, str | None]:
     found = connection.execute(statement, (sid, 1)).fetchone()
     return (None, None) if found is None else (found[0], cut(found[1]))
 
 
-def _packed_columns(sql: Statements, connection: sqlite3.Connection, sid: int) -> Iterator[bytes | None]:
+def _packed_columns(sql: Statements, connection: Connection, sid: int) -> Iterator[bytes | None]:
     for trace in map(TraceRow._make, connection.execute(sql.traces_of, (sid,))):
         yield trace.input_body
         yield trace.output_body
@@ -79,13 +79,13 @@ def _packed_columns(sql: Statements, connection: sqlite3.Connection, sid: int) -
             yield getattr(span, name)
 
 
-def _documents(sql: Statements, connection: sqlite3.Connection, sid: int) -> Iterator[bytes]:
+def _documents(sql: Statements, connection: Connection, sid: int) -> Iterator[bytes]:
     for span in map(SpanRow._make, connection.execute(sql.spans_of, (sid,))):
         for part in decode_column(span.documents) or ():
             if part[2] is not None:
                 yield bytes.fromhex(part[2])
 
 
-def _attached(sql: Statements, connection: sqlite3.Connection, sid: int) -> Iterator[bytes]:
+def _attached(sql: Statements, connection: Connection, sid: int) -> Iterator[bytes]:
     for (extra,) in connection.execute(sql.extras_of, (sid,)):
         yield from (bytes.fromhex(file.hash) for file in attachments_in(extra) if file.hash is not None)

@@ -6,11 +6,11 @@ Which sessions go is decided in `retention` and `forgetting`.
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from convotrace.store.codec import decode_column, encode_column
+from convotrace.store.database import Connection
 from convotrace.store.recount import delete_session
 from convotrace.store.rows import AuditRow
 from convotrace.store.statements import Statements
@@ -52,7 +52,7 @@ class Deletion:
         return datetime.fromtimestamp(self.at_ns / 1e9, UTC).isoformat()
 
 
-def remove(sql: Statements, connection: sqlite3.Connection, sid: int, rows: int) -> int:
+def remove(sql: Statements, connection: Connection, sid: int, rows: int) -> int:
     """Delete a session, or hide it where it has too many rows; return the rows that this transaction deleted."""
     if rows <= ROWS_AT_ONCE:
         delete_session(sql, connection, sid)
@@ -62,7 +62,7 @@ def remove(sql: Statements, connection: sqlite3.Connection, sid: int, rows: int)
     return 1
 
 
-def clear_some(sql: Statements, connection: sqlite3.Connection) -> bool:
+def clear_some(sql: Statements, connection: Connection) -> bool:
     """Delete a few rows of a hidden session; return False where there is none."""
     found = connection.execute(sql.keeping.hidden, (1,)).fetchone()
     if found is None:
@@ -73,14 +73,14 @@ def clear_some(sql: Statements, connection: sqlite3.Connection) -> bool:
     return True
 
 
-def finish_removal(sql: Statements, connection: sqlite3.Connection, sid: int) -> None:
+def finish_removal(sql: Statements, connection: Connection, sid: int) -> None:
     """Delete what is left of a hidden session, since one of the same id begins now."""
     if connection.execute(sql.keeping.is_hidden, (sid,)).fetchone():
         delete_session(sql, connection, sid)
 
 
 def note(
-    sql: Statements, connection: sqlite3.Connection, id: bytes, now_ns: int, actor: str, action: str, more: Removed
+    sql: Statements, connection: Connection, id: bytes, now_ns: int, actor: str, action: str, more: Removed
 ) -> None:
     """Add to a line of the audit what this transaction deleted; it never holds whose it was."""
     found = connection.execute(sql.keeping.audit_by_id, (id,)).fetchone()
@@ -100,7 +100,7 @@ def _removed(row: AuditRow) -> Removed:
     return Removed(**detail) if isinstance(detail, dict) else Removed()
 
 
-def _clear_rows(sql: Statements, connection: sqlite3.Connection, sid: int) -> int:
+def _clear_rows(sql: Statements, connection: Connection, sid: int) -> int:
     """Delete rows of every table but the traces' own, as many as one transaction may; return how many."""
     room = ROWS_AT_ONCE
     for statement in sql.keeping.delete_some:
@@ -109,7 +109,7 @@ def _clear_rows(sql: Statements, connection: sqlite3.Connection, sid: int) -> in
     return ROWS_AT_ONCE - room
 
 
-def _clear_traces(sql: Statements, connection: sqlite3.Connection, sid: int) -> int:
+def _clear_traces(sql: Statements, connection: Connection, sid: int) -> int:
     """Delete traces with all they brought, each in the way in which a rewritten one goes; return how many."""
     keys = connection.execute(sql.keeping.some_traces, (sid, ROWS_AT_ONCE // 4)).fetchall()
     for (tk,) in keys:

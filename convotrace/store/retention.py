@@ -5,16 +5,16 @@ Nothing here decides when that happens, or how much is kept; time is the callers
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
+from convotrace.store.database import Connection
 from convotrace.store.indexing import always
-from convotrace.store.native import pause
+from convotrace.store.native import REST, pause
 from convotrace.store.opening import Opened
 from convotrace.store.removal import ROWS_AT_ONCE, Removed, clear_some, note, remove
-from convotrace.store.upkeep import pages, shrink
 from convotrace.store.workers import living_workers
 
 DAY_NS = 86400 * 10**9
@@ -23,8 +23,6 @@ _HOLD_S = 0.02
 """Seconds after which a transaction takes no further session."""
 
 _LOOKED_AT = 50
-_REST = 1.0
-"""After each transaction others have the lock for so many times as long as it took."""
 
 
 @dataclass(frozen=True)
@@ -70,15 +68,17 @@ def prune(
         removed = run.step()
         if removed is None:
             break
-        pause((time.perf_counter() - began) * _REST)
+        pause((time.perf_counter() - began) * REST)
         yield removed
-    yield from shrink(opened, limits.bytes, go_on)
+    for _ in opened.upkeep.shrink(limits.bytes, go_on):
+        yield Removed()
 
 
 def over(opened: Opened, limits: Limits, now_ns: int) -> Removed:
     """Return what `prune` would delete; the bytes of a session are guessed by its rows."""
     with opened.connections.reading() as connection:
-        used, rows = pages(connection).used_bytes, count_rows(opened, connection)
+        rows = count_rows(opened, connection)
+        used = opened.upkeep.gauge(connection, lambda: rows)(connection, 0)
         size, removed = used / max(rows, 1), Removed()
         for last, traces, spans, events in connection.execute(
             opened.sql.keeping.older_than, (now_ns - limits.active_ns,)
@@ -92,7 +92,7 @@ def over(opened: Opened, limits: Limits, now_ns: int) -> Removed:
     return removed
 
 
-def count_rows(opened: Opened, connection: sqlite3.Connection) -> int:
+def count_rows(opened: Opened, connection: Connection) -> int:
     """Return the traces, spans and events of all sessions."""
     return int(connection.execute(opened.sql.keeping.all_rows).fetchone()[0] or 0)
 
@@ -105,10 +105,10 @@ class _Run:
         self._limits, self._now, self._actor = limits, now_ns, actor
         self._living = living_workers(opened, now_ns)
         self._spared: set[int] = set()
-        self._rows = 0
-        if limits.rows is not None:
-            with opened.connections.reading() as connection:
-                self._rows = count_rows(opened, connection)
+        self._gone = 0
+        with opened.connections.reading() as connection:
+            self._rows = 0 if limits.rows is None else count_rows(opened, connection)
+            self._used = opened.upkeep.gauge(connection, partial(count_rows, opened, connection))
 
     def step(self) -> Removed | None:
         """Delete as much as one short transaction may; return None where nothing is left to do."""
@@ -129,29 +129,32 @@ class _Run:
             hidden = connection.execute(self._sql.keeping.hidden, (1,)).fetchone()
             return hidden is None and not self._candidates(connection)
 
-    def _candidates(self, connection: sqlite3.Connection) -> list[tuple[int, ...]]:
-        before = self._limits.before(self._now, pages(connection).used_bytes, self._rows)
+    def _candidates(self, connection: Connection) -> list[tuple[int, ...]]:
+        before = self._before(connection)
         if before is None:
             return []
         found = connection.execute(self._sql.keeping.oldest, (before, _LOOKED_AT + len(self._spared))).fetchall()
         return [row for row in found if row[0] not in self._spared]
 
-    def _remove_some(self, connection: sqlite3.Connection) -> Removed:
+    def _remove_some(self, connection: Connection) -> Removed:
         removed, deleted, began = Removed(), 0, time.perf_counter()
         for sid, last, traces, spans, events in self._candidates(connection):
-            before = self._limits.before(self._now, pages(connection).used_bytes, self._rows)
+            before = self._before(connection)
             if before is None or last >= before:
                 break
             if self._runs(connection, sid):
                 self._spared.add(sid)
                 continue
             deleted += remove(self._sql, connection, sid, traces + spans + events)
-            self._rows -= traces + spans + events
+            self._gone += traces + spans + events
             removed += Removed(1, traces, spans)
             if deleted >= ROWS_AT_ONCE or time.perf_counter() - began > _HOLD_S:
                 break
         return removed
 
-    def _runs(self, connection: sqlite3.Connection, sid: int) -> bool:
+    def _before(self, connection: Connection) -> int | None:
+        return self._limits.before(self._now, self._used(connection, self._gone), self._rows - self._gone)
+
+    def _runs(self, connection: Connection, sid: int) -> bool:
         """Tell whether a trace of a session runs in a process that lives."""
         return any(worker in self._living for (worker,) in connection.execute(self._sql.keeping.running_in, (sid,)))

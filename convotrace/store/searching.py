@@ -1,10 +1,9 @@
-"""Who said it, and where: pages of hits, the latest stored first, from the index that `fulltext` keeps."""
+"""Who said it, and where: pages of hits, the latest stored first, from the index over what was said."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,27 +11,17 @@ import orjson
 
 from convotrace.errors import BadRequest
 from convotrace.model import Hit, HitPage, Passage, Session
-from convotrace.store.fulltext import COLUMNS
+from convotrace.store.database import COLUMNS, Connection
 from convotrace.store.indexing import catch_up, waiting
 from convotrace.store.keys import unpack_trace_id
 from convotrace.store.opening import Opened
 from convotrace.store.rows import SessionRow
 from convotrace.store.to_records import session_record
-from convotrace.store.wording import CLOSE, OPEN, expression, marked, terms
+from convotrace.store.wording import OPEN, marked, terms
 
 MOST = 200
-_WORDS = 24
-"""Of a snippet."""
-
 _NEWEST = (1 << 63) - 1
 _PLACES = dict(zip(COLUMNS, ("input", "output", "error", "note"), strict=True))
-_SNIPPETS = ", ".join(f"snippet(speech, {i}, '{OPEN}', '{CLOSE}', '…', {_WORDS})" for i in range(len(COLUMNS)))
-# In this order, whatever the planner thinks: the index gives the newest first, and stops at the limit.
-_FIND = f"""
-SELECT t.n, t.sid, t.tk, t.trace_id, t.is_turn, t.started, {_SNIPPETS} FROM speech
-CROSS JOIN trace t ON t.n = speech.rowid CROSS JOIN session s ON s.sid = t.sid
-WHERE speech MATCH ? AND speech.rowid < ? ORDER BY speech.rowid DESC LIMIT ?
-"""
 _UP_TO = "SELECT count(*) FROM trace WHERE sid = ? AND tk <= ?"
 _TURNS = "SELECT tk FROM trace WHERE sid = ? AND is_turn = 1 ORDER BY tk"
 
@@ -41,10 +30,10 @@ def search(opened: Opened, text: str, limit: int, after: str | None) -> HitPage:
     """Return one page of hits; see `Store.search`."""
     if not 1 <= limit <= MOST:
         raise BadRequest(f"limit came as {limit}; use 1 to {MOST}.")
-    wanted, place = expression(terms(text)), _NEWEST if after is None else _read_cursor(after)
+    wanted, place = opened.speech.expression(terms(text)), _NEWEST if after is None else _read_cursor(after)
     catch_up(opened)
     with opened.connections.reading() as connection:
-        found = connection.execute(_FIND, (wanted, place, limit + 1)).fetchall()
+        found = opened.speech.find(connection, wanted, place, limit + 1)
         hits = _Hits(opened, connection).of(found[:limit])
         left = waiting(connection)
     return HitPage(hits, _cursor(found[limit - 1][0]) if len(found) > limit else None, left)
@@ -53,7 +42,7 @@ def search(opened: Opened, text: str, limit: int, after: str | None) -> HitPage:
 class _Hits:
     """Rows of the index into records, each session read once."""
 
-    def __init__(self, opened: Opened, connection: sqlite3.Connection) -> None:
+    def __init__(self, opened: Opened, connection: Connection) -> None:
         self._sql, self._connection = opened.sql, connection
         self._sessions: dict[int, Session] = {}
         self._turns: dict[int, dict[int, int]] = {}

@@ -14,9 +14,9 @@ from convotrace.store import (
     attachments,
     changes,
     conversations,
+    databases,
     forks,
     listing,
-    location,
     overview,
     searching,
     workers,
@@ -37,7 +37,7 @@ class Store(Keeper):
         self.url = url
         self.worker = secrets.randbits(62)
         """Id of this process in the store, under which `put_worker` keeps what it counted."""
-        self._path = location.file_of(url)
+        databases.check(url)
         self._create = create
         self._lock = new_lock()
         self._closed = False
@@ -45,7 +45,6 @@ class Store(Keeper):
         self._counters: Mapping[str, Json] = {}
         self._opened: Opened | None = None
         self._recorder: Recorder | None = None
-        self._file: tuple[int, int] | None = None
         forks.register(self)
 
     @classmethod
@@ -226,17 +225,11 @@ class Store(Keeper):
 
     def size(self) -> int:
         """Return the bytes of the store, with what is written ahead of it."""
-        opened = self._ready()
-        if self._path is not None:
-            return location.size(self._path)
-        with opened.connections.reading() as connection:
-            pages = connection.execute("PRAGMA page_count").fetchone()[0]
-            return int(pages * connection.execute("PRAGMA page_size").fetchone()[0])
+        return self._ready().upkeep.size()
 
     def integrity(self) -> str:
-        """Return "ok", or what is wrong with the file."""
-        with self._ready().connections.reading() as connection:
-            return "; ".join(str(row[0]) for row in connection.execute("PRAGMA quick_check"))
+        """Return "ok", or what is wrong with the store."""
+        return self._ready().upkeep.integrity()
 
     def close(self) -> None:
         """Close the store for good; a call after that raises."""
@@ -268,9 +261,9 @@ class Store(Keeper):
         self._seen_ns, self._counters = 0, {}
 
     def _ready(self) -> Opened:
-        """Return the open database; one whose file was removed or replaced is opened anew."""
+        """Return the open database; one that was removed or replaced is opened anew."""
         opened = self._opened
-        if opened is None or not self._same_file():
+        if opened is None or opened.connections.is_gone():
             with self._lock:
                 opened = self._reopened()
         return opened
@@ -285,21 +278,15 @@ class Store(Keeper):
             if now_ns - self._seen_ns > _SHOWN_EVERY_NS:
                 self.put_worker(self.worker, self._counters, now_ns)
 
-    def _same_file(self) -> bool:
-        return self._path is None or location.identity(self._path) == self._file
-
     def _reopened(self) -> Opened:
         if self._closed:
             raise StoreError(self._closed_sentence())
-        if self._opened is not None and self._same_file():
+        if self._opened is not None and not self._opened.connections.is_gone():
             return self._opened
         if self._opened is not None:
             self._opened.connections.close()
             self._opened = None
-        if self._path is not None:
-            location.make_ready(self._path, self._create)
-        opened = open_database(self._path)
+        opened = open_database(self.url, self._create)
         self._recorder = Recorder(opened, secret(opened, "session"), secret(opened, "content"), self.worker)
-        self._file = None if self._path is None else location.identity(self._path)
         self._opened = opened
         return opened

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import operator
-import sqlite3
 from functools import partial, reduce
 from typing import Any
 
 from convotrace.query import EVERYTHING, And, Match, parse
 from convotrace.store.codec import storable
+from convotrace.store.database import Connection
 from convotrace.store.filtering import Condition, Filter, holds_text
 from convotrace.store.indexing import catch_up, is_common
 from convotrace.store.opening import Opened
@@ -35,16 +35,16 @@ class Wanted:
     def __init__(self, opened: Opened, q: str | None, now_ns: int) -> None:
         self._node = parse(q or "")
         living = partial(living_workers, opened, now_ns)
-        self._filter = Filter(opened.tables, now_ns, living, partial(is_common, opened))
+        self._filter = Filter(opened.tables, opened.speech, now_ns, living, partial(is_common, opened))
         self._conditions = [] if self._node == EVERYTHING else [self._filter.condition(self._node)]
         if holds_text(self._node):
             catch_up(opened)
 
-    def conditions(self, connection: sqlite3.Connection) -> list[Condition]:
+    def conditions(self, connection: Connection) -> list[Condition]:
         """Return the conditions that a row fulfils, with one that names few rows where it is known."""
         return [*self._conditions, *self._rare(connection)]
 
-    def _rare(self, connection: sqlite3.Connection) -> list[Condition]:
+    def _rare(self, connection: Connection) -> list[Condition]:
         """Return a condition that names the few sessions among which all that are wanted stand, if it is known."""
         session, label, wanted = self._filter.tables.session, self._filter.tables.label, self._node
         best, fewest = [], _FEW
@@ -62,6 +62,6 @@ class Wanted:
         return best
 
 
-def _count(connection: sqlite3.Connection, chosen: Any, most: int) -> int:
+def _count(connection: Connection, chosen: Any, most: int) -> int:
     text, values = chosen.limit(most).sql()
-    return int(connection.execute(f"SELECT count(*) FROM ({text})", values).fetchone()[0])
+    return int(connection.execute(f"SELECT count(*) FROM ({text}) AS few", values).fetchone()[0])

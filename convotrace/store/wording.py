@@ -16,7 +16,10 @@ LONGEST = 1 << 16
 
 MOST_CHARACTERS = 500
 MOST_TERMS = 20
-_SHORTEST_BEGINNING = 2
+SHORTEST_BEGINNING = 2
+SNIPPET = 24
+"""Words of a snippet."""
+
 OPEN, CLOSE = "\ufdd1", "\ufdd2"
 """Stand around what was found in a snippet: noncharacters, and so in no text."""
 
@@ -49,7 +52,7 @@ def spoken(text: str | None) -> str | None:
     text = original(text) or ""
     if len(text) > LONGEST:
         text = text[:LONGEST]
-    return _apart(text)
+    return apart(text)
 
 
 def terms(text: str) -> list[Term]:
@@ -66,24 +69,11 @@ def terms(text: str) -> list[Term]:
     found = [term for match in _TERM.finditer(text) if any(map(str.isalnum, (term := _term(match)).text))]
     if len(found) > MOST_TERMS:
         raise BadRequest(f"q has {len(found)} words; use at most {MOST_TERMS}.")
-    if any(term.prefix and len(term.text) < _SHORTEST_BEGINNING for term in found):
+    if any(term.prefix and len(term.text) < SHORTEST_BEGINNING for term in found):
         raise BadRequest("q asks for all words that begin with one letter; use at least two letters before the *.")
     if all(term.is_absent for term in found):
         raise BadRequest("q names nothing to look for; use a word or a number, with - only in front of further ones.")
     return found
-
-
-def expression(wanted: list[Term]) -> str:
-    """Return terms in the language of FTS5; whatever they hold stands in quotes."""
-    here = " AND ".join(_phrase(term) for term in wanted if not term.is_absent)
-    absent = " OR ".join(_phrase(term) for term in wanted if term.is_absent)
-    return f"({here}) NOT ({absent})" if absent else here
-
-
-def as_phrase(text: str, prefix: bool) -> str | None:
-    """Return a text as one phrase in the language of FTS5, None where it holds no word."""
-    wide_enough = sum(map(str.isalnum, text)) >= _SHORTEST_BEGINNING
-    return _phrase(Term(text, prefix and wide_enough)) if any(map(str.isalnum, text)) else None
 
 
 def marked(snippet: str) -> tuple[str, tuple[tuple[int, int], ...]]:
@@ -97,19 +87,16 @@ def marked(snippet: str) -> tuple[str, tuple[tuple[int, int], ...]]:
     return text, tuple(marks)
 
 
+def apart(text: str) -> str:
+    """Return a text with the characters of scripts without spaces set apart, and nothing the index cannot hold."""
+    if text.isascii():
+        return text.replace("\0", " ")
+    return _APART.sub(r" \g<0> ", _UNSAFE.sub(" ", text))
+
+
 def _term(match: re.Match[str]) -> Term:
     minus, quoted, word, star = match.groups()
     if quoted is not None:
         return Term(quoted, bool(star), bool(minus))
     bare = word.rstrip("*")
     return Term(bare, len(bare) < len(word), bool(minus))
-
-
-def _phrase(term: Term) -> str:
-    return f'"{_apart(term.text).replace(chr(34), " ")}"{"*" if term.prefix else ""}'
-
-
-def _apart(text: str) -> str:
-    if text.isascii():
-        return text.replace("\0", " ")
-    return _APART.sub(r" \g<0> ", _UNSAFE.sub(" ", text))

@@ -44,7 +44,7 @@ class Worker:
 def put(opened: Opened, worker: int, counters: Mapping[str, Json], now_ns: int) -> None:
     """Write one process's row; the rows of those not seen for a week go."""
     row = WorkerRow(worker, _host(), os.getpid(), now_ns, now_ns, encode(dict(counters)).decode())
-    with opened.connections.writing() as connection:
+    with opened.connections.writing(()) as connection:
         connection.execute(opened.sql.put_worker, row)
         connection.execute(opened.sql.old_workers, (now_ns - _FORGOTTEN_AFTER_NS,))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
@@ -13,6 +12,7 @@ from convotrace.insight.places import back, kept, of_other_user, resumption
 from convotrace.model import Change, Event, SessionFacts, Trace
 from convotrace.store.codec import original, storable
 from convotrace.store.contents import Packer
+from convotrace.store.database import Connection
 from convotrace.store.keys import SessionKeys, pack_trace_id, trace_key
 from convotrace.store.labelling import Labelling
 from convotrace.store.labels import Label, facets_of_events, with_facets
@@ -159,7 +159,7 @@ def _runs(changes: Sequence[Change]) -> Iterator[list[int]]:
 class _Batch:
     """One transaction: the sessions it has read, and what must be inserted and counted before its end."""
 
-    def __init__(self, recorder: Recorder, opened: Opened, connection: sqlite3.Connection, careful: bool) -> None:
+    def __init__(self, recorder: Recorder, opened: Opened, connection: Connection, careful: bool) -> None:
         self._recorder = recorder
         self._sql = opened.sql
         self._connection = connection

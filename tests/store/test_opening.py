@@ -250,7 +250,7 @@ def test_a_file_that_was_removed_is_begun_anew(store, make):
 
 
 def test_a_lock_held_by_another_process_is_waited_for_and_then_named(store, make, monkeypatch):
-    monkeypatch.setattr("convotrace.store.connections.LOCK_PATIENCE", 0.05)
+    monkeypatch.setattr("convotrace.store.sqlite.connections.LOCK_PATIENCE", 0.05)
     path = store.url.removeprefix("sqlite:///")
     program = (
         "import sqlite3, sys; db = sqlite3.connect(sys.argv[1], isolation_level=None);"

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from convotrace.errors import BadRequest
 from convotrace.model import Change, Failure, Payload, Score, SessionFacts, Target
 from convotrace.store import Store, indexing
-from convotrace.store.indexing import check
 from convotrace.store.retention import Limits
 from tests.store.conftest import START, Make
 from tests.store.test_forgetting import copies
@@ -42,7 +41,7 @@ def found(store, q, **options):
 
 def is_sound(store):
     with store._opened.connections.writing() as connection:
-        check(connection)
+        store._opened.speech.check(connection)
     return True
 
 

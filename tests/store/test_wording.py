@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convotrace.errors import BadRequest
-from convotrace.store.wording import CLOSE, MOST_CHARACTERS, OPEN, Term, expression, marked, spoken, terms
+from convotrace.store.sqlite.fulltext import SqliteSpeech
+from convotrace.store.wording import CLOSE, MOST_CHARACTERS, OPEN, Term, marked, spoken, terms
 
 CHINESE = st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF)
 
@@ -48,7 +49,10 @@ def test_all_words_of_one_letter_are_not_asked_for(text):
 
 
 def test_operators_come_from_the_parser_alone():
-    assert expression(terms('OR "x NEAR y" col:z -a -bc*')) == '("OR" AND "x NEAR y" AND "col:z") NOT ("a" OR "bc"*)'
+    assert (
+        SqliteSpeech().expression(terms('OR "x NEAR y" col:z -a -bc*'))
+        == '("OR" AND "x NEAR y" AND "col:z") NOT ("a" OR "bc"*)'
+    )
 
 
 def test_scripts_without_spaces_are_set_apart():

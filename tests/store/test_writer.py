@@ -323,7 +323,7 @@ def test_a_closed_writer_is_not_kept(memory, make):
 
 
 def test_a_locked_file_costs_nobody_who_puts(store, make, writers, monkeypatch):
-    monkeypatch.setattr("convotrace.store.connections.LOCK_PATIENCE", 0.05)
+    monkeypatch.setattr("convotrace.store.sqlite.connections.LOCK_PATIENCE", 0.05)
     program = (
         "import sqlite3, sys; db = sqlite3.connect(sys.argv[1], isolation_level=None);"
         "db.execute('BEGIN IMMEDIATE'); print('held', flush=True); sys.stdin.read()"

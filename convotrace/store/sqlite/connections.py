@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -16,8 +16,9 @@ from typing import TypeVar
 from peewee import PeeweeException, SqliteDatabase
 
 from convotrace.errors import StoreError
-from convotrace.store.location import wal_size
+from convotrace.store.database import Connections
 from convotrace.store.native import new_lock, pause
+from convotrace.store.sqlite.location import identity, wal_size
 from convotrace.store.wording import spoken
 
 LOCK_PATIENCE = 2.0
@@ -47,11 +48,12 @@ _T = TypeVar("_T")
 _TROUBLE = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 
 
-class Connections:
+class SqliteConnections(Connections):
     """Hands out connections and takes them back."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
+        self._file = None if path is None else identity(path)
         self._mutex = new_lock()
         self._write_lock = new_lock()
         self._busy = 0
@@ -61,11 +63,7 @@ class Connections:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Lend a connection inside one short read transaction.
-
-        Raises:
-            StoreError: The store cannot be read.
-        """
+        """Lend a connection inside one short read transaction."""
         if self._path is None:
             with self._alone() as connection:
                 yield connection
@@ -79,12 +77,8 @@ class Connections:
             self._give_back(db)
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """Lend the writing connection inside one transaction, committed at the end and undone by any exception.
-
-        Raises:
-            StoreError: The store cannot be written now.
-        """
+    def writing(self, sessions: Collection[int] | None = None) -> Iterator[sqlite3.Connection]:
+        """Lend the writing connection, alone in the whole store whatever is to be written."""
         with self._alone() as connection, named_trouble(self._path):
             patiently(lambda: connection.execute("BEGIN IMMEDIATE"), LOCK_PATIENCE)
             with _ending(connection):
@@ -133,6 +127,10 @@ class Connections:
                 raw(db).execute(statement, (str(path),))
         finally:
             self._give_back(db)
+
+    def is_gone(self) -> bool:
+        """Tell whether the file was removed or another one put in its place."""
+        return self._path is not None and identity(self._path) != self._file
 
     def close(self) -> None:
         """Close every connection that is not in use."""

@@ -11,17 +11,14 @@ MEMORY = "memory:"
 _SQLITE = "sqlite:///"
 
 
-def file_of(url: str) -> Path | None:
-    """Return the absolute path that a URL names, None for a store in memory.
+def is_named(url: str) -> bool:
+    """Tell whether a URL names a file, or memory."""
+    return url == MEMORY or (url.startswith(_SQLITE) and len(url) > len(_SQLITE))
 
-    Raises:
-        StoreError: The URL names no store.
-    """
-    if url == MEMORY:
-        return None
-    if url.startswith(_SQLITE) and len(url) > len(_SQLITE):
-        return Path(os.path.abspath(url[len(_SQLITE) :]))
-    raise StoreError(f"{url!r} names no store; use sqlite:///path/to/file.db or memory:.")
+
+def file_of(url: str) -> Path | None:
+    """Return the absolute path that a URL names, None for a store in memory."""
+    return None if url == MEMORY else Path(os.path.abspath(url[len(_SQLITE) :]))
 
 
 def make_ready(path: Path, create: bool) -> None:

@@ -1,0 +1,104 @@
+"""A file recognised as ours or refused, and its tables made, by one process of those that start at once."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from convotrace.errors import StoreError
+from convotrace.store.database import Connection
+from convotrace.store.schema import SCHEMA_VERSION, Tables
+from convotrace.store.sqlite import fulltext
+from convotrace.store.sqlite.connections import OPEN_PATIENCE, SqliteConnections, named_trouble, patiently, raw
+
+# "CTRC": tells a file of ours from the app's own database, whose tables must not be touched.
+APPLICATION_ID = 0x43545243
+
+
+def make(
+    connections: SqliteConnections, path: Path | None, tables: Tables, bring_up: Callable[[Connection], None]
+) -> None:
+    """Make what is missing in a file.
+
+    Args:
+        connections: To the file.
+        path: Where it is.
+        tables: What it must hold.
+        bring_up: Called in the same transaction when all tables are there.
+
+    Raises:
+        StoreError: It is no store, one of a newer release, or cannot be used.
+    """
+    with named_trouble(path):
+        _refuse_strangers(raw(connections.writer), path)
+        _make_tables(connections, tables, bring_up)
+
+
+def _refuse_strangers(connection: sqlite3.Connection, path: Path | None) -> None:
+    """Refuse a file that is not ours to change, before anything in it is changed."""
+    application, version, tables = patiently(lambda: _what_it_is(connection), OPEN_PATIENCE)
+    if application == APPLICATION_ID:
+        if version > SCHEMA_VERSION:
+            raise StoreError(
+                f"The store {path} was written by a newer convotrace (schema {version}, this one knows "
+                f"{SCHEMA_VERSION}); upgrade convotrace, or name another file."
+            )
+    elif tables:
+        raise StoreError(f"{path} is a database of something else; name a file of its own for the store.")
+
+
+def _what_it_is(connection: sqlite3.Connection) -> tuple[int, int, int]:
+    row = connection.execute(
+        "SELECT a.application_id, u.user_version, (SELECT count(*) FROM sqlite_master)"
+        " FROM pragma_application_id a, pragma_user_version u"
+    ).fetchone()
+    return row[0], row[1], row[2]
+
+
+def _make_tables(connections: SqliteConnections, tables: Tables, bring_up: Callable[[Connection], None]) -> None:
+    connection = raw(connections.writer)
+    patiently(lambda: _set_modes(connection), OPEN_PATIENCE)
+    patiently(lambda: connection.execute("BEGIN IMMEDIATE"), OPEN_PATIENCE)
+    try:
+        application, version, _ = _what_it_is(connection)
+        # Another process may have been first.
+        if application != APPLICATION_ID or version < SCHEMA_VERSION:
+            _add_columns(connection, tables)
+            _add_tables(connection, tables)
+            # A wider index has taken its place.
+            connection.execute('DROP INDEX IF EXISTS "session_last"')
+            fulltext.make(connection)
+            bring_up(connection)
+            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _add_tables(connection: sqlite3.Connection, tables: Tables) -> None:
+    # Peewee's own way logs each statement, into the log of an app that shows everything.
+    for table in tables.all():
+        schema = table._schema
+        for made in (schema._create_table(safe=True), *schema._create_indexes(safe=True)):
+            connection.execute(made.query()[0])
+
+
+def _add_columns(connection: sqlite3.Connection, tables: Tables) -> None:
+    """Add to the tables of an older schema the columns they lack; each of those may be null."""
+    for table in tables.all():
+        name = table._meta.table_name
+        there = {row[1] for row in connection.execute(f'PRAGMA table_info("{name}")')}
+        for column in table._meta.sorted_fields:
+            if there and column.column_name not in there:
+                context = table._meta.database.get_sql_context()
+                connection.execute(f'ALTER TABLE "{name}" ADD COLUMN {context.sql(column.ddl(context)).query()[0]}')
+
+
+def _set_modes(connection: sqlite3.Connection) -> None:
+    if _what_it_is(connection)[0] != APPLICATION_ID:
+        # It must stand before the first table; incremental, so that retention can give room back.
+        connection.execute("PRAGMA auto_vacuum=incremental")
+    connection.execute("PRAGMA journal_mode=wal").fetchall()
