@@ -457,6 +457,23 @@ class Conversation:
 
 
 @dataclass(frozen=True, slots=True)
+class Excerpt:
+    """Some turns of a conversation, by their numbers; a few around them are there too, without bodies and prompts."""
+
+    conversation: Conversation
+    first: int
+    """Number of the first turn wanted."""
+    last: int
+    """Number of the last turn wanted; one less than `first` where the session has none."""
+    total: int
+    """How many turns the session has."""
+    failing: str | None = None
+    """Trace id of the first turn with an error behind the last one wanted, else of the first of all."""
+    left_out: int = 0
+    """Other requests among these turns that were not read, since there are very many."""
+
+
+@dataclass(frozen=True, slots=True)
 class SessionPage:
     """One page of a list of sessions; `next` is the cursor of the following page, None at the end."""
 

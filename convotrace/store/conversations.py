@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from convotrace.identity import session_id_of_key, session_key
 from convotrace.insight.friction import with_signals
 from convotrace.insight.versions import with_versions
-from convotrace.model import Conversation, Event, Score, Span, Trace
+from convotrace.model import Conversation, Event, Score, Session, Span, Trace
 from convotrace.store.codec import decode_column, original, storable
 from convotrace.store.database import Connection
 from convotrace.store.keys import OUTSIDE, pack_trace_id, unpack_trace_id
@@ -22,7 +22,7 @@ from convotrace.store.to_records import event_record, own_span_id, score_record,
 from convotrace.store.unpacking import Contents
 from convotrace.store.workers import living_workers
 
-_SILENCE_NS = 30 * 60 * 10**9
+SILENCE_NS = 30 * 60 * 10**9
 """From which time between two turns on a silence is a sign: after it, most people come back for something else."""
 
 _T = TypeVar("_T")
@@ -78,21 +78,22 @@ def _conversation(opened: Opened, row: SessionRow, now_ns: int) -> Conversation 
         session = full_session(opened.sql, connection, row)
     if any(trace.status == "running" for trace in parts.trace_rows):
         parts.living = living_workers(opened, now_ns)
-    traces = with_signals(with_versions(parts.traces()), _SILENCE_NS)
-    session = replace(
-        session,
-        attachments=tuple(attachment for trace in traces for attachment in trace.attachments),
-        signals=tuple(signal for trace in traces for signal in trace.signals),
-    )
+    traces = with_signals(with_versions(parts.traces()), SILENCE_NS)
     own = [event_record(event) for event in parts.events if event.on_session]
-    return Conversation(session, traces, tuple(own), parts.left_scores())
+    return Conversation(with_totals_of(session, traces), traces, tuple(own), parts.left_scores())
 
 
-def _read(sql: Statements, connection: Connection, row: SessionRow) -> _Parts:
+def with_totals_of(session: Session, traces: Sequence[Trace]) -> Session:
+    """Return a session with the files and signs of its traces."""
+    attachments = tuple(attachment for trace in traces for attachment in trace.attachments)
+    return replace(session, attachments=attachments, signals=tuple(one for trace in traces for one in trace.signals))
+
+
+def _read(sql: Statements, connection: Connection, row: SessionRow) -> Parts:
     def rows(statement: str) -> Iterable[tuple[object, ...]]:
         return connection.execute(statement, (row.sid,))
 
-    return _Parts(
+    return Parts(
         original(row.id) or "",
         Contents(map(ContentRow._make, rows(sql.contents_of))),
         [TraceRow._make(columns) for columns in rows(sql.traces_of)],
@@ -103,7 +104,7 @@ def _read(sql: Statements, connection: Connection, row: SessionRow) -> _Parts:
 
 
 @dataclass
-class _Parts:
+class Parts:
     """The rows of a session, to be put together."""
 
     session_id: str
@@ -128,10 +129,14 @@ class _Parts:
         for span in self.span_rows:
             self._spans[span.tk].append(span)
 
-    def traces(self) -> tuple[Trace, ...]:
-        """Return the traces in the order in which they began, the turns numbered."""
+    def traces(self, before: int = 0) -> tuple[Trace, ...]:
+        """Return the traces in the order in which they began, the turns numbered.
+
+        Args:
+            before: How many turns of the session stand before these.
+        """
         ordered = sorted(self.trace_rows, key=lambda row: (row.started, unpack_trace_id(row.trace_id)))
-        turns = 0
+        turns = before
         traces = []
         for row in ordered:
             turns += row.is_turn

@@ -9,6 +9,7 @@ from peewee import SQL, Value, fn
 
 from convotrace.store.contents import FILE
 from convotrace.store.keeping_sql import KeepingStatements
+from convotrace.store.keys import OUTSIDE
 from convotrace.store.label_sql import LabelStatements
 from convotrace.store.rows import (
     KNOWN_TOTALS,
@@ -38,6 +39,7 @@ class Statements:
         self._insert(tables)
         self._facts(tables)
         self._read(tables)
+        self._excerpt(tables)
         self._look_up(tables)
         self._rewrite(tables)
         self._move(tables)
@@ -81,6 +83,25 @@ class Statements:
         marks = trace.select(trace.started, trace.duration, trace.errors, trace.first_byte)
         turns = marks.where(trace.sid == 0, trace.is_turn == _ONE)
         self.turn_marks = text(turns.order_by(trace.tk.desc()).limit(1))
+
+    def _excerpt(self, tables: Tables) -> None:
+        """Some turns of a session: rows between two keys (sid, from, to), places (sid, limit, offset), (sid, key)."""
+        trace, span, event = tables.trace, tables.span, tables.event
+        turn = (trace.sid == 0) & (trace.is_turn == _ONE)
+        self.key_of_turn = text(trace.select(trace.tk).where(turn).order_by(trace.tk).limit(1).offset(1))
+        self.turns_before = text(trace.select(fn.count(trace.tk)).where(turn, trace.tk < 0))
+        self.trace_in = text(trace.select(trace.tk).where(trace.sid == 0, trace.trace_id == b"").order_by(trace.tk))
+        between = (trace.tk >= 0) & (trace.tk < 0)
+        self.turns_between = text(selection(trace, TraceRow).where(turn, between).order_by(trace.tk))
+        other = (trace.sid == 0) & between & (trace.is_turn == _ZERO)
+        self.others_between = text(selection(trace, TraceRow).where(other).order_by(trace.tk).limit(1))
+        self.others_number = text(trace.select(fn.count(trace.tk)).where(other))
+        spans = of_session(span, SpanRow).where(span.tk >= 0, span.tk < 0)
+        self.spans_between = text(spans.order_by(span.tk, span.started, span.seq))
+        events = of_session(event, EventRow).where(((event.tk >= 0) & (event.tk < 0)) | (event.tk == SQL(str(OUTSIDE))))
+        self.events_between = text(events.order_by(event.at, event.seq))
+        failing = trace.select(trace.trace_id).where(turn, trace.errors > _ZERO, trace.tk > 0).order_by(trace.tk)
+        self.failing_after = text(failing.limit(1))
 
     def _look_up(self, tables: Tables) -> None:
         """One trace as it stands: by its id (trace id), what it brought (sid, tk), a content (sid, hash)."""

@@ -8,13 +8,26 @@ import time
 from collections.abc import Mapping, Sequence
 
 from convotrace.errors import StoreError
-from convotrace.model import Activity, Attachment, Bar, Change, Conversation, Facets, HitPage, Json, Places, SessionPage
+from convotrace.model import (
+    Activity,
+    Attachment,
+    Bar,
+    Change,
+    Conversation,
+    Excerpt,
+    Facets,
+    HitPage,
+    Json,
+    Places,
+    SessionPage,
+)
 from convotrace.settings import DEFAULT_STORE
 from convotrace.store import (
     attachments,
     changes,
     conversations,
     databases,
+    excerpts,
     forks,
     listing,
     overview,
@@ -182,6 +195,26 @@ class Store(Keeper):
     def session_by_key(self, key: str) -> Conversation | None:
         """Return a session by the form of its id that stands in URLs."""
         return conversations.by_key(self._ready(), key, time.time_ns())
+
+    def excerpt_by_key(
+        self, key: str, *, turn: int = 1, trace_id: str | None = None, count: int = 50, is_light: bool = False
+    ) -> Excerpt | None:
+        """Return some turns of a session with all in them, without reading the others.
+
+        Args:
+            key: The form of its id that stands in URLs.
+            turn: Number of the first turn wanted; where there are fewer, the last one is.
+            trace_id: Begin with this trace instead.
+            count: How many turns are wanted.
+            is_light: Leave out what grows with a conversation: bodies, and prompts and tools of model calls.
+
+        Returns:
+            The turns, and light ones around them; None where there is no such session or trace.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        return excerpts.by_key(self._ready(), key, time.time_ns(), turn, trace_id, count, is_light)
 
     def attachment(self, session_id: str, attachment_id: str) -> Attachment | None:
         """Return an attachment with its bytes where they were kept, None where the session has none of this id."""

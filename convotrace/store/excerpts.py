@@ -1,0 +1,149 @@
+"""Some turns of a session, read without the rest: what a page shows of a conversation of ten thousand.
+
+A whole session is read by `conversations`, whose way of putting rows together this shares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from convotrace.insight.friction import with_signals
+from convotrace.insight.versions import with_versions
+from convotrace.model import Conversation, Excerpt
+from convotrace.store.codec import original
+from convotrace.store.conversations import SILENCE_NS, Parts, row_of_key, with_totals_of
+from convotrace.store.database import Connection
+from convotrace.store.keys import pack_trace_id, unpack_trace_id
+from convotrace.store.listing import full_session
+from convotrace.store.opening import Opened
+from convotrace.store.rows import ContentRow, EventRow, ScoreRow, SessionRow, SpanRow, TraceRow
+from convotrace.store.statements import Statements
+from convotrace.store.to_records import event_record
+from convotrace.store.unpacking import Contents
+from convotrace.store.workers import living_workers
+
+LEAD, TRAIL = 20, 5
+"""Turns before and after those wanted that are read too: what replaced or repeats what is told by them."""
+MOST_OTHERS = 200
+_END = (1 << 63) - 1
+
+
+@dataclass(frozen=True)
+class _Range:
+    """What is read: keys from where to where, the turns before it, and the numbers of the turns wanted."""
+
+    low: int
+    high: int
+    before: int
+    first: int
+    last: int
+    own: int | None
+
+
+def by_key(
+    opened: Opened, key: str, now_ns: int, turn: int, trace_id: str | None, count: int, is_light: bool
+) -> Excerpt | None:
+    """Return some turns of the session of a key; see `Store.excerpt_by_key`."""
+    row = row_of_key(opened, key)
+    if row is None:
+        return None
+    living = living_workers(opened, now_ns)
+    with opened.connections.reading() as connection:
+        found = connection.execute(opened.sql.session_by_sid, (row.sid,)).fetchone()
+        if found is None:
+            return None
+        row = SessionRow(*found)
+        place = _range(opened.sql, connection, row, turn, trace_id, count)
+        if place is None:
+            return None
+        parts, left = _parts(opened.sql, connection, row, place, is_light)
+        session = full_session(opened.sql, connection, row)
+        failing = _failing(opened.sql, connection, row, place)
+        parts.living = living
+        # What is packed is unpacked here: contents are fetched one by one.
+        traces = parts.traces(place.before)
+    told = with_signals(with_versions(traces), SILENCE_NS)
+    events = tuple(event_record(event) for event in parts.events if event.on_session)
+    conversation = Conversation(with_totals_of(session, told), told, events, parts.left_scores())
+    return Excerpt(conversation, place.first, place.last, row.turns, failing, left)
+
+
+def _range(
+    sql: Statements, connection: Connection, row: SessionRow, turn: int, trace_id: str | None, count: int
+) -> _Range | None:
+    own = None
+    if trace_id is not None:
+        found = connection.execute(sql.trace_in, (row.sid, pack_trace_id(trace_id))).fetchone()
+        if found is None:
+            return None
+        own = found[0]
+        turn = connection.execute(sql.turns_before, (row.sid, own)).fetchone()[0] + 1
+    first = min(max(1, turn), max(1, row.turns))
+    last = min(row.turns, first + count - 1)
+    before = max(0, first - 1 - LEAD)
+    low = _key_of(sql, connection, row, before) if before else 0
+    high = _key_of(sql, connection, row, last + TRAIL) if last + TRAIL < row.turns else _END
+    return _Range(low, high, before, first, last, own)
+
+
+def _key_of(sql: Statements, connection: Connection, row: SessionRow, offset: int) -> int:
+    found = connection.execute(sql.key_of_turn, (row.sid, 1, offset)).fetchone()
+    return _END if found is None else int(found[0])
+
+
+def _parts(
+    sql: Statements, connection: Connection, row: SessionRow, place: _Range, is_light: bool
+) -> tuple[Parts, int]:
+    """Return the rows of a range, and how many other requests in it were left out."""
+
+    def rows(statement: str, *values: object) -> list[tuple[object, ...]]:
+        return connection.execute(statement, (row.sid, place.low, place.high, *values)).fetchall()
+
+    turns = [TraceRow._make(columns) for columns in rows(sql.turns_between)]
+    others = [TraceRow._make(columns) for columns in rows(sql.others_between, MOST_OTHERS)]
+    number = int(connection.execute(sql.others_number, (row.sid, place.low, place.high)).fetchone()[0])
+    spans = [SpanRow._make(columns) for columns in rows(sql.spans_between)]
+    if place.own is not None and all(one.tk != place.own for one in (*turns, *others)):
+        others.append(TraceRow._make(connection.execute(sql.trace_of_key, (row.sid, place.own)).fetchone()))
+    full = set() if is_light else {one.tk for one in turns[place.first - 1 - place.before : place.last - place.before]}
+    if place.own is not None and not is_light:
+        full.add(place.own)
+    events = [EventRow._make(columns) for columns in rows(sql.events_between)]
+    scores = connection.execute(sql.scores_of, (row.sid,)) if row.judged else ()
+    parts = Parts(
+        original(row.id) or "", Contents((), _fetcher(sql, connection, row.sid)),
+        [one if one.tk in full or not one.is_turn else _light_trace(one) for one in (*turns, *others)],
+        [one if one.tk in full else _light_span(one) for one in spans],
+        events, [ScoreRow._make(columns) for columns in scores],
+    )  # fmt: skip
+    return parts, number - len(others)
+
+
+def _light_trace(row: TraceRow) -> TraceRow:
+    return row._replace(input_body=None, output_body=None)
+
+
+def _light_span(row: SpanRow) -> SpanRow:
+    """Return a span without what grows with its conversation: the prompt and the tools of a model call."""
+    return row._replace(input=None, tools=None) if row.kind == "generation" else row
+
+
+def _fetcher(sql: Statements, connection: Connection, sid: int) -> Callable[[bytes], ContentRow | None]:
+    def fetch(name: bytes) -> ContentRow | None:
+        found = connection.execute(sql.content_at, (sid, name)).fetchone()
+        return None if found is None else ContentRow._make(found)
+
+    return fetch
+
+
+def _failing(sql: Statements, connection: Connection, row: SessionRow, place: _Range) -> str | None:
+    """Return the first turn with an error behind those wanted, else the first one of all."""
+    if not row.errors:
+        return None
+    last = connection.execute(sql.key_of_turn, (row.sid, 1, max(0, place.last - 1))).fetchone()
+    for after in (last[0] if last else 0, -1):
+        found = connection.execute(sql.failing_after, (row.sid, after, 1)).fetchone()
+        if found is not None:
+            return unpack_trace_id(found[0])
+    return None
