@@ -1,0 +1,105 @@
+"""The sessions that one transaction touches: read once, changed in memory, written at its end.
+
+What a change does to a session's row is told in `sessions`; here the rows come and go.
+"""
+
+from __future__ import annotations
+
+import secrets
+from operator import itemgetter
+
+from convotrace.model import SessionFacts
+from convotrace.store.building import Builder
+from convotrace.store.codec import original
+from convotrace.store.database import Connection
+from convotrace.store.labelling import Labelling
+from convotrace.store.labels import Label
+from convotrace.store.recount import count_again, delete_session, sweep
+from convotrace.store.removal import finish_removal
+from convotrace.store.rows import SessionRow
+from convotrace.store.sessions import Row, new_session
+from convotrace.store.statements import Statements
+
+_columns = itemgetter(*SessionRow._fields)
+
+
+class Again(Exception):
+    """Something supposed without looking proved wrong: undo, look everything up, and write again."""
+
+
+class Touched:
+    """The rows of sessions as they will be written, and what must be counted again before."""
+
+    def __init__(self, builder: Builder, sql: Statements, connection: Connection) -> None:
+        self._builder = builder
+        self._sql = sql
+        self._connection = connection
+        self.rows: dict[int, Row] = {}
+        self.labelling = Labelling(sql, connection)
+        self.uncertain: set[int] = set()
+        """Sessions whose totals only a count can tell."""
+        self.left: set[int] = set()
+        """Sessions that a trace or its contents left: what nothing refers to any more is deleted."""
+        self.unsaid: dict[int, set[Label]] = {}
+        """What the states said that were deleted, until it is seen whether their traces still say it."""
+
+    def of(self, facts: SessionFacts, at_ns: int) -> Row:
+        """Return the row of a session, read once, made where it is new.
+
+        Raises:
+            Again: Its key is another session's, or what was remembered of it is of an earlier life.
+        """
+        packer = self._builder.packer
+        sid = self._builder.keys.of(facts.id)
+        row = self.at(sid)
+        if row is None:
+            finish_removal(self._sql, self._connection, sid)
+            row = new_session(sid, facts, secrets.randbits(62), at_ns)
+        elif original(row["id"]) != facts.id:
+            self._builder.keys.take_next(facts.id)
+            raise Again
+        if not packer.is_of(sid, row["born"]):
+            # Deleted or swept by another process: what was remembered of its contents is void.
+            packer.forget(sid)
+            raise Again
+        self.rows[sid] = row
+        return row
+
+    def stored(self, session_id: str) -> Row | None:
+        """Return the row of a session where there is one; it is written only if it is put among the rows."""
+        row = self.at(self._builder.keys.of(session_id))
+        return row if row is not None and original(row["id"]) == session_id else None
+
+    def at(self, sid: int) -> Row | None:
+        """Return the row of a key, as it stands in this transaction."""
+        return self.rows.get(sid) or self._read(sid)
+
+    def _read(self, sid: int) -> Row | None:
+        found = self._connection.execute(self._sql.session_by_sid, (sid,)).fetchone()
+        if found is None:
+            return None
+        row = dict(zip(SessionRow._fields, found, strict=True))
+        self.labelling.stands(row)
+        return row
+
+    def finish(self) -> dict[int, int]:
+        """Count again what must be, write the rows, delete the sessions that nothing is left of; return the births."""
+        for sid in self.uncertain | self.left:
+            row = self.at(sid)
+            if row is not None:
+                self._count_again(sid, row)
+        self._connection.executemany(self._sql.put_session, map(_columns, self.rows.values()))
+        self.labelling.finish(self.rows.values())
+        return {sid: row["born"] for sid, row in self.rows.items()}
+
+    def _count_again(self, sid: int, row: Row) -> None:
+        self.rows[sid] = row
+        if count_again(self._sql, self._connection, row):
+            if sid in self.left:
+                sweep(self._sql, self._connection, sid)
+                row["born"] = secrets.randbits(62)
+        elif sid in self.left:
+            delete_session(self._sql, self._connection, sid)
+            del self.rows[sid]
+        if sid in self.left:
+            self._builder.packer.forget(sid)
