@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,6 +13,7 @@ from convotrace.observer import ConvoTrace
 
 if TYPE_CHECKING:
     from convotrace.page import PageResponse
+    from convotrace.page.http import Parts
 
 T = TypeVar("T")
 
@@ -39,10 +41,18 @@ async def answer_page(observer: ConvoTrace, scope: Scope, receive: Receive, send
         peer=request.peer,
         scheme=scope.get("scheme", "http"),
         dev=observer.settings.dev,
+        streams=_is_asyncio(),
     )
     most = await _in_thread(lambda: observer.page_reads(asked)) if request.method == "POST" else MAX_BODY + 1
     asked = asked.with_body(await _body(receive, most))
-    await _send(send, await _in_thread(lambda: observer.page(asked)))
+    response = await _in_thread(lambda: observer.page(asked))
+    try:
+        await _send(send, response)
+        if response.parts is not None:
+            await _send_parts(response.parts, receive, send)
+    finally:
+        if response.parts is not None:
+            await response.parts.aclose()
 
 
 def _joined(request: Incoming) -> dict[str, str]:
@@ -66,14 +76,47 @@ async def _body(receive: Receive, most: int) -> bytes | None:
 
 
 async def _in_thread(work: Callable[[], T]) -> T:
+    # On another event loop than asyncio's, such as trio: the page is short, so it may block.
+    return await asyncio.to_thread(work) if _is_asyncio() else work()
+
+
+def _is_asyncio() -> bool:
     try:
         asyncio.get_running_loop()
-    except RuntimeError:  # another event loop than asyncio's, such as trio: the page is short, so it may block
-        return work()
-    return await asyncio.to_thread(work)
+    except RuntimeError:
+        return False
+    return True
 
 
 async def _send(send: Send, response: PageResponse) -> None:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": response.body})
+    await send({"type": "http.response.body", "body": response.body, "more_body": response.parts is not None})
+
+
+async def _send_parts(parts: Parts, receive: Receive, send: Send) -> None:
+    """Send what comes until nobody listens any more, or the server is about to end: it would wait for this stream."""
+    gone = asyncio.ensure_future(_disconnect(receive))
+    try:
+        async for part in parts:
+            if gone.done() or _server_ends():
+                break
+            if part:
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+        if not gone.done():
+            await send({"type": "http.response.body", "body": b""})
+    except OSError:  # the server's word for a client that has gone
+        return
+    finally:
+        gone.cancel()
+
+
+async def _disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _server_ends() -> bool:
+    """Tell whether the server was asked to end; uvicorn's own handler of the signal knows, others let streams go."""
+    server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return getattr(server, "should_exit", False) is True

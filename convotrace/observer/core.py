@@ -33,6 +33,7 @@ from convotrace.settings import Settings
 if TYPE_CHECKING:
     from convotrace.observer.connection import Connection
     from convotrace.page import PageRequest, PageResponse
+    from convotrace.page.watch import Watch
     from convotrace.store import Store, Writer
 
 _LAST_CALL = 2.0
@@ -61,6 +62,7 @@ class ConvoTrace:
         self._writing = Writing(
             lambda: self.settings, self.guard, self.ledger, self.prices, self.counters, _end_before_writers
         )
+        self._watch: Watch | None = None
         self._asker = Asker(settings, self.guard, self._writing.secret)
         self._recording = Recording(settings, self.guard, self._asker, self.ledger, self._writing)
         # The doors call these for each request: no further call stands between.
@@ -243,6 +245,14 @@ class ConvoTrace:
         """
         return self._writing.take(changes, size)
 
+    @property
+    def watch(self) -> Watch:
+        """What all live tabs of this process share."""
+        from convotrace.page.watch import Watch
+
+        self._watch = self._watch or Watch()
+        return self._watch
+
     def page(self, request: PageRequest) -> PageResponse:
         """Return the answer of the page to a request under the mount."""
         from convotrace.page import answer  # templates are loaded with the first page
@@ -291,6 +301,7 @@ class ConvoTrace:
     def forget_open(self) -> None:
         """Forget the traces and the counts of the parent process, in a forked child."""
         self.ledger.forget()
+        self._watch = None
         self.guard.failures = Tallies()
         self._writing.forget()
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from convotrace import hooks
 from convotrace.model import Change, Json
 from convotrace.observer.guard import Guard
 from convotrace.observer.ledger import Ledger
@@ -12,7 +13,10 @@ from convotrace.pricing import Prices
 from convotrace.settings import Settings
 
 if TYPE_CHECKING:
+    from convotrace.page.watch import Watch
     from convotrace.store import Store
+
+T = TypeVar("T")
 
 DRAIN_SECONDS = 1.0
 """A page waits so long for this process's own queue; what takes longer appears on the next read."""
@@ -27,6 +31,9 @@ class Observed(Protocol):
 
     @property
     def settings(self) -> Settings: ...
+
+    @property
+    def watch(self) -> Watch: ...
 
     def open_store(self) -> Store: ...
 
@@ -69,6 +76,12 @@ class House:
 
     def forget(self, session_id: str) -> dict[str, Json]:
         return dict(vars(self.store().forget(session=session_id, actor="page")))
+
+    def quietly(self, work: Callable[[], T]) -> T:
+        return hooks.telemetry.quiet(work)
+
+    def watch(self) -> Watch:
+        return self._observer.watch
 
     def prices(self) -> Prices:
         return self._observer.prices

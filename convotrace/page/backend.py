@@ -5,12 +5,15 @@ The one implementation lives where rooms are wired together; tests bring their o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
 
-from convotrace.model import Attachment, Change, Conversation, HitPage, Json, SessionPage
+from convotrace.model import Activity, Attachment, Bar, Change, Conversation, Facets, HitPage, Json, Places, SessionPage
+from convotrace.page.watch import Watch
 from convotrace.pricing import Prices
 from convotrace.settings import Settings
+
+T = TypeVar("T")
 
 
 class Reader(Protocol):
@@ -23,6 +26,21 @@ class Reader(Protocol):
 
     def search(self, text: str, limit: int = 50, after: str | None = None) -> HitPage:
         """Return one page of hits; raise BadRequest for a text or cursor that cannot be used."""
+
+    def places(self, q: str | None = None, order: str = "-last", every: int = 100) -> Places:
+        """Return where the pages of a whole list begin; raise BadRequest as `sessions` does."""
+
+    def facets(self, q: str | None = None, most: int = 10_000) -> Facets:
+        """Return what the newest sessions of a filter have in common."""
+
+    def bars(self, q: str | None, start_ns: int, width_ns: int, number: int) -> tuple[Bar, ...]:
+        """Return how many sessions of a filter were last active in each stretch of time."""
+
+    def changes(self, q: str | None, since_ns: int) -> tuple[Activity, ...]:
+        """Return the sessions of a filter that were active since a moment."""
+
+    def change(self, key: str) -> tuple[Activity, ...]:
+        """Return how the session of a key stands now."""
 
     def session_by_key(self, key: str) -> Conversation | None:
         """Return a whole conversation by the key in its address."""
@@ -58,6 +76,12 @@ class Backend(Protocol):
 
     def forget(self, session_id: str) -> dict[str, Json]:
         """Delete a session for good; return how much that was. Raise StoreError where it cannot be deleted now."""
+
+    def quietly(self, work: Callable[[], T]) -> T:
+        """Return what some work gives, unseen by the app's own telemetry."""
+
+    def watch(self) -> Watch:
+        """Return what all live tabs of this process share."""
 
     def prices(self) -> Prices:
         """Return the prices in force."""

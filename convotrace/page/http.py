@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from html import escape
+from typing import Protocol
 from urllib.parse import parse_qsl
 
 from convotrace.errors import BadRequest, FilterError
@@ -47,6 +48,7 @@ class PageRequest:
         scheme: "http" or "https", as the server says.
         dev: Whether development was declared.
         is_overlong: Whether as many bytes came as `reads` says, or none were to be read.
+        streams: Whether the door can send an answer in parts, as they come, without holding a thread.
     """
 
     method: str = "GET"
@@ -58,6 +60,7 @@ class PageRequest:
     scheme: str = "http"
     dev: bool = False
     is_overlong: bool = False
+    streams: bool = False
 
     def with_body(self, body: bytes | None) -> PageRequest:
         """Return this request with its body, None for one that is too large."""
@@ -86,13 +89,29 @@ class PageRequest:
         return first_of_each(self.query)
 
 
+class Parts(Protocol):
+    """An answer as it comes, for a door that streams; some of it may be empty."""
+
+    def __aiter__(self) -> Parts: ...
+
+    async def __anext__(self) -> bytes: ...
+
+    async def aclose(self) -> None:
+        """Release what it holds; it must be called, whether all of it was sent or not."""
+
+
 @dataclass(frozen=True)
 class PageResponse:
-    """A finished answer. `content-length` is set; the body of an answer to HEAD is empty."""
+    """An answer, finished unless it has `parts`.
+
+    `content-length` is set where it is finished; the body of an answer to HEAD is empty.
+    """
 
     status: int
     headers: list[tuple[str, str]]
     body: bytes = b""
+    parts: Parts | None = None
+    """What follows the body, as it comes; only where the request said that the door streams."""
 
 
 def first_of_each(encoded: str) -> dict[str, str]:

@@ -51,7 +51,17 @@ def page(visit: Visit) -> PageResponse:
         "newest": _address(q, order) if after else None,
         "snippet": _snippet(visit) if is_new else "", "checks": _checks(visit) if is_new else [],
     }  # fmt: skip
-    return render("list.html", {**visit.frame("sessions"), "marks": True, **view}, 400 if wrong else 200)
+    return render(
+        "list.html",
+        {
+            **visit.frame("sessions"),
+            "marks": True,
+            "topic": urlencode({"q": q}, errors="replace"),
+            "after_ns": max((one.last_ns for one in sessions), default=0),
+            **view,
+        },
+        400 if wrong else 200,
+    )
 
 
 def data(visit: Visit) -> PageResponse:

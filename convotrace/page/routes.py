@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from convotrace.page import assets, attachments, delete, health, link, otlp, scores, search, session, split, turn
+from convotrace.page import assets, attachments, delete, health, link, live, otlp, scores, search, session, split, turn
 from convotrace.page import list as sessions
 from convotrace.page.access import SEND
 from convotrace.page.http import MAX_BODY, PageResponse, plain
@@ -73,6 +73,8 @@ ROUTES: tuple[Route, ...] = (
     _page("", _folder),
     _page("/", sessions.page),
     _data("/sessions.json", sessions.data),
+    _data("/live", live.stream),
+    _data("/tail.json", live.tail),
     _page("/search", search.page),
     _data("/search.json", search.data),
     _page("/s/{key}", session.page),

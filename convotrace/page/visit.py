@@ -12,6 +12,9 @@ from convotrace.page.backend import Backend, Reader
 from convotrace.page.http import PageRequest
 from convotrace.page.link import up_from
 
+TABS = (("sessions", "Sessions", ""), ("search", "Search", "search"), ("health", "Health", "health"))
+"""The pages in the head of every page: each with what it is called and its address under the mount."""
+
 
 class Unknown(Exception):
     """What was asked for does not exist; answered like a forbidden address."""
@@ -57,6 +60,10 @@ class Visit:
             "root": root,
             "static": f"{root}static/{fingerprint()}/",
             "tab": tab,
+            "tabs": TABS,
+            "topic": "",
+            "after_ns": 0,
+            "live": "sse" if self.request.streams else "poll",
             "service": settings.service,
             "environment": settings.effective_environment,
             "may_annotate": self.may("annotate"),

@@ -13,18 +13,23 @@ import pytest
 from convotrace.errors import BadRequest, StoreError
 from convotrace.identity import session_key
 from convotrace.model import (
+    Activity,
     Attachment,
+    Bar,
     Change,
     Conversation,
     Cut,
     Document,
     Event,
+    Facet,
+    Facets,
     Failure,
     Hit,
     HitPage,
     Link,
     Passage,
     Payload,
+    Places,
     Request,
     Score,
     Session,
@@ -39,6 +44,7 @@ from convotrace.model import (
     Warning,
 )
 from convotrace.page import PageRequest, PageResponse, answer
+from convotrace.page.watch import Watch
 from convotrace.pricing import Prices
 from convotrace.query import parse
 from convotrace.settings import Settings
@@ -58,6 +64,7 @@ class Shelf:
     def __init__(self, conversations: list[Conversation]) -> None:
         self.conversations = conversations
         self.limits: list[int] = []
+        self.asked = 0
         self.waiting = 0
 
     def sessions(
@@ -82,6 +89,34 @@ class Shelf:
         following = str(start + limit) if start + limit < len(hits) else None
         return HitPage(tuple(hits[start : start + limit]), following, self.waiting)
 
+    def places(self, q: str | None = None, order: str = "-last", every: int = 100) -> Places:
+        parse(q or "")
+        total = len(self.conversations)
+        return Places(every, tuple(str(n) for n in range(every, total, every)), total)
+
+    def facets(self, q: str | None = None, most: int = 10_000) -> Facets:
+        parse(q or "")
+        found = [c.session for c in self.conversations][:most]
+        tools = Counter(span.name for c in self.conversations for t in c.traces for span in t.spans)
+        fields = {
+            "outcome": tuple(Facet(value, n) for value, n in Counter(one.outcome for one in found).most_common()),
+            "tool": tuple(Facet(value, n) for value, n in tools.most_common()),
+            "tag": tuple(Facet(value, 1) for value in sorted({tag for one in found for tag in one.tags})),
+        }
+        return Facets(len(found), len(self.conversations) > most, fields)
+
+    def bars(self, q: str | None, start_ns: int, width_ns: int, number: int) -> tuple[Bar, ...]:
+        return tuple(Bar(start_ns + n * width_ns, n % 3, n % 2) for n in range(number))
+
+    def changes(self, q: str | None, since_ns: int) -> tuple[Activity, ...]:
+        self.asked += 1
+        parse(q or "")
+        return tuple(one for one in map(_activity, self.conversations) if one.last_ns >= since_ns)
+
+    def change(self, key: str) -> tuple[Activity, ...]:
+        self.asked += 1
+        return tuple(_activity(c) for c in self.conversations if c.session.key == key)
+
     def session_by_key(self, key: str) -> Conversation | None:
         return next((c for c in self.conversations if c.session.key == key), None)
 
@@ -89,6 +124,11 @@ class Shelf:
         found = self.session_by_key(key)
         files = [file for trace in found.traces for file in trace.attachments] if found else []
         return next((file for file in files if file.id == attachment_id), None)
+
+
+def _activity(conversation: Conversation) -> Activity:
+    one = conversation.session
+    return Activity(one.key, one.turns + len(conversation.scores), one.last_ns, one.turns, one.errors, one.outcome)
 
 
 def _hit(conversation: Conversation, trace: Trace, text: str) -> Hit:
@@ -104,6 +144,7 @@ class House:
         self.settings = Settings.of({"store": "memory:", **options}, {})
         self.shelf = Shelf(conversations)
         self.secret: str | None = TOKEN
+        self.watching = Watch()
         self.drained = 0
         self.accepts = True
         self.taken: list[tuple[Change, int]] = []
@@ -141,6 +182,12 @@ class House:
     def forget(self, session_id: str) -> dict[str, Any]:
         self.shelf.conversations = [c for c in self.shelf.conversations if c.session.id != session_id]
         return {"sessions": 1}
+
+    def quietly(self, work: Callable[[], Any]) -> Any:
+        return work()
+
+    def watch(self) -> Watch:
+        return self.watching
 
     def prices(self) -> Prices:
         return Prices.of(self.settings.prices)

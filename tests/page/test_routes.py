@@ -23,7 +23,9 @@ EVERYWHERE = {
     "cross-origin-resource-policy": "same-origin",
 }
 EXAMPLES = {
-    "": 308, "/": 200, "/sessions.json": 200, "/search": 200,
+    "": 308, "/": 200, "/sessions.json": 200, "/search": 200, "/tail.json": 200,
+    # No stream where the door cannot hold one: see test_live.py.
+    "/live": 503,
     # Without a text there is nothing to answer.
     "/search.json": 400, "/s/{key}": 200, "/s/{key}.json": 200, "/s/{key}/t/{trace}": 200,
     "/s/{key}/a/ffffffffffffffff": 200, "/s/{key}/t/{trace}/split": 405,

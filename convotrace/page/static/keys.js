@@ -1,44 +1,43 @@
-// The keyboard: turns, errors, filter, link, help. Never while typing, never with a modifier, and it can be switched off.
+// The keyboard: places, errors, box, link, help; pages add keys of their own. Never while typing, never with a
+// modifier, and it can be switched off.
 import { copy } from "./copy.js";
 import { remember } from "./store.js";
 
 const all = (selector) => [...document.querySelectorAll(selector)];
-const ACTIONS = {
-  j: () => step(1),
-  k: () => step(-1),
-  e: () => nextError(),
-  c: () => copyLink(current(stops())),
-  "/": () => document.querySelector("[data-filter]")?.focus(),
-  "?": () => help()?.showModal(),
-};
+const actions = new Map();
 
-function help() {
-  return document.getElementById("help");
+/** Add keys of a page; each is called with the place the reader is at, or null. */
+export function bind(keys) {
+  for (const [key, act] of Object.entries(keys)) actions.set(key, act);
 }
 
-function stops() {
-  return all(".turn, .sessions a.first, .hits a.way, a.wr");
+/** Everything that j and k stop at. */
+export function stops() {
+  return all("[data-stop], .turn, .hits a.way, a.wr");
 }
 
-function current(items) {
-  const focused = items.find((item) => item === document.activeElement || item.hasAttribute("data-current"));
-  return focused ?? (location.hash && items.find((item) => `#${item.id}` === location.hash)) ?? null;
-}
-
-function step(by) {
+/** The stop where the reader is. */
+export function here() {
   const items = stops();
-  const at = items.indexOf(current(items));
+  const at = items.find((item) => item === document.activeElement || item.hasAttribute("data-current"));
+  return at ?? (location.hash && items.find((item) => `#${item.id}` === location.hash)) ?? null;
+}
+
+export function step(by) {
+  const items = stops();
+  const at = items.indexOf(here());
   goTo(items[Math.min(Math.max(at + by, 0), items.length - 1)]);
 }
 
 export function nextError() {
-  const items = all(".turn.bad, a.wr.bad");
+  const items = all("[data-stop][data-bad], .turn.bad, a.wr.bad");
   const every = stops();
-  const at = every.indexOf(current(every));
+  const at = every.indexOf(here());
   goTo(items.find((item) => every.indexOf(item) > at) ?? items[0]);
 }
 
-function goTo(item) {
+/** Go to a stop: the focus goes along where it can. */
+export function goTo(item) {
   if (!item) return;
   for (const other of all("[data-current]")) other.removeAttribute("data-current");
   item.setAttribute("data-current", "");
@@ -47,23 +46,32 @@ function goTo(item) {
 }
 
 export function copyLink(item) {
-  const link = new URL(location.href);
+  const link = new URL(item?.matches("a[href]") ? item.href : location.href);
   if (item?.id) link.hash = item.id;
   copy(link.href, item?.dataset.turn ? `Link to turn ${item.dataset.turn} copied` : "Link copied");
 }
 
+bind({
+  j: () => step(1),
+  k: () => step(-1),
+  e: () => nextError(),
+  c: () => copyLink(here()),
+  "/": () => document.querySelector("[data-filter]")?.focus(),
+  "?": () => document.getElementById("help").showModal(),
+});
+
 function isTyping(target) {
-  return target.closest("input, textarea, select, [contenteditable]") !== null;
+  return target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]") !== null;
 }
 
 export function listen() {
   document.addEventListener("keydown", (event) => {
     const off = document.documentElement.classList.contains("nokeys") && event.key !== "?";
     if (off || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
-    const action = ACTIONS[event.key];
-    if (!action || document.querySelector("dialog[open]")) return;
+    const act = actions.get(event.key);
+    if (!act || document.querySelector("dialog[open]")) return;
     event.preventDefault();
-    action();
+    act(here());
   });
   const box = document.getElementById("keys-on");
   box.checked = !document.documentElement.classList.contains("nokeys");

@@ -1,7 +1,8 @@
 // What a page does beyond being read: local times, keys, theme, copying, the rail that follows.
 import { copy } from "./copy.js";
-import { copyLink, listen, nextError } from "./keys.js";
-import { remember } from "./store.js";
+import { bind, copyLink, listen, nextError } from "./keys.js";
+import * as live from "./live.js";
+import { recall, remember, tab } from "./store.js";
 import { localTimes } from "./time.js";
 
 function toggleTheme() {
@@ -15,6 +16,7 @@ function toggleTheme() {
 
 const CLICKS = {
   theme: toggleTheme,
+  live: live.toggle,
   help: () => document.getElementById("help").showModal(),
   "next-error": nextError,
   "copy-link": (button) => copyLink(button.closest(".turn")),
@@ -50,6 +52,18 @@ function followRail() {
   for (const turn of document.querySelectorAll(".turn")) watch.observe(turn);
 }
 
+// The list leaves its rows in this tab: from a session the one before and the one after are a key away.
+function neighbour(by) {
+  const keys = JSON.parse(recall("trail", tab) ?? "[]");
+  const key = decodeURIComponent(location.pathname.split("/s/").at(-1).split("/")[0]);
+  const at = keys.indexOf(key);
+  const next = at < 0 ? undefined : keys[at + by];
+  if (next) location.href = `${document.body.dataset.root}s/${next}`;
+}
+
+bind({ f: live.toggle });
+if (location.pathname.includes("/s/")) bind({ n: () => neighbour(1), p: () => neighbour(-1) });
 localTimes(document);
 listen();
 followRail();
+live.begin();
