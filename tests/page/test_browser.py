@@ -98,6 +98,7 @@ def test_a_page_with_an_inline_style_would_be_reported(browser, site):
 def test_times_are_in_the_viewers_zone_with_the_full_time_in_the_title(browser, site):
     page = _open(browser, site, timezone_id="Asia/Tokyo")
     page.click("a.first >> nth=0")
+    page.wait_for_load_state()
     shown = page.locator(".th time").first
     assert (shown.inner_text(), shown.get_attribute("title")) == ("22:49:02", "2026-11-22T13:49:02.123456Z")
     assert page.inner_text("[data-zone]") == "Asia/Tokyo"
