@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 Json = Any
 """A JSON value: None, bool, int, float, str, or lists and string-keyed dicts of these."""
@@ -362,9 +362,8 @@ class Warning:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class TurnMark:
-    """One bar of the turn strip."""
+class TurnMark(NamedTuple):
+    """One bar of the turn strip; a tuple, since a list of sessions holds hundreds of them."""
 
     duration_ns: int | None
     errors: int
@@ -415,7 +414,7 @@ class Session:
     signals: tuple[Signal, ...] = ()
     warnings: tuple[Warning, ...] = ()
     strip: tuple[TurnMark, ...] = ()
-    """The last turns as bars, oldest first (at most 14); empty where only the row was read."""
+    """The last turns as bars, oldest first (at most 14)."""
 
     @property
     def started_at(self) -> datetime | None:

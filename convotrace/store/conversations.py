@@ -14,11 +14,17 @@ from convotrace.model import Conversation, Event, Score, Session, Span, Trace
 from convotrace.store.codec import decode_column, original, storable
 from convotrace.store.database import Connection
 from convotrace.store.keys import OUTSIDE, pack_trace_id, unpack_trace_id
-from convotrace.store.listing import full_session
 from convotrace.store.opening import Opened
 from convotrace.store.rows import ContentRow, EventRow, ScoreRow, SessionRow, SpanRow, TraceRow
 from convotrace.store.statements import Statements
-from convotrace.store.to_records import event_record, own_span_id, score_record, span_record, trace_record
+from convotrace.store.to_records import (
+    event_record,
+    own_span_id,
+    score_record,
+    session_record,
+    span_record,
+    trace_record,
+)
 from convotrace.store.unpacking import Contents
 from convotrace.store.workers import living_workers
 
@@ -75,7 +81,7 @@ def _conversation(opened: Opened, row: SessionRow, now_ns: int) -> Conversation 
             return None
         row = SessionRow(*found)
         parts = _read(opened.sql, connection, row)
-        session = full_session(opened.sql, connection, row)
+    session = session_record(row)
     if any(trace.status == "running" for trace in parts.trace_rows):
         parts.living = living_workers(opened, now_ns)
     traces = with_signals(with_versions(parts.traces()), SILENCE_NS)

@@ -15,11 +15,10 @@ from convotrace.store.codec import original
 from convotrace.store.conversations import SILENCE_NS, Parts, row_of_key, with_totals_of
 from convotrace.store.database import Connection
 from convotrace.store.keys import pack_trace_id, unpack_trace_id
-from convotrace.store.listing import full_session
 from convotrace.store.opening import Opened
 from convotrace.store.rows import ContentRow, EventRow, ScoreRow, SessionRow, SpanRow, TraceRow
 from convotrace.store.statements import Statements
-from convotrace.store.to_records import event_record
+from convotrace.store.to_records import event_record, session_record
 from convotrace.store.unpacking import Contents
 from convotrace.store.workers import living_workers
 
@@ -58,14 +57,13 @@ def by_key(
         if place is None:
             return None
         parts, left = _parts(opened.sql, connection, row, place, is_light)
-        session = full_session(opened.sql, connection, row)
         failing = _failing(opened.sql, connection, row, place)
         parts.living = living
         # What is packed is unpacked here: contents are fetched one by one.
         traces = parts.traces(place.before)
     told = with_signals(with_versions(traces), SILENCE_NS)
     events = tuple(event_record(event) for event in parts.events if event.on_session)
-    conversation = Conversation(with_totals_of(session, told), told, events, parts.left_scores())
+    conversation = Conversation(with_totals_of(session_record(row), told), told, events, parts.left_scores())
     return Excerpt(conversation, place.first, place.last, row.turns, failing, left)
 
 

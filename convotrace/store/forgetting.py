@@ -16,10 +16,12 @@ from convotrace.store.codec import decode_column, encode_column, original, stora
 from convotrace.store.conversations import row_of_id
 from convotrace.store.database import Connection
 from convotrace.store.indexing import always, tidy
+from convotrace.store.labelling import Labelling
 from convotrace.store.opening import Opened
 from convotrace.store.recount import count_again, delete_session, sweep
 from convotrace.store.removal import ROWS_AT_ONCE, Removed, clear_some, note, remove
 from convotrace.store.rows import SessionRow
+from convotrace.store.sessions import Row
 from convotrace.store.statements import Statements
 
 PERSONAL = frozenset({("session", "user_id"), ("trace", "user_id"), ("score", "author")})
@@ -54,8 +56,10 @@ def forget_user(opened: Opened, user_id: str, now_ns: int, actor: str) -> Forgot
         elsewhere = connection.execute(opened.sql.keeping.traces_of_user, (user,)).fetchall()
     for sid, found in groupby(elsewhere, itemgetter(0)):
         removed += eraser.traces(sid, [tk for _, tk in found])
-    with opened.connections.writing() as connection:
-        connection.execute(opened.sql.keeping.unname_author, (None, user))
+    with opened.connections.reading() as connection:
+        judged = [sid for (sid,) in connection.execute(opened.sql.keeping.sessions_of_author, (user,))]
+    for sid in judged:
+        eraser.author(sid, user)
     return eraser.finish(removed)
 
 
@@ -100,6 +104,7 @@ class _Eraser:
             if found is None:
                 return Removed()
             row = dict(zip(SessionRow._fields, found, strict=True))
+            labelling = _labelling(self._sql, connection, row)
             spans, turns = row["spans"], row["traces"]
             for tk in keys:
                 self._one_trace(connection, sid, tk)
@@ -107,7 +112,7 @@ class _Eraser:
                 sweep(self._sql, connection, sid)
                 # What writers know of its contents is void.
                 row["born"], row["version"] = secrets.randbits(62), row["version"] + 1
-                connection.execute(self._sql.put_session, tuple(row[name] for name in SessionRow._fields))
+                labelling.finish({sid: row})
                 removed = Removed(0, turns - row["traces"], spans - row["spans"])
             else:
                 self._ids.add(original(row["id"]) or "")
@@ -115,6 +120,15 @@ class _Eraser:
                 removed = Removed(1, turns, spans)
             note(self._sql, connection, *self._line, removed)
         return removed
+
+    def author(self, sid: int, user: str | None) -> None:
+        """Take the name of a user from the scores of a session, which may be another one's then, and sum them up."""
+        with self._opened.connections.writing() as connection:
+            connection.execute(self._sql.keeping.unname_author, (None, sid, user))
+            found = connection.execute(self._sql.session_by_sid, (sid,)).fetchone()
+            if found is not None:
+                row = dict(zip(SessionRow._fields, found, strict=True))
+                _labelling(self._sql, connection, row).finish({sid: row})
 
     def _one_trace(self, connection: Connection, sid: int, tk: int) -> None:
         for (trace_id,) in connection.execute(self._sql.trace_at, (sid, tk)).fetchall():
@@ -131,6 +145,15 @@ class _Eraser:
         tidy(self._opened, always)
         wiped = self._opened.upkeep.wipe(LOG_PATIENCE)
         return Forgotten(**vars(removed), wiped=wiped)
+
+
+def _labelling(sql: Statements, connection: Connection, row: Row) -> Labelling:
+    """Return what puts a session's row and labels right, given the row before it changes."""
+    labelling = Labelling(sql, connection)
+    labelling.stands(row)
+    if row["judged"]:
+        labelling.scored.add(row["sid"])
+    return labelling
 
 
 def unlink(opened: Opened, ids: set[str]) -> None:

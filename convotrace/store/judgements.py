@@ -1,12 +1,12 @@
-"""Scores of a session summed up: what its users think, and the mean of each score by name."""
+"""Scores of a session summed up: what its users think, and the mean of each score by name; the same as a column."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from convotrace.model import Json
-from convotrace.store.codec import decode
+from convotrace.store.codec import decode, decode_column, encode_column, original
 from convotrace.store.rows import ScoreRow
 
 _UP: tuple[Json, ...] = (True, 1, "up")
@@ -29,6 +29,24 @@ def feedback_and_means(rows: Iterable[ScoreRow]) -> tuple[dict[str, int], dict[s
         if thumb:
             feedback[thumb] += 1
     return feedback, {name: sum(known) / len(known) for name, known in values.items()}
+
+
+def verdict_column(rows: Sequence[ScoreRow]) -> str | None:
+    """Return what the scores of a session come to, as the column of its row; None for none.
+
+    Args:
+        rows: All its scores, in the order of their time.
+    """
+    if not rows:
+        return None
+    feedback, means = feedback_and_means(rows)
+    return encode_column([feedback, {original(name) or "": mean for name, mean in means.items()}])
+
+
+def verdict_in(column: str | None) -> tuple[dict[str, int], dict[str, float]]:
+    """Return the thumbs of end users and the mean of each score, from the column of a session's row."""
+    feedback, means = decode_column(column) or ({"up": 0, "down": 0}, {})
+    return feedback, means
 
 
 def _thumb(value: Json) -> str | None:

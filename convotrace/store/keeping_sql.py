@@ -58,11 +58,12 @@ class KeepingStatements:
         self.some_traces = text(trace.select(trace.tk).where(trace.sid == 0).limit(1))
 
     def _scatter(self, tables: Tables) -> None:
-        """What names a user or session elsewhere: (user), (user), (None, user), (), (sid), (links, sid)."""
+        """What names a user or session elsewhere: three times (user), (None, sid, user), (), (sid), (links, sid)."""
         session, trace, score = tables.session, tables.trace, tables.score
         self.sessions_of_user = text(session.select(session.sid).where(session.user_id == ""))
         self.traces_of_user = text(trace.select(trace.sid, trace.tk).where(trace.user_id == "").order_by(trace.sid))
-        self.unname_author = text(score.update({score.author: None}).where(score.author == ""))
+        self.sessions_of_author = text(score.select(score.sid).where(score.author == "").distinct())
+        self.unname_author = text(score.update({score.author: None}).where(score.sid == 0, score.author == ""))
         linked = session.links.is_null(False)
         self.linked = text(session.select(session.sid, session.links).where(linked))
         self.links_of = text(session.select(session.links).where(session.sid == 0, linked))

@@ -1,13 +1,17 @@
-"""The labels of the sessions that a transaction changes, brought in line with their rows and scores at its end."""
+"""What follows from the rows and scores of the sessions that a transaction changes, put right at its end.
+
+That is their labels, and the verdict of their scores that stands in the row.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from operator import itemgetter
 
 from convotrace.store.database import Connection
+from convotrace.store.judgements import verdict_column
 from convotrace.store.labels import SCORE, Facets, facets_column, labels_of_row, labels_of_scores
-from convotrace.store.recount import facets_between
+from convotrace.store.recount import facets_between, newest_turns
 from convotrace.store.rows import ScoreRow, SessionRow
 from convotrace.store.sessions import Row
 from convotrace.store.statements import Statements
@@ -16,7 +20,7 @@ _columns = itemgetter(*SessionRow._fields)
 
 
 class Labelling:
-    """Knows what the labels of each session were, and writes the difference."""
+    """Knows what the labels of each session were, and writes the rows, and of their labels the difference."""
 
     def __init__(self, sql: Statements, connection: Connection) -> None:
         self._sql = sql
@@ -29,21 +33,23 @@ class Labelling:
         """Note a session's row as it was read, before anything in it changes."""
         self._standing.setdefault(row["sid"], labels_of_row(row))
 
-    def finish(self, rows: Collection[Row]) -> None:
-        """Write the labels of all sessions that were changed; those that were deleted have none any more."""
+    def finish(self, sessions: Mapping[int, Row]) -> None:
+        """Write all sessions that were changed and still stand, with their labels."""
+        for sid in self.scored & sessions.keys():
+            sessions[sid]["verdict"] = self._judge(sid)
+        self._connection.executemany(self._sql.put_session, list(map(_columns, sessions.values())))
         new, gone = [], []
-        for row in rows:
-            sid, labels = row["sid"], labels_of_row(row)
+        for sid, row in sessions.items():
+            labels = labels_of_row(row)
             before = self._standing.get(sid, frozenset())
             if labels is not before:
                 new += [(sid, kind, key, None) for kind, key in labels - before]
                 gone += [(kind, key, sid) for kind, key in before - labels]
-        for sid in self.scored:
-            self._judge(sid)
         self._connection.executemany(self._sql.labels.delete, gone)
         self._connection.executemany(self._sql.labels.put, new)
 
-    def _judge(self, sid: int) -> None:
+    def _judge(self, sid: int) -> str | None:
+        """Write the labels of a session's scores; return what they come to, for its row."""
         scores = [ScoreRow(*columns) for columns in self._connection.execute(self._sql.scores_of, (sid,))]
         labels = labels_of_scores(scores)
         found = self._connection.execute(self._sql.labels.of_scores, (sid, SCORE))
@@ -52,15 +58,15 @@ class Labelling:
         new = [(sid, *label, number) for label, number in labels.items() if before.get(label) != number]
         self._connection.executemany(self._sql.labels.delete, gone)
         self._connection.executemany(self._sql.labels.put, new)
+        return verdict_column(scores)
 
 
 def label_all(sql: Statements, connection: Connection) -> None:
-    """Label every session of a store that was written before there were labels."""
+    """Work out anew, for every session, what follows from its traces and scores: for a store of an older schema."""
     labelling = Labelling(sql, connection)
     for columns in connection.execute(sql.labels.all_sessions).fetchall():
         row = dict(zip(SessionRow._fields, columns, strict=True))
         row["facets"] = facets_column(facets_between(sql, connection, row["sid"]))
-        connection.execute(sql.put_session, _columns(row))
-        labelling.scored.add(row["sid"])
-        labelling.finish([row])
-        labelling.scored.clear()
+        row["marks"] = newest_turns(sql, connection, row["sid"])
+        labelling.scored = {row["sid"]}
+        labelling.finish({row["sid"]: row})

@@ -11,16 +11,11 @@ import orjson
 from peewee import SQL, Tuple, fn
 
 from convotrace.errors import BadRequest
-from convotrace.model import Places, Session, SessionPage, TurnMark
-from convotrace.store.codec import original
-from convotrace.store.database import Connection
+from convotrace.model import Places, SessionPage
 from convotrace.store.filtering import Condition, number
-from convotrace.store.judgements import feedback_and_means
 from convotrace.store.opening import Opened
-from convotrace.store.rows import ScoreRow, SessionRow
+from convotrace.store.rows import SessionRow
 from convotrace.store.schema import Table
-from convotrace.store.signs import warnings_of
-from convotrace.store.statements import Statements
 from convotrace.store.to_records import session_record
 from convotrace.store.wanted import Wanted
 
@@ -33,9 +28,7 @@ ORDERS = (
 MOST = 1000
 MOST_COUNTED = 200_000
 """Rows of a whole list whose places are told: no browser shows a page much higher than so many rows."""
-STRIP = 14
-_TURNS_MEASURED = 500
-"""The medians of a session are those of its newest turns: a list must not read ten thousand of them."""
+
 
 _UNKNOWN = ("cost", "tokens", "input_tokens", "output_tokens")
 
@@ -50,7 +43,7 @@ def sessions(
     with opened.connections.reading() as connection:
         statement, values = _statement(opened, wanted.conditions(connection), order, limit + 1, place)
         found = connection.execute(statement, values).fetchall()
-        page = [full_session(opened.sql, connection, SessionRow(*columns[:-1])) for columns in found[:limit]]
+    page = [session_record(SessionRow._make(columns[:-1])) for columns in found[:limit]]
     if len(found) <= limit:
         return SessionPage(tuple(page))
     return SessionPage(tuple(page), _cursor(order, value=found[limit - 1][-1], sid=found[limit - 1][0]))
@@ -69,22 +62,6 @@ def places(opened: Opened, q: str | None, order: str, every: int, now_ns: int | 
     # Nothing stands behind the last row.
     cursors = tuple(_cursor(order, value=value, sid=sid) for value, sid in starts[: max(total - 1, 0) // every])
     return Places(every, cursors, min(total, MOST_COUNTED), total > MOST_COUNTED)
-
-
-def full_session(sql: Statements, connection: Connection, row: SessionRow) -> Session:
-    """Return a session with what is computed from its newest turns and its scores."""
-    marks = connection.execute(sql.turn_marks, (row.sid, _TURNS_MEASURED)).fetchall()
-    scores = map(ScoreRow._make, connection.execute(sql.scores_of, (row.sid,)) if row.judged else ())
-    feedback, means = feedback_and_means(scores)
-    return session_record(
-        row,
-        p50_ns=_median([mark[1] for mark in marks]),
-        first_byte_ns=_median([mark[3] for mark in marks]),
-        feedback=feedback,
-        scores={original(name) or "": mean for name, mean in means.items()},
-        strip=tuple([TurnMark(duration, errors, started) for started, duration, errors, _ in marks[STRIP - 1 :: -1]]),
-        warnings=warnings_of(row),
-    )
 
 
 def _check(order: str, limit: int) -> None:
@@ -167,9 +144,3 @@ def _read_cursor(order: str, cursor: str) -> tuple[int, int]:
 
 def _is_key(value: Any) -> bool:
     return type(value) is int and -(1 << 63) <= value < 1 << 63
-
-
-def _median(values: list[int | None]) -> int | None:
-    """Return the middle of what is known, the lower of two (nearest rank)."""
-    known = sorted(value for value in values if value is not None)
-    return known[(len(known) - 1) // 2] if known else None

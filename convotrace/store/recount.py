@@ -8,6 +8,7 @@ from convotrace.store.codec import decode_column, encode_column
 from convotrace.store.database import Connection
 from convotrace.store.keys import OUTSIDE
 from convotrace.store.labels import Label, facets_column
+from convotrace.store.marks import KEPT, marks_of
 from convotrace.store.rows import KNOWN_TOTALS, ContentRow, SpanRow, TraceRow
 from convotrace.store.sessions import CLIENTS_KEPT, Row, cut
 from convotrace.store.statements import COUNTED, Statements
@@ -36,8 +37,14 @@ def count_again(sql: Statements, connection: Connection, row: Row) -> bool:
     row["first_tk"], row["first_input"] = _said(connection, sql.first_input, sid)
     row["last_tk"], row["last_output"] = _said(connection, sql.last_output, sid)
     row["facets"] = facets_column(facets_between(sql, connection, sid))
+    row["marks"] = newest_turns(sql, connection, sid)
     row["clients"] = encode_column([c for (c,) in connection.execute(sql.clients, (sid, CLIENTS_KEPT))])
     return bool(traces or events or connection.execute(sql.any_score, (sid, 1)).fetchone())
+
+
+def newest_turns(sql: Statements, connection: Connection, sid: int) -> bytes | None:
+    """Return the marks of the newest turns of a session."""
+    return marks_of(reversed(connection.execute(sql.turn_marks, (sid, KEPT)).fetchall()))
 
 
 def facets_between(

@@ -54,6 +54,8 @@ class SessionRow(NamedTuple):
     last_tk: int | None
     judged: int
     facets: str | None
+    marks: bytes | None
+    verdict: str | None
 
 
 class LabelRow(NamedTuple):

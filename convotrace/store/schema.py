@@ -22,7 +22,7 @@ from peewee import (
     TextField,
 )
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 LISTED = (
     "started", "turns", "traces", "spans", "errors", "events", "input_tokens", "output_tokens", "cost_nano",
@@ -145,6 +145,9 @@ def _conversations(base: Table) -> dict[str, Table]:
         judged = SmallIntegerField()
         # What its traces say of it that filters ask for; `labels` has the form.
         facets = TextField(null=True)
+        # What a list shows of its newest turns, and of its scores: `marks` and `judgements` have the forms.
+        marks = BlobField(null=True)
+        verdict = TextField(null=True)
 
     class Trace(base):  # type: ignore[misc]
         # Declared, because a text index refers to it and VACUUM may renumber an implicit row id.

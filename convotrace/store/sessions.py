@@ -14,6 +14,7 @@ from convotrace.identity import session_key
 from convotrace.insight.places import resumption
 from convotrace.model import Event, Link, SessionFacts
 from convotrace.store.codec import decode_column, encode_column, original, storable
+from convotrace.store.marks import with_turn
 from convotrace.store.rows import SessionRow, TraceRow
 from convotrace.store.statements import COUNTED
 
@@ -103,6 +104,8 @@ def add_trace(row: Row, trace: TraceRow, old: OldState | None) -> bool:
     if trace.is_turn:
         row["last_turn"] = max(row["last_turn"] or 0, trace.started)
         _add_texts(row, trace)
+        mark = (trace.tk, trace.started, trace.duration, trace.first_byte, trace.errors)
+        row["marks"] = with_turn(row["marks"], mark)
         _unite(row, "clients", (trace.client,) if trace.client else (), most=CLIENTS_KEPT)
     return old is not None and (vague or _must_recount(trace, end, old))
 

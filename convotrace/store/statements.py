@@ -70,7 +70,7 @@ class Statements:
         self.running = text(trace.select(trace.trace_id, trace.worker).where(trace.status == _RUNNING))
 
     def _read(self, tables: Tables) -> None:
-        """One session: (sid) or (key), its parts (sid), its newest turns (sid, limit)."""
+        """One session: (sid) or (key), its parts (sid)."""
         session, trace, span = tables.session, tables.trace, tables.span
         event, score, content = tables.event, tables.score, tables.content
         self.session_by_sid = text(selection(session, SessionRow).where(session.sid == 0))
@@ -80,9 +80,6 @@ class Statements:
         self.events_of = text(of_session(event, EventRow).order_by(event.at, event.seq))
         self.scores_of = text(of_session(score, ScoreRow).order_by(score.at, score.seq))
         self.contents_of = text(selection(content, ContentRow).where(content.sid == 0, content.codec < _FILE))
-        marks = trace.select(trace.started, trace.duration, trace.errors, trace.first_byte)
-        turns = marks.where(trace.sid == 0, trace.is_turn == _ONE)
-        self.turn_marks = text(turns.order_by(trace.tk.desc()).limit(1))
 
     def _excerpt(self, tables: Tables) -> None:
         """Some turns of a session: rows between two keys (sid, from, to), places (sid, limit, offset), (sid, key)."""
@@ -188,5 +185,7 @@ class Statements:
         answered = trace.select(trace.tk, trace.output_text).where(turn, trace.output_text.is_null(False))
         self.first_input = text(asked.order_by(trace.tk).limit(1))
         self.last_output = text(answered.order_by(trace.tk.desc()).limit(1))
+        marks = trace.select(trace.tk, trace.started, trace.duration, trace.first_byte, trace.errors).where(turn)
+        self.turn_marks = text(marks.order_by(trace.tk.desc()).limit(1))
         clients = trace.select(trace.client).where(turn, trace.client.is_null(False)).group_by(trace.client)
         self.clients = text(clients.order_by(trace.client).limit(1))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from convotrace.model import (
     Attachment,
@@ -26,13 +25,18 @@ from convotrace.model import (
     Usage,
 )
 from convotrace.store.codec import decode, decode_column, original
+from convotrace.store.judgements import verdict_in
 from convotrace.store.keys import span_id, unpack_trace_id
+from convotrace.store.marks import medians, strip_of
 from convotrace.store.rows import EventRow, ScoreRow, SessionRow, SpanRow, TraceRow
+from convotrace.store.signs import warnings_of
 from convotrace.store.unpacking import Contents
 
 
-def session_record(row: SessionRow, **computed: Any) -> Session:
-    """Return a session as its row tells it, with what was computed from its turns and scores."""
+def session_record(row: SessionRow) -> Session:
+    """Return a session as its row tells it."""
+    p50_ns, first_byte_ns = medians(row.marks)
+    feedback, scores = verdict_in(row.verdict)
     return Session(
         id=original(row.id) or "", key=row.key, id_source=row.id_source, id_name=original(row.id_name),
         user_id=original(row.user_id), name=original(row.name), environment=original(row.environment),
@@ -44,7 +48,9 @@ def session_record(row: SessionRow, **computed: Any) -> Session:
         input_tokens=row.input_tokens, output_tokens=row.output_tokens, cached_tokens=row.cached_tokens,
         cache_write_tokens=row.cache_write_tokens, reasoning_tokens=row.reasoning_tokens, cost_nano=row.cost_nano,
         first_input=original(row.first_input), last_output=original(row.last_output),
-        links=tuple(Link(*link) for link in decode_column(row.links) or ()), **computed,
+        links=tuple(Link(*link) for link in decode_column(row.links) or ()),
+        p50_ns=p50_ns, first_byte_ns=first_byte_ns, feedback=feedback, scores=scores, strip=strip_of(row.marks),
+        warnings=warnings_of(row),
     )  # fmt: skip
 
 

@@ -6,7 +6,6 @@ What a change does to a session's row is told in `sessions`; here the rows come 
 from __future__ import annotations
 
 import secrets
-from operator import itemgetter
 
 from convotrace.model import SessionFacts
 from convotrace.store.building import Builder
@@ -19,8 +18,6 @@ from convotrace.store.removal import finish_removal
 from convotrace.store.rows import SessionRow
 from convotrace.store.sessions import Row, new_session
 from convotrace.store.statements import Statements
-
-_columns = itemgetter(*SessionRow._fields)
 
 
 class Again(Exception):
@@ -88,8 +85,7 @@ class Touched:
             row = self.at(sid)
             if row is not None:
                 self._count_again(sid, row)
-        self._connection.executemany(self._sql.put_session, map(_columns, self.rows.values()))
-        self.labelling.finish(self.rows.values())
+        self.labelling.finish(self.rows)
         return {sid: row["born"] for sid, row in self.rows.items()}
 
     def _count_again(self, sid: int, row: Row) -> None:

@@ -3,8 +3,10 @@
 import sqlite3
 
 from convotrace.store.codec import decode_column
+from convotrace.store.judgements import verdict_column
 from convotrace.store.keys import OUTSIDE
-from convotrace.store.rows import KNOWN_TOTALS, ContentRow
+from convotrace.store.marks import marks_of
+from convotrace.store.rows import KNOWN_TOTALS, ContentRow, ScoreRow
 from convotrace.store.to_records import attachments_in
 from convotrace.store.unpacking import Contents
 
@@ -78,7 +80,13 @@ def _wrong_totals(row, own, rows):
     for name, value in expected.items():
         if row[name] != value:
             yield f"session {row['id']} says {name}={row[name]!r}, a recount {value!r}"
-    scores = rows("select count(*) n from score where sid = ?", sid)[0]["n"]
+    marks = [(t["tk"], t["started"], t["duration"], t["first_byte"], t["errors"]) for t in turns]
+    if row["marks"] != marks_of(marks):
+        yield f"session {row['id']} shows other turns than its newest"
+    judged = [ScoreRow(**score) for score in rows("select * from score where sid = ? order by at, seq", sid)]
+    if row["verdict"] != verdict_column(judged):
+        yield f"session {row['id']} says {row['verdict']}, its scores {verdict_column(judged)}"
+    scores = len(judged)
     if scores and not row["judged"]:
         yield f"session {row['id']} hides its scores"
     if not own and not outside and not scores:

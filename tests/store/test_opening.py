@@ -1,5 +1,6 @@
 """Opening a store: private from the first byte, and one clear sentence where it cannot be."""
 
+import lzma
 import os
 import sqlite3
 import stat
@@ -13,6 +14,8 @@ import pytest
 from convotrace.errors import StoreError
 from convotrace.store import Store
 from convotrace.store.schema import SCHEMA_VERSION
+
+from .audit import audit
 
 
 def mode(path):
@@ -292,3 +295,29 @@ def test_a_store_knows_its_size(store, memory, make):
     memory.write(changes)
     assert store.size() > before[0] + 100_000
     assert memory.size() > before[1] + 100_000
+
+
+STORED = sorted((Path(__file__).parent / "stored").glob("schema-*.db.xz"))
+
+
+def test_a_stored_file_of_the_present_schema_is_among_those_that_are_opened():
+    assert f"schema-{SCHEMA_VERSION}.db.xz" in [file.name for file in STORED]
+
+
+@pytest.mark.parametrize("file", STORED, ids=lambda file: file.name)
+def test_a_file_that_an_earlier_schema_wrote_reads_as_if_it_were_written_today(tmp_path, file, make):
+    (tmp_path / "x.db").write_bytes(lzma.decompress(file.read_bytes()))
+    store = Store.open(f"sqlite:///{tmp_path}/x.db")
+    found = {session.id: session for session in store.sessions("has:error", order="turns")}
+    assert list(found) == ["ben-1", "ann-1"]
+    ann = found["ann-1"]
+    assert (ann.turns, ann.spans, ann.errors, ann.feedback) == (4, 8, 2, {"up": 1, "down": 1})
+    assert (ann.p50_ns, ann.first_byte_ns, ann.scores["helpful"]) == (2 * 10**9, 10**9 // 2, 0.5)
+    assert [mark.errors for mark in ann.strip] == [0, 1, 0, 1]
+    assert [session.id for session in store.sessions("score.helpful>1 tool:search")] == ["ben-1"]
+    assert [hit.turn for hit in store.search("地铁 refund", limit=2)] == [2, 1]
+    assert store.session("ann-1").traces[1].spans[0].result == ["shoe " * 100]
+    store.write([make.change("ann-1", make.trace("ann-1"))])
+    assert store.session("ann-1").session.turns == 5
+    store.close()
+    assert audit(tmp_path / "x.db") == []
