@@ -7,7 +7,9 @@ import click
 from convotrace.cli.backup import backup
 from convotrace.cli.demo import demo
 from convotrace.cli.doctor import doctor
+from convotrace.cli.export import export
 from convotrace.cli.forget import forget
+from convotrace.cli.import_ import import_
 from convotrace.cli.link import link
 from convotrace.cli.prune import prune
 from convotrace.cli.sessions import sessions
@@ -19,5 +21,5 @@ def main() -> None:
     """See every conversation your web app holds, inside that app."""
 
 
-for command in (backup, demo, doctor, forget, link, prune, sessions):
+for command in (backup, demo, doctor, export, forget, import_, link, prune, sessions):
     main.add_command(command)

@@ -15,6 +15,9 @@ import orjson
 from convotrace.insight.words import likeness, words
 from convotrace.model import Signal, Span, Trace
 
+SILENCE_NS = 30 * 60 * 10**9
+"""From which time between two turns on a silence is a sign: after it, most people come back for something else."""
+
 SIGNALS = {
     "left": "the client left before the answer was whole",
     "regenerated": "another answer was asked for in its place",
@@ -48,7 +51,7 @@ class _Before:
     ended_ns: int | None = None
 
 
-def with_signals(traces: Sequence[Trace], silence_ns: int) -> tuple[Trace, ...]:
+def with_signals(traces: Sequence[Trace], silence_ns: int = SILENCE_NS) -> tuple[Trace, ...]:
     """Return traces, in order and with their versions told, with what each turn shows of friction.
 
     Args:
@@ -114,17 +117,24 @@ def _same(
 
 
 def _called_again(turn: Trace, span: Span, before: _Before) -> Iterator[Signal]:
-    call = span.name.encode("utf-8", "surrogatepass") + b"\0" + _canonical(span.arguments)
-    if call in before.calls:
-        why = f"{span.name} had been called with the same arguments in {before.calls[call]}."
-        yield Signal("repeated_call", why, span.id)
-    before.calls[call] = _name(turn)
+    yield from _same_arguments(turn, span, before)
     if span.status != "error" or span.error is None:
         return
     failure = (span.name, span.error.message or span.error.type)
     if failure in before.failures:
         yield Signal("same_failure", f"{span.name} had failed in the same way in {before.failures[failure]}.", span.id)
     before.failures[failure] = _name(turn)
+
+
+def _same_arguments(turn: Trace, span: Span, before: _Before) -> Iterator[Signal]:
+    # Of a call whose arguments nobody told, nothing is known.
+    if span.arguments is None:
+        return
+    call = span.name.encode("utf-8", "surrogatepass") + b"\0" + _canonical(span.arguments)
+    if call in before.calls:
+        why = f"{span.name} had been called with the same arguments in {before.calls[call]}."
+        yield Signal("repeated_call", why, span.id)
+    before.calls[call] = _name(turn)
 
 
 def _canonical(value: Any) -> bytes:

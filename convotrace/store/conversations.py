@@ -28,9 +28,6 @@ from convotrace.store.to_records import (
 from convotrace.store.unpacking import Contents
 from convotrace.store.workers import living_workers
 
-SILENCE_NS = 30 * 60 * 10**9
-"""From which time between two turns on a silence is a sign: after it, most people come back for something else."""
-
 _T = TypeVar("_T")
 _ScoreKey = tuple[str | None, str | None]
 
@@ -84,7 +81,7 @@ def _conversation(opened: Opened, row: SessionRow, now_ns: int) -> Conversation 
     session = session_record(row)
     if any(trace.status == "running" for trace in parts.trace_rows):
         parts.living = living_workers(opened, now_ns)
-    traces = with_signals(with_versions(parts.traces()), SILENCE_NS)
+    traces = with_signals(with_versions(parts.traces()))
     own = [event_record(event) for event in parts.events if event.on_session]
     return Conversation(with_totals_of(session, traces), traces, tuple(own), parts.left_scores())
 

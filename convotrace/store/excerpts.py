@@ -12,7 +12,7 @@ from convotrace.insight.friction import with_signals
 from convotrace.insight.versions import with_versions
 from convotrace.model import Conversation, Excerpt
 from convotrace.store.codec import original
-from convotrace.store.conversations import SILENCE_NS, Parts, row_of_key, with_totals_of
+from convotrace.store.conversations import Parts, row_of_key, with_totals_of
 from convotrace.store.database import Connection
 from convotrace.store.keys import pack_trace_id, unpack_trace_id
 from convotrace.store.opening import Opened
@@ -61,7 +61,7 @@ def by_key(
         parts.living = living
         # What is packed is unpacked here: contents are fetched one by one.
         traces = parts.traces(place.before)
-    told = with_signals(with_versions(traces), SILENCE_NS)
+    told = with_signals(with_versions(traces))
     events = tuple(event_record(event) for event in parts.events if event.on_session)
     conversation = Conversation(with_totals_of(session_record(row), told), told, events, parts.left_scores())
     return Excerpt(conversation, place.first, place.last, row.turns, failing, left)

@@ -64,6 +64,16 @@ def places(opened: Opened, q: str | None, order: str, every: int, now_ns: int | 
     return Places(every, cursors, min(total, MOST_COUNTED), total > MOST_COUNTED)
 
 
+def count(opened: Opened, q: str | None, now_ns: int | None = None) -> int:
+    """Return how many sessions a filter finds; see `Store.count`."""
+    wanted = Wanted(opened, q, time.time_ns() if now_ns is None else now_ns)
+    session = opened.tables.session
+    with opened.connections.reading() as connection:
+        found = session.select(fn.count(SQL("*"))).where(*wanted.conditions(connection), SQL("1 = 1"))
+        text, values = found.sql()
+        return int(connection.execute(text, values).fetchone()[0])
+
+
 def _check(order: str, limit: int) -> None:
     if not 1 <= limit <= MOST:
         raise BadRequest(f"limit came as {limit}; use 1 to {MOST}.")

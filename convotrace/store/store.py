@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from convotrace.errors import StoreError
 from convotrace.model import (
@@ -28,6 +28,7 @@ from convotrace.store import (
     conversations,
     databases,
     excerpts,
+    exporting,
     forks,
     listing,
     overview,
@@ -187,6 +188,30 @@ class Store(Keeper):
             StoreError: The store cannot be read.
         """
         return searching.search(self._ready(), text, limit, after)
+
+    def count(self, q: str | None = None) -> int:
+        """Return how many sessions a filter finds, all of them without one.
+
+        Raises:
+            FilterError: The filter cannot be read; it says where it is wrong, and has a hint.
+            StoreError: The store cannot be read.
+        """
+        return listing.count(self._ready(), q)
+
+    def export(self, q: str | None = None, format: str = "jsonl", what: str = "sessions") -> Iterator[bytes]:
+        """Return sessions as the parts of a file, the oldest first, in the memory of one session.
+
+        Args:
+            q: A filter, as for `sessions`.
+            format: `jsonl` (a session a line, whole and exact; `convotrace import` reads it), `csv`, or `markdown`.
+            what: The rows of `csv`: `sessions`, `traces`, `spans`, `scores` or `events`.
+
+        Raises:
+            FilterError: The filter cannot be read; it says where it is wrong, and has a hint.
+            BadRequest: There is no such format, or there are no such rows.
+            StoreError: The store cannot be read.
+        """
+        return exporting.export(self._ready(), q, format, what)
 
     def session(self, session_id: str) -> Conversation | None:
         """Return a session with everything in it, None where there is none of this id."""

@@ -1,0 +1,78 @@
+"""Sessions read one after the other and handed out as bytes, so that an export of any size needs the memory of one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from convotrace.errors import BadRequest
+from convotrace.export import TABLES, as_markdown, dump, exactly
+from convotrace.model import Attachment, Conversation, Trace
+from convotrace.store import attachments, conversations, listing
+from convotrace.store.opening import Opened
+
+FORMATS = ("jsonl", "csv", "markdown")
+_PAGE = 200
+
+
+def export(opened: Opened, q: str | None, format: str, what: str, now_ns: int | None = None) -> Iterator[bytes]:
+    """Return the parts of an export, the header first; see `Store.export`."""
+    if format not in FORMATS:
+        raise BadRequest(f"format came as {format!r}; use one of {', '.join(FORMATS)}.")
+    if what not in TABLES:
+        raise BadRequest(f"what came as {what!r}; use one of {', '.join(TABLES)}.")
+    # The first page is asked for at once: a filter that cannot be read is to raise here, and not at the first part.
+    found = _found(opened, q, time.time_ns() if now_ns is None else now_ns)
+    if format == "csv":
+        return _table(found, what)
+    return map(_line(opened) if format == "jsonl" else _markdown, found)
+
+
+def _found(opened: Opened, q: str | None, now_ns: int) -> Iterator[Conversation]:
+    first = listing.sessions(opened, q, "started", _PAGE, None)
+
+    def walk() -> Iterator[Conversation]:
+        page = first
+        while True:
+            for session in page:
+                # One that was deleted meanwhile is left out.
+                whole = conversations.by_id(opened, session.id, now_ns)
+                if whole is not None:
+                    yield whole
+            if page.next is None:
+                return
+            page = listing.sessions(opened, q, "started", _PAGE, page.next)
+
+    return walk()
+
+
+def _table(found: Iterator[Conversation], what: str) -> Iterator[bytes]:
+    table = TABLES[what]
+    yield table.header().encode()
+    for conversation in found:
+        if lines := table.lines(conversation):
+            yield lines.encode()
+
+
+def _line(opened: Opened) -> Callable[[Conversation], bytes]:
+    def line(conversation: Conversation) -> bytes:
+        session_id = conversation.session.id
+        traces = tuple(_with_files(opened, session_id, trace) for trace in conversation.traces)
+        return dump(exactly(replace(conversation, traces=traces))) + b"\n"
+
+    return line
+
+
+def _with_files(opened: Opened, session_id: str, trace: Trace) -> Trace:
+    if not trace.attachments:
+        return trace
+    return replace(trace, attachments=tuple(_whole(opened, session_id, one) for one in trace.attachments))
+
+
+def _whole(opened: Opened, session_id: str, one: Attachment) -> Attachment:
+    return (attachments.by_id(opened, session_id, one.id) or one) if one.stored else one
+
+
+def _markdown(conversation: Conversation) -> bytes:
+    return as_markdown(conversation).encode("utf-8", "replace") + b"\n"
