@@ -66,8 +66,8 @@ def rows_of(store, changes) -> list[tuple[str, list[tuple]]]:
     writing, probes = connections.writing, []
 
     @contextmanager
-    def probing() -> Iterator[Probe]:
-        with writing() as connection:
+    def probing(sessions=None) -> Iterator[Probe]:
+        with writing(sessions) as connection:
             probes.append(Probe(connection))
             yield probes[0]
 

@@ -1,0 +1,192 @@
+"""What reading costs in stores of 20,000, 200,000 and 1,000,000 spans: lists, pages, sessions, search, metrics.
+
+`python -m tests.benchmarks.queries [--rounds N] [--spans 20000,200000,1000000] [--only list]`. Pages and JSON are asked
+for as a door asks, within this process, and come as finished bytes. Sizes and questions take turns; nothing is
+asserted. The first run builds the stores in the temp folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from time import perf_counter, thread_time
+from typing import Any
+from urllib.parse import quote
+
+import convotrace as ct
+from convotrace.page import PageRequest
+from convotrace.page.routes import ROUTES, find
+from tests.benchmarks import figures, stores
+
+TOKEN = "the-token-of-the-benchmark"
+SLOW = 0.5  # seconds: what takes longer is asked less often
+Question = Callable[["Asked"], int]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A store that is asked, and the page over it."""
+
+    spans: int
+    observer: ct.ConvoTrace
+    store: ct.Store
+    trace_id: str
+
+    def page(self, path: str, query: str = "") -> int:
+        """Ask for a page; return its bytes.
+
+        Raises:
+            RuntimeError: It does not answer 200.
+        """
+        headers = {"host": "127.0.0.1:8000", "authorization": f"Bearer {TOKEN}", "sec-fetch-site": "none"}
+        answer = self.observer.page(PageRequest("GET", path, query, headers, peer="127.0.0.1"))
+        if answer.status != 200:
+            raise RuntimeError(f"{path}?{query} answered {answer.status}: {answer.body[:200]!r}")
+        return len(answer.body)
+
+
+def opened(url: str, spans: int) -> Asked:
+    """Return a store that is to be asked, by its URL."""
+    observer = ct.ConvoTrace(store=url, token=TOKEN, retention_days=None, retention_bytes=None)
+    store = observer.open_store()
+    fifty = store.session(stores.FIFTY)
+    assert fifty is not None
+    return Asked(spans, observer, store, fifty.traces[-1].id)
+
+
+_WORDS = stores.Talk().words
+PAGES = {
+    # What stands in the table: path and query. What a store has no route for is left out.
+    "list: newest 50 as JSON": ("/sessions.json", "limit=50"),
+    "list: newest 50 as a page": ("/", ""),
+    **{
+        f"list: by {order} as a page": ("/", f"order={order}") for order in ("-cost", "-errors", "started", "-duration")
+    },
+    **{
+        f"list: {q} as JSON": ("/sessions.json", "q=" + quote(q))
+        for q in (
+            "has:error since:24h",
+            "tag:rare",
+            "user:user-17",
+            "tool:lookup",
+            "model:gpt-4o has:error",
+            "cost>0.03",
+            "score.helpful<0.3",
+            "fb:down",
+            "zanzibar",
+            "xxyyzz",
+            "zanzibar OR tag:rare",
+        )
+    },
+    "session: 50 turns as JSON": ("/s/fifty.json", ""),
+    "session: 50 turns as a page": ("/s/fifty", ""),
+    "turn as a page": ("/s/fifty/t/{trace}", ""),
+    "search: common word as a page": ("/search", f"q={_WORDS[0]}"),
+    "search: common word as JSON": ("/search.json", f"q={_WORDS[0]}"),
+    "health as a page": ("/health", ""),
+    "dashboard as a page": ("/metrics", ""),
+    "metrics as JSON": ("/metrics.json", ""),
+}
+LONG = {
+    # Asked of the store that has such a session.
+    "long session: 10,000 turns as a page": ("/s/long", ""),
+    "long session: 10,000 turns as JSON": ("/s/long.json", ""),
+}
+SEARCHES = {
+    "rare word": stores.RARE, "common word": _WORDS[0], "two common words": f"{_WORDS[0]} {_WORDS[1]}",
+    "common without rare": f"{_WORDS[0]} -{_WORDS[-1]}", "prefix of 3": f"{_WORDS[9000][:3]}*",
+    "prefix of 2": f"{_WORDS[9000][:2]}*", "two Chinese characters": "地铁", "no such word": "xxyyzz",
+}  # fmt: skip
+
+
+def questions() -> dict[str, Question]:
+    """Return what is asked, by what it is called in the table."""
+    found: dict[str, Question] = {}
+    for name, (path, query) in {**PAGES, **LONG}.items():
+        if find(path.format(trace="0" * 32)) is not None:
+            found[name] = lambda asked, path=path, query=query: asked.page(path.format(trace=asked.trace_id), query)
+    for name, text in SEARCHES.items():
+        found[f"search: {name}"] = lambda asked, text=text: len(asked.store.search(text))
+    return found
+
+
+def uncovered() -> list[str]:
+    """Return the pages that no question asks for: they should be added above."""
+    asked = [find(path.format(trace="0" * 32)) for path, _ in PAGES.values()]
+    known = [found[0] for found in asked if found]
+    return [route.pattern.pattern for route in ROUTES if route.is_html and route not in known]
+
+
+def run(all_asked: list[Asked], rounds: int, only: str) -> dict[str, dict[str, Any]]:
+    """Ask everything of every store, in turn; return by question and size: what came, and how long it took in ms."""
+    found: dict[str, dict[str, Any]] = {}
+    for number in range(rounds + 1):
+        for name, question in questions().items():
+            for asked in all_asked:
+                if only not in name or (name in LONG and asked.spans < stores.LONG_FROM):
+                    continue
+                cell = found.setdefault(name, {}).setdefault(str(asked.spans), {"cpu": [], "wall": [], "skip": 1})
+                if number % cell["skip"] == 0:
+                    _ask(question, asked, cell, first=number == 0)
+    return found
+
+
+def _ask(question: Question, asked: Asked, cell: dict[str, Any], first: bool) -> None:
+    began, spent = perf_counter(), thread_time()
+    cell["size"] = question(asked)
+    cpu, wall = thread_time() - spent, perf_counter() - began
+    if first:  # it warms up, and tells how often the question can be asked
+        cell["skip"] = 4 if cpu > SLOW else 1
+        return
+    cell["cpu"].append(cpu * 1000)
+    cell["wall"].append(wall * 1000)
+
+
+def growth(cells: dict[str, Any], clock: str = "cpu") -> float | None:
+    """Return what the largest store takes as a multiple of the smallest, None where there is one alone."""
+    sizes = sorted(cells, key=int)
+    if len(sizes) < 2:
+        return None
+    return statistics.median(cells[sizes[-1]][clock]) / statistics.median(cells[sizes[0]][clock])
+
+
+def table(found: dict[str, dict[str, Any]]) -> str:
+    """Return a Markdown table: medians of CPU and wall in ms, in brackets the least and the greatest."""
+    sizes = sorted({size for cells in found.values() for size in cells}, key=int)
+    heads = [f"{int(size):,} spans: CPU | wall" for size in sizes]
+    lines = ["| question | bytes or hits | " + " | ".join(heads) + " | growth |"]
+    lines.append("|---" * (3 + 2 * len(sizes)) + "|")
+    for name, cells in found.items():
+        row = [name, f"{cells[max(cells, key=int)]['size']:,}"]
+        for size in sizes:
+            cell = cells.get(size, {"cpu": [], "wall": []})
+            row += [figures.spread(cell["cpu"]), figures.spread(cell["wall"])]
+        grown = growth(cells)
+        lines.append("| " + " | ".join([*row, "-" if grown is None else f"{grown:.2f} x"]) + " |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--spans", default="20000,200000,1000000")
+    parser.add_argument("--only", default="", help="questions with this in their name")
+    options = parser.parse_args()
+    with ExitStack() as stack:
+        sizes = [int(size) for size in options.spans.split(",")]
+        all_asked = [opened(stack.enter_context(stores.copied(size)), size) for size in sizes]
+        found = run(all_asked, options.rounds, options.only)
+        for asked in all_asked:
+            asked.observer.close()
+    print(table(found))
+    for pattern in uncovered():
+        print(f"no question asks for {pattern}", file=sys.stderr)
+    print(figures.keep("queries", {"rounds": options.rounds, "questions": found}))
+
+
+if __name__ == "__main__":
+    main()
