@@ -628,6 +628,10 @@ class Lookup(Protocol):
         """Return a session with its last turns in order, each without its spans and bodies."""
         ...
 
+    def holds(self, session_id: str) -> bool:
+        """Tell whether a session is stored."""
+        ...
+
     def whole(self, session_id: str) -> Sequence[Stored]:
         """Return every trace of a session, with all that it brought, the earliest first."""
         ...

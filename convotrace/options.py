@@ -23,7 +23,7 @@ _HOST = re.compile(r"(?:\*\.)?(?:[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.
 
 # Options whose feature comes later: named now so that the name is fixed, refused so that nobody relies on silence.
 _NOT_YET: dict[str, Any] = {
-    "sample": 1.0, "feedback_path": None, "alerts": (), "evaluators": (), "webhooks": (),
+    "feedback_path": None, "alerts": (), "evaluators": (), "webhooks": (),
 }  # fmt: skip
 
 
@@ -104,6 +104,12 @@ def _positive(name: str, value: Any) -> Any:
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf"):
         return value
     raise SettingsError(f"{name} came as {value!r}; use a number above 0.")
+
+
+def _share(name: str, value: Any) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1:
+        return float(value)
+    raise SettingsError(f"{name} came as {value!r}; use a share from 0 to 1, such as 0.1 for a tenth of the sessions.")
 
 
 def _limit(name: str, value: Any) -> Any:
@@ -226,6 +232,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     **dict.fromkeys(("enabled", "dev", "history", "split_users", "issue_cookie", "capture_bodies"), _boolean),
     **dict.fromkeys(("content", "log_ids", "log_turns", "otlp_receiver"), _boolean),
     **dict.fromkeys(("idle_timeout", "max_body_bytes", "hook_timeout"), _positive),
+    "sample": _share,
     **dict.fromkeys(("retention_days", "retention_bytes", "retention_rows"), _limit),
     **dict.fromkeys(("environment", "release", "service", "token", "otlp_token", "page_url"), _text),
     **dict.fromkeys(("session_id", "user_id", "input_text", "output_text"), _plain_function),

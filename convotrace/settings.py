@@ -37,6 +37,7 @@ class Settings:
     environment: str | None = None
     release: str | None = None
     service: str | None = None
+    # By session, since half a conversation explains nothing; what failed or was judged is kept.
     sample: float = 1.0
     # Methods (upper case) and path patterns that never make a trace.
     exclude: tuple[str, ...] = DEFAULT_EXCLUDE

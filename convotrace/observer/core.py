@@ -273,6 +273,7 @@ class ConvoTrace:
             "hooks": self.guard.failures.values(),
             "otlp": self.ledger.received.values(),
             "redacted": self._writing.redacted,
+            "sampled": self.ledger.sampled.value,
         }
 
     def health(self) -> dict[str, Json]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from convotrace.store.removal import Deletion
     from convotrace.store.workers import Worker
 
-_SUMMED = ("requests", "websocket", "queued", "written", "dropped", "redacted", "hooks", "otlp")
+_SUMMED = ("requests", "websocket", "queued", "written", "dropped", "redacted", "sampled", "hooks", "otlp")
 
 
 def health(

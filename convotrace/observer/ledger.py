@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from convotrace.capture.binding import let_go
 from convotrace.observer.late import Late, show
-from convotrace.observer.tally import Tallies
+from convotrace.observer.tally import Tallies, Tally
 from convotrace.recorder import OpenTrace
 
 _MINUTE = 60_000_000_000
@@ -33,6 +33,8 @@ class Ledger:
         self.open: dict[int, OpenTrace] = {}
         self.late = Late()
         self.requests, self.sockets = _tallies(), _tallies("connections")
+        self.sampled = Tally()
+        """Finished traces that `sample` left out."""
         self.received = Tallies("requests", "refused", "spans", "logs", "rejected")
 
     def counts(self, protocol: str) -> Tallies:

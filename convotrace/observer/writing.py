@@ -16,6 +16,7 @@ from convotrace.observer.chores import Chores
 from convotrace.observer.guard import Guard
 from convotrace.observer.late import pause
 from convotrace.observer.ledger import Ledger
+from convotrace.observer.sampling import Sample
 from convotrace.pricing import Prices
 from convotrace.recorder import OpenTrace, Verdict
 from convotrace.settings import Settings
@@ -57,6 +58,7 @@ class Writing:
         self.made: Writer[Any] | None = None
         """The writer where there is one."""
         self._secret: bytes | None = None
+        self._sample = Sample(lambda: in_force().sample, lambda: self._secret or b"", lambda: ledger.sampled.add())
         self.forget()
 
     def forget(self) -> None:
@@ -141,7 +143,7 @@ class Writing:
             if change is not None and verdict is Verdict.TURN and change.trace is not None:
                 hooks.turn_line(self._in_force(), change.trace)
         if change is not None and (item.ended is not None or verdict is Verdict.TURN):
-            yield change
+            yield self._sample.of(change)
 
     def assemble(self, trace: OpenTrace) -> tuple[Verdict, Change | None]:
         """Return what a trace is by now, and the change that stores it."""
@@ -181,7 +183,7 @@ class Writing:
         rows = [1 + len(change.trace.spans if change.trace else ()) for change in changes]
         share = size // max(1, sum(rows))
         return all(
-            self.writer.put(change, share * count, count, kind="otlp")
+            self.writer.put(self._sample.of(change), share * count, count, kind="otlp")
             for change, count in zip(changes, rows, strict=True)
         )
 

@@ -71,6 +71,11 @@ class StoreLookup:
         row = self._session_row(sid)
         return None if row is None or original(row.id) != session_id else self._conversation(row)
 
+    def holds(self, session_id: str) -> bool:
+        """Tell whether a session is stored."""
+        row = self._session_row(self._keys.of(session_id))
+        return row is not None and original(row.id) == session_id
+
     def whole(self, session_id: str) -> list[Stored]:
         """Return every trace of a session with all that it brought."""
         return [self._stored(TraceRow._make(row)) for row in self._all(self._sql.traces_of, self._keys.of(session_id))]

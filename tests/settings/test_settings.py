@@ -64,7 +64,6 @@ DEFAULTS = {
 }  # fmt: skip
 
 NOT_YET = {
-    "sample": 0.5,
     "feedback_path": "/feedback",
     "alerts": ["rule"],
     "evaluators": [len],
@@ -73,6 +72,7 @@ NOT_YET = {
 }
 
 WRONG = [
+    ("sample", -0.1), ("sample", 1.1), ("sample", True), ("sample", "half"), ("sample", float("nan")),
     ("prices", "cheap"), ("prices", [("gpt-4o", {})]), ("prices", {3: {"input": 1}}), ("prices", {" ": {"input": 1}}),
     ("prices", {"own": 3}), ("prices", {"own": {}}), ("prices", {"own": {"cached_read": 1}}),
     ("prices", {"own": {"input": 1, "inptu": 1}}), ("prices", {"own": {"input": -1}}),
@@ -124,7 +124,7 @@ WRONG_ENVIRONMENT = [
     ("MOUNT", "here"),
     ("RIGHTS", "read,write"),
     ("AUTH", "callable"),
-    ("SAMPLE", "0.5"),
+    ("SAMPLE", "5"),
     ("SAMPLE", "half"),
     ("RETENTION_DAYS", "0"),
     ("RETENTION_BYTES", "1 GB"),
