@@ -12,7 +12,10 @@ from convotrace.cli.forget import forget
 from convotrace.cli.import_ import import_
 from convotrace.cli.link import link
 from convotrace.cli.prune import prune
+from convotrace.cli.serve import serve
 from convotrace.cli.sessions import sessions
+from convotrace.cli.show import show
+from convotrace.cli.tail import tail
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -21,5 +24,5 @@ def main() -> None:
     """See every conversation your web app holds, inside that app."""
 
 
-for command in (backup, demo, doctor, export, forget, import_, link, prune, sessions):
+for command in (backup, demo, doctor, export, forget, import_, link, prune, serve, sessions, show, tail):
     main.add_command(command)

@@ -51,21 +51,32 @@ def json_option(command: _F) -> _F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
 
 
+class Wrong(click.ClickException):
+    """What the user named is not there or cannot be used: one sentence, exit code 2."""
+
+    exit_code = 2
+
+
 @contextmanager
 def opened(url: str | None) -> Iterator[tuple[Store, Settings]]:
-    """Open a store that is there, with the settings of the environment; what goes wrong ends the command with 1."""
+    """Open a store that is there, with the settings of the environment.
+
+    One that cannot be opened ends the command with 2, what goes wrong with it afterwards with 1.
+    """
+    # The store brings Peewee: `convotrace --help` does without it.
+    from convotrace.store import Store
+
     try:
         settings = Settings.of({"store": url} if url else {})
-        # The store brings Peewee: `convotrace --help` does without it.
-        from convotrace.store import Store
-
         store = Store.open(settings.store, create=False)
-        try:
-            yield store, settings
-        finally:
-            store.close()
+    except ConvoTraceError as error:
+        raise Wrong(str(error)) from None
+    try:
+        yield store, settings
     except ConvoTraceError as error:
         raise click.ClickException(str(error)) from None
+    finally:
+        store.close()
 
 
 def say(facts: Mapping[str, Any], sentence: str, as_json: bool) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import click
 
 from convotrace.cli.options import json_option, opened, store_option
+from convotrace.cli.words import on_one_line
 from convotrace.errors import BadRequest
 from convotrace.model import Session, SessionPage
 
@@ -51,18 +52,12 @@ def _show(found: SessionPage) -> None:
 
 def _cells(session: Session) -> tuple[str, ...]:
     known = [number for number in (session.input_tokens, session.output_tokens) if number is not None]
-    at = session.last_at
+    at, words = session.last_at, (session.user_id or "", session.id, session.first_input or session.name or "")
     return (
         "" if at is None else at.strftime("%Y-%m-%d %H:%M:%S"), f"{session.turns:,}", f"{session.errors:,}",
         f"{sum(known):,}" if known else "–", "–" if session.cost is None else f"{session.cost:.4f}", session.outcome,
-        *map(_printable, (session.user_id or "", session.id, session.first_input or session.name or "")),
+        *(on_one_line(text, _LONGEST) for text in words),
     )  # fmt: skip
-
-
-def _printable(text: str) -> str:
-    """Return a text on one line, without what would move a terminal's cursor."""
-    line = "".join(c if c.isprintable() else " " for c in text[: 2 * _LONGEST])
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
 
 
 def _plain(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -52,9 +52,8 @@ def _turn(it: Trace) -> Iterator[str]:
     yield f"## Turn {it.turn} · {iso(it.started_ns)}{replaces}"
     yield ""
     yield from _said("User", it.input.text)
-    for span in it.spans:
-        if span.kind in _KINDS:
-            yield from _work(span)
+    work = [line for span in it.spans if span.kind in _KINDS for line in _work(span)]
+    yield from (*work, "") if work else ()
     yield from _said("Assistant", it.output.text)
     if it.error is not None:
         yield f"**Error** {_inline(f'{it.error.type}: {it.error.message}')}"
@@ -75,8 +74,8 @@ def _said(who: str, text: str | None) -> Iterator[str]:
 
 def _work(it: Span) -> Iterator[str]:
     took = "" if it.duration_ms is None else f" · {it.duration_ms:,.0f} ms"
-    model = f" · {it.model}" if it.model else ""
-    yield f"- *{it.kind}* {_inline(it.name)}{_inline(model)}{took}"
+    model = f" · {_inline(it.model)}" if it.model else ""
+    yield f"- *{it.kind}* {_inline(it.name)}{model}{took}"
     for name in ("arguments", "query", "result"):
         value = getattr(it, name)
         if value is not None:
@@ -85,7 +84,6 @@ def _work(it: Span) -> Iterator[str]:
         yield f"  - document {_inline(document.title or document.id or '')}"
     if it.error is not None:
         yield f"  - error: {_inline(f'{it.error.type}: {it.error.message}')}"
-    yield ""
 
 
 def _scores(scores: tuple[Score, ...], head: str) -> Iterator[str]:

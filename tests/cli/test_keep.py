@@ -132,7 +132,7 @@ def test_doctor_shows_what_processes_had_trouble_with(run, as_json, kept):
 def test_a_store_that_is_not_there_is_said_and_not_made(arguments, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(main, [*arguments, "--store", f"sqlite:///{tmp_path}/none.db"])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.output.startswith("Error: ") and result.output.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
@@ -145,7 +145,7 @@ def test_a_store_of_something_else_is_left_alone(arguments, tmp_path, monkeypatc
         db.execute("CREATE TABLE users (id)")
     db.close()
     before = path.read_bytes()
-    assert CliRunner().invoke(main, [*arguments, "--store", f"sqlite:///{path}"]).exit_code == 1
+    assert CliRunner().invoke(main, [*arguments, "--store", f"sqlite:///{path}"]).exit_code == 2
     assert path.read_bytes() == before
 
 

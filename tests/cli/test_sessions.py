@@ -74,7 +74,7 @@ def test_what_cannot_be_read_is_wrong_use(run, arguments):
 
 
 def test_a_store_that_is_not_there_fails(tmp_path):
-    assert CliRunner().invoke(main, ["sessions", "--store", f"sqlite:///{tmp_path}/none.db"]).exit_code == 1
+    assert CliRunner().invoke(main, ["sessions", "--store", f"sqlite:///{tmp_path}/none.db"]).exit_code == 2
 
 
 @pytest.mark.parametrize("installed", [True, False])
