@@ -10,9 +10,8 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from http.cookies import CookieError, SimpleCookie
-from typing import Any
+from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qsl
 
 from convotrace import propagation
@@ -28,6 +27,23 @@ _OPAQUE = re.compile(r"[A-Za-z0-9_-]{1,256}\Z")
 _MAX_PARAMETERS = 1000
 # An inherited text form says where an object lies in memory, or shows a whole mapping.
 _INHERITED: Any = object.__str__
+# As ASGI and WSGI spell it.
+_BAGGAGE = frozenset({propagation.BAGGAGE, propagation.BAGGAGE.encode(), "HTTP_BAGGAGE"})
+
+_T = TypeVar("_T")
+
+
+class once(Generic[_T]):
+    """An attribute that is worked out when first asked for: `functools.cached_property` takes a lock until 3.12."""
+
+    def __init__(self, work_out: Callable[[Any], _T]) -> None:
+        self._work_out = work_out
+        self._name = work_out.__name__
+        self.__doc__ = work_out.__doc__
+
+    def __get__(self, holder: Any, owner: type | None = None) -> _T:
+        found = holder.__dict__[self._name] = self._work_out(holder)
+        return found
 
 
 class Incoming:
@@ -78,24 +94,18 @@ class Incoming:
         """Have the body parsed by a function, if anybody asks for it."""
         self._read_body = read
 
-    @cached_property
+    @once
     def headers(self) -> Mapping[str, str]:
         """Lower-cased names to values; of a repeated header the first value counts."""
-        found: dict[str, str] = {}
-        for name, value in self._decode(self._raw_headers):
-            found.setdefault(name, value)
-        return found
+        return _first_of(self._decode(self._raw_headers))
 
-    @cached_property
+    @once
     def query(self) -> Mapping[str, str]:
         """Query parameters; of a repeated one the first value counts."""
         kept = "&".join(self.query_string.split("&", _MAX_PARAMETERS)[:_MAX_PARAMETERS])
-        found: dict[str, str] = {}
-        for name, value in parse_qsl(kept, keep_blank_values=True):
-            found.setdefault(name, value)
-        return found
+        return _first_of(parse_qsl(kept, keep_blank_values=True)) if kept else {}
 
-    @cached_property
+    @once
     def baggage(self) -> Mapping[str, str]:
         """What the caller's W3C baggage says, decoded."""
         return propagation.read_baggage(self.headers.get(propagation.BAGGAGE))
@@ -103,13 +113,29 @@ class Incoming:
     @property
     def named_user(self) -> str | None:
         """The user that the caller's baggage names."""
-        found = as_id(self.baggage.get(propagation.USER)) if propagation.BAGGAGE in self.headers else None
+        found = as_id(self.baggage.get(propagation.USER)) if self._may_have(_BAGGAGE) else None
         return bounded(found) if found else None
 
-    @cached_property
+    def _may_have(self, spellings: frozenset[Any]) -> bool:
+        """Tell whether a header came, by its spellings: nothing is decoded for what most requests have not."""
+        raw = self._raw_headers
+        if type(raw) is not list and type(raw) is not tuple:
+            raw = list(self.headers.items())  # it may be one that can be read only once
+        return any(name in spellings for name, _ in raw)
+
+    @once
     def cookies(self) -> Mapping[str, str]:
         """Cookies of the request; a part that is no cookie is passed over."""
         return read_cookies(self.headers.get("cookie", ""))
+
+
+def _first_of(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return pairs as a mapping; of a repeated name the first value counts."""
+    pairs = list(pairs)
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        found.update(reversed(pairs))
+    return found
 
 
 def read_cookies(header: str) -> dict[str, str]:

@@ -162,7 +162,7 @@ class _Exchange:
         self._mirror.hand_back()
         if not complete:
             self.trace.disconnect(now_of(self.trace))
-        if self.trace.incoming is not None:
+        if self.trace.incoming is not None and not self._observer.announcer.done:
             scheme, host = self._mirror.copy.get("wsgi.url_scheme", "http"), self.trace.incoming.headers.get("host", "")
             self._observer.announcer.announce(scheme, host)
 

@@ -11,6 +11,7 @@ from convotrace.observer.mirror import Mirror
 from convotrace.recorder import OpenTrace
 
 _PARTS_OF_BODY = frozenset({"http.response.body", "http.response.zerocopysend", "http.response.pathsend"})
+_TOLD = (b"content-type", b"content-encoding", b"content-length")
 
 
 class Exchange(Passage):
@@ -33,7 +34,10 @@ class Exchange(Passage):
     async def receive(self) -> Message:
         """Hand on what the server gives, and note it."""
         message = await self._receive()
-        self._observer.guard.note(self._note_received, message)
+        try:  # as guard.note does, without the call
+            self._note_received(message)
+        except Exception as fault:
+            self._observer.guard.failed("recording", fault)
         return message
 
     async def send(self, message: Message) -> None:
@@ -45,7 +49,10 @@ class Exchange(Passage):
         except OSError:
             self._trace.disconnect(now_of(self._trace))
             raise
-        self._observer.guard.note(self._note_sent, message)
+        try:
+            self._note_sent(message)
+        except Exception as fault:
+            self._observer.guard.failed("recording", fault)
 
     def _first(self, message: Message) -> Message:
         if self._trace.telemetry is not None:
@@ -73,10 +80,8 @@ class Exchange(Passage):
     def _note_sent(self, message: Message) -> None:
         trace, kind = self._trace, message["type"]
         if kind == "http.response.start":
-            named = {bytes(k).lower(): bytes(v).decode("latin-1") for k, v in message.get("headers") or ()}
-            content_type = named.get(b"content-type", "")
-            encoding = named.get(b"content-encoding", "")
-            length = named.get(b"content-length", "")
+            named = {bytes(k).lower(): v for k, v in message.get("headers") or ()}
+            content_type, encoding, length = (bytes(named.get(name, b"")).decode("latin-1") for name in _TOLD)
             trace.respond(int(message["status"]), content_type, captured(content_type), encoding, length)
         elif kind in _PARTS_OF_BODY:
             now = now_of(trace)
@@ -97,4 +102,5 @@ class Exchange(Passage):
         if request is not None:
             request.path_params = scope.get("path_params") or {}
             trace.route = trace.route or route_of(scope)
-            self._observer.announcer.announce(scope.get("scheme", "http"), request.headers.get("host", ""))
+            if not self._observer.announcer.done:
+                self._observer.announcer.announce(scope.get("scheme", "http"), request.headers.get("host", ""))

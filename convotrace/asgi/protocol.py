@@ -44,6 +44,14 @@ def handshake(scope: Scope, path: str) -> Incoming:
 
 def decode(headers: Sequence[tuple[bytes, bytes]]) -> Iterable[tuple[str, str]]:
     """Return headers as text: UTF-8 where they are, else Latin-1, which any bytes are."""
+    headers = list(headers)  # it may be one that can be read only once
+    try:
+        return [(name.decode("latin-1").lower(), value.decode()) for name, value in headers]
+    except UnicodeDecodeError:
+        return _decode_each(headers)
+
+
+def _decode_each(headers: Sequence[tuple[bytes, bytes]]) -> Iterable[tuple[str, str]]:
     for name, value in headers:
         try:
             yield name.decode("latin-1").lower(), value.decode()

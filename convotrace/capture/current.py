@@ -98,8 +98,11 @@ def here() -> Node | None:
 
 def current() -> Node | None:
     """Return the open trace or span that code running here belongs to, None outside a traced request."""
-    node = here()
-    if node is None or (node.ended is None and not trace_of(node).held):
+    node = current_node.get()
+    if type(node) is OpenTrace:
+        node = node.latest or node
+    # Written out, not called: every verb passes here.
+    if node is None or (node.ended is None and not (node if type(node) is OpenTrace else node.trace).held):  # type: ignore[union-attr]
         return node
     return None if trace_of(node).closed else _among_held(node, sys._getframe(1))
 
@@ -154,6 +157,9 @@ def _runs(wanted: FrameType, frame: FrameType | None) -> bool:
 
 def hold(span: OpenSpan, frame: FrameType) -> Held | None:
     """Tie a span to the generator that enters it; None where its caller is no generator."""
+    code = frame.f_code
+    if not code.co_flags & _GENERATOR and code.co_filename != _CONTEXTLIB:
+        return None
     owner = _owner(frame)
     if owner is None or not owner.f_code.co_flags & _GENERATOR:
         return None

@@ -41,8 +41,11 @@ class LiveSpan(OpenSpan):
     __slots__ = ("_before", "held_by", "stem")
 
     def __init__(self, parent: Node, name: str, kind: str, started: int = 0, origin: str = "own") -> None:
-        above = None if type(parent) is OpenTrace else parent
-        super().__init__(trace_of(parent), above, name, kind, started, origin)  # type: ignore[arg-type]
+        # Not by `super()`: it takes longer than all that is done there.
+        if type(parent) is OpenTrace:
+            OpenSpan.__init__(self, parent, None, name, kind, started, origin)
+        else:
+            OpenSpan.__init__(self, parent.trace, parent, name, kind, started, origin)  # type: ignore
         self.held_by: Held | None = None
         self._before: Node | None = None
         # Of a span that a log line began: what its end will be called.
@@ -57,18 +60,21 @@ class LiveSpan(OpenSpan):
         return self
 
     def _enter(self, frame: Any) -> None:
-        parent = current() or self.trace
-        if trace_of(parent) is self.trace:
-            self.parent = None if type(parent) is OpenTrace else parent  # type: ignore[assignment]
-        self.started = now_of(self.trace)
-        self.trace.add(self)
+        trace = self.trace
+        parent = current() or trace
+        if parent is trace:
+            self.parent = None
+        elif trace_of(parent) is trace:
+            self.parent = parent  # type: ignore[assignment]
+        self.started = now_of(trace)
+        trace.add(self)
         before = current_node.get()
         # What stands for a connection goes on doing so.
         self._before = before if type(before) is OpenTrace and before.latest is parent else parent
         current_node.set(self)
         self.held_by = hold(self, frame)
-        if self.trace.telemetry is not None:
-            self.trace.telemetry.opened(self)
+        if trace.telemetry is not None:
+            trace.telemetry.opened(self)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._leave(error)
@@ -83,21 +89,22 @@ class LiveSpan(OpenSpan):
             release(self.held_by)
         # No token: a generator may be closed in another context than the one it was entered in. What was left open
         # inside (a span that a log line began) is left behind.
-        if is_below(current_node.get(), self):
+        node = current_node.get()
+        if node is self or is_below(node, self):
             current_node.set(self._before)
         self._before = None
         self.finish(error)
 
     def finish(self, error: BaseException | None = None) -> None:
         """End the span; an exception marks it as failed, a cancellation as cancelled."""
-        status = OK if error is None else CANCELLED
+        trace = self.trace
         if error is not None and not is_cancellation(error):
             self.fail(failure_of(error))
-        if self.end(now_of(self.trace), status):
-            if self.telemetry is not None and self.trace.telemetry is not None:
-                self.trace.telemetry.closed(self)
-            if self.kept:
-                settle(self.trace)
+        if self.end(now_of(trace), OK if error is None else CANCELLED):
+            if self.telemetry is not None and trace.telemetry is not None:
+                trace.telemetry.closed(self)
+            if self.kept and trace.ended is not None:
+                settle(trace)
 
     def set_input(self, value: Any) -> LiveSpan:
         """Set what went in: messages or a text for a model call, any value elsewhere."""
@@ -117,17 +124,23 @@ class LiveSpan(OpenSpan):
 
     def set_usage(self, /, usage: Any = None, *, cost: float | None = None, **counts: int | None) -> LiveSpan:
         """Set token counts (input, output, cached_read, cached_write, reasoning, audio) and the cost in USD."""
-        given = plain(usage)
-        self.fields["usage"] = {**(given if isinstance(given, Mapping) else {}), **_plain(counts)}
+        given = {} if usage is None else plain(usage)
+        kept = {name: count if type(count) is int else plain(count) for name, count in counts.items()}
+        self.fields["usage"] = {**given, **kept} if isinstance(given, dict) else kept
         return self if cost is None else self._set("cost", cost)
 
     def set(self, /, **attributes: Any) -> LiveSpan:
         """Set fields of the span (model, provider, parameters, cost, …); other names become attributes."""
+        return self.take(attributes)
+
+    def take(self, attributes: Mapping[str, Any]) -> LiveSpan:
+        """Set what a mapping holds, as `set` does."""
+        fields, keep = self.fields, self.trace.keep
         for name, value in attributes.items():
             if name in SPAN_FIELDS:
-                self._set(name, value)
+                fields[name] = keep(value)
             else:
-                self.fields.setdefault("attributes", {})[name] = self.trace.keep(value)
+                fields.setdefault("attributes", {})[name] = keep(value)
         return self
 
     def error(self, error: BaseException | str, type: str = "error") -> LiveSpan:
@@ -196,25 +209,36 @@ def span(name: str, kind: str = "internal", **attributes: Any) -> Any:
         The span with `set_…`, `event`, `error` and `score`; outside a traced request a stand-in that does nothing.
     """
     parent = here()
-    if parent is None:
-        return NO_SPAN
+    return NO_SPAN if parent is None else _opened(parent, name, kind, attributes)
+
+
+def _opened(parent: Node, name: str, kind: str, fields: dict[str, Any]) -> LiveSpan:
     made = LiveSpan(parent, text_of(name), kind if type(kind) is str and kind in SPAN_KINDS else "internal")
-    return made.set(**attributes) if attributes else made
+    return made.take(fields) if fields else made
 
 
 def generation(name: str = "generation", model: str | None = None, **fields: Any) -> Any:
     """Open a model call; fields are input, provider, parameters, tools and attributes of your own."""
-    return span(name, "generation", **_given(fields, model=model))
+    return _call(name, "generation", "model", model, fields)
 
 
 def retrieval(name: str = "retrieval", query: Any = None, **fields: Any) -> Any:
     """Open a search for documents; `set_documents` takes what was found."""
-    return span(name, "retrieval", **_given(fields, query=query))
+    return _call(name, "retrieval", "query", query, fields)
 
 
 def tool(name: str, arguments: Any = None, **fields: Any) -> Any:
     """Open a tool call; `set_result` takes its answer, `call_id` the id the model gave it."""
-    return span(name, "tool", **_given(fields, arguments=arguments))
+    return _call(name, "tool", "arguments", arguments, fields)
+
+
+def _call(name: str, kind: str, field: str, value: Any, fields: dict[str, Any]) -> Any:
+    parent = here()
+    if parent is None:
+        return NO_SPAN
+    if value is not None:
+        fields[field] = value
+    return _opened(parent, name, kind, fields)
 
 
 def open_event(trace: OpenTrace, name: str, level: str | None, attributes: Mapping[str, Any]) -> OpenEvent:
@@ -244,11 +268,3 @@ def settle(trace: OpenTrace) -> None:
 def _is_exception(value: Any) -> TypeGuard[BaseException]:
     # By its type alone: asking the value for its class may run code of its own.
     return issubclass(type(value), BaseException)
-
-
-def _given(fields: dict[str, Any], **named: Any) -> dict[str, Any]:
-    return {**fields, **{name: value for name, value in named.items() if value is not None}}
-
-
-def _plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: plain(value) for name, value in attributes.items()}

@@ -25,13 +25,14 @@ class Announcer:
         self._guard = guard
         self._first_time = first_time
         self._link = link
-        self._done = False
+        self.done = False
+        """Whether it was tried."""
 
     def announce(self, scheme: str, host: str) -> None:
         """Say it, if this was not tried before."""
-        if self._done:
+        if self.done:
             return
-        self._done = True
+        self.done = True
         if is_terminal(sys.stderr) and _HOST.fullmatch(host):
             threading.Thread(target=self._say, args=(f"{scheme}://{host}",), daemon=True).start()
 

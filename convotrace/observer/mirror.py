@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
+from operator import is_
 from typing import Any
 
 _NOTHING = object()
@@ -27,7 +28,10 @@ class Mirror:
 
     def hand_back(self) -> None:
         """Write into the caller's object what the app has written into its own since the last time."""
-        given = self._given
-        for name, value in list(self.copy.items()):
+        copy, given = self.copy, self._given
+        # What most apps do is to write nothing. Both have their keys in one order unless something was written.
+        if len(copy) == len(given) and all(map(is_, copy.values(), given.values())):
+            return
+        for name, value in list(copy.items()):
             if given.get(name, _NOTHING) is not value:
                 self._callers[name] = given[name] = value

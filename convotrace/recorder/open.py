@@ -15,7 +15,7 @@ from convotrace.propagation import Hosts
 from convotrace.recorder.attached import MAX_ATTACHED, MAX_ATTACHMENTS, OpenAttachment
 from convotrace.recorder.parts import OpenEvent, OpenScore, SessionNotes, Told
 from convotrace.recorder.seen import ERROR, OK, RUNNING, OpenExchange
-from convotrace.recorder.values import weighed
+from convotrace.recorder.values import MAX_TEXT, weighed
 
 UNSET: Any = object()
 """Marks what nobody said, where None is something to say."""
@@ -256,6 +256,9 @@ class OpenTrace(OpenExchange):
 
     def keep(self, value: Any) -> Json:
         """Return a copy of a value of the user's, or a mark where the trace holds too much already."""
+        if type(value) is str and len(value) <= MAX_TEXT and self.weight <= MAX_BYTES:
+            self.weight += len(value)  # most of what is told, and nothing of it can be changed
+            return value
         if self.weight > MAX_BYTES and not (isinstance(value, (int, float)) or _is_short(value)):
             return "[cut: the trace is too large]"
         copy, weight = weighed(value)

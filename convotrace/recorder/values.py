@@ -71,6 +71,10 @@ class _Copy:
         if depth > MAX_DEPTH:
             return "[cut: too deep]"
         try:
+            if kind is dict:
+                return self._mapping(value, depth)
+            if kind is list or kind is tuple:
+                return self._items(value, depth)
             return self._structure(value, depth)
         except BaseException as error:  # the user's own class; nothing of it may reach the request
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
@@ -92,7 +96,7 @@ class _Copy:
                 if self.left < 0:
                     copied["[cut]"] = "too many parts"
                     break
-                copied[text_of(name)] = self.value(item, depth + 1)
+                copied[name if type(name) is str else text_of(name)] = self.value(item, depth + 1)
         except Exception as error:  # a mapping of the user's own, or one that another thread changes
             copied["[cut]"] = type(error).__name__
         return copied
