@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple, Protocol
 
+from convotrace.quick import quick
+
 Json = Any
 """A JSON value: None, bool, int, float, str, or lists and string-keyed dicts of these."""
 
@@ -76,6 +78,7 @@ class Failure:
     stack: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens of one model call; input includes cached reads and writes, output includes reasoning."""
@@ -88,6 +91,7 @@ class Usage:
     audio: int | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Document:
     """One retrieved document."""
@@ -155,6 +159,7 @@ class Score:
         return as_datetime(self.at_ns)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Span:
     """A unit of work in a trace."""
@@ -249,6 +254,7 @@ class Left:
     share: float | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Request:
     """How the exchange reached the app, without cookies and secrets."""
@@ -261,6 +267,7 @@ class Request:
     """Keyed hash of the peer address and user agent: tells clients apart, names nobody."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Trace:
     """One request-response cycle; a turn when it carries a message or the work for one."""
@@ -575,6 +582,7 @@ class HitPage:
         return len(self.hits)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class SessionFacts:
     """What one trace says about its session; None and empty say nothing and change nothing."""
@@ -641,6 +649,7 @@ class Lookup(Protocol):
         ...
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Change:
     """One thing to write: a trace as it stands now (it replaces what was written of it before) and its session's facts.

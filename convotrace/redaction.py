@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 from convotrace.model import Json
 
@@ -27,6 +28,9 @@ _JSON_TEXT = re.compile(r'[\s\ufeff"\\]*[{\[]|[\s\ufeff]*(?:data|event|id|retry)
 _NAME = re.compile(r'(?<!\\)(\\{0,15})"((?:[^"\\]|\\{1,15}u[0-9a-fA-F]{4}){1,200})\1"\s*:\s*\1"')
 _ESCAPE = re.compile(r"\\{1,15}u([0-9a-fA-F]{4})")
 _ESCAPED_NAME = re.compile(r"\\u00[2-7]")
+# The letters that a stream of events begins with; a text that begins with another letter or a digit is no JSON.
+_BEGINNINGS = frozenset("deir")
+_PLAIN = frozenset({int, float, bool, type(None)})
 _DEEPEST = 200
 _LONGEST_CACHED = 100
 
@@ -67,6 +71,8 @@ class Redactor:
 
     def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         """Return headers without cookies, and with the values of secret ones replaced."""
+        if not any(map(never_stored_header, headers)):
+            return dict(headers)
         kept: dict[str, str] = {}
         for name, value in headers.items():
             if not never_stored_header(name):
@@ -89,7 +95,13 @@ class Redactor:
         return found
 
     def clean(self, value: Json, depth: int = 0) -> Json:
-        """Return a JSON value with the texts of never-stored fields replaced, also in JSON written as text."""
+        """Return a JSON value with the texts of never-stored fields replaced, also in JSON written as text.
+
+        What holds none is returned as it is: nearly all values are, and no copy of them is made.
+        """
+        return value if _is_clean(value, depth) else self._cleaned(value, depth)
+
+    def _cleaned(self, value: Json, depth: int) -> Json:
         if isinstance(value, str):
             return self._clean_text(value)
         if depth > _DEEPEST:
@@ -97,12 +109,12 @@ class Redactor:
         if isinstance(value, dict):
             return {name: self._clean_member(name, item, depth) for name, item in value.items()}
         if isinstance(value, (list, tuple)):
-            return [self.clean(item, depth + 1) for item in value]
+            return [self._cleaned(item, depth + 1) for item in value]
         return value
 
     def _clean_member(self, name: object, value: Json, depth: int) -> Json:
         if not isinstance(value, str):
-            return self.clean(value, depth + 1)
+            return self._cleaned(value, depth + 1)
         return self._replace() if isinstance(name, str) and never_stored(name) else self._clean_text(value)
 
     def _replace(self) -> str:
@@ -111,7 +123,7 @@ class Redactor:
 
     def _clean_text(self, text: str) -> str:
         # Arguments and results often are JSON kept as text; it may be cut, so it is searched and not parsed.
-        if not _JSON_TEXT.match(text) or not _may_hold_secret(text):
+        if not _may_hold_secret(text):
             return text
         kept, at = [], 0
         while found := _NAME.search(text, at):
@@ -123,7 +135,34 @@ class Redactor:
         return "".join([*kept, text[at:]])
 
 
+def _is_clean(value: Json, depth: int) -> bool:
+    """Tell whether nothing in a value has to be looked at more closely."""
+    kind = type(value)
+    if kind is str:
+        return not _may_hold_secret(value)
+    if kind in _PLAIN:
+        return True
+    if depth > _DEEPEST:
+        return False
+    if kind is dict:
+        return _is_clean_mapping(value, depth)
+    return kind is list and all(_is_clean(item, depth + 1) for item in value)
+
+
+def _is_clean_mapping(value: Mapping[Any, Json], depth: int) -> bool:
+    for name, item in value.items():
+        if type(item) is str:
+            if (type(name) is str and never_stored(name)) or _may_hold_secret(item):
+                return False
+        elif type(item) not in _PLAIN and not _is_clean(item, depth + 1):
+            return False
+    return True
+
+
 def _may_hold_secret(text: str) -> bool:
+    first = text[:1]
+    if (first.isalnum() and first not in _BEGINNINGS) or not _JSON_TEXT.match(text):
+        return False
     flat = _flat(text)
     return any(name in flat for name in _FIELDS) or _ESCAPED_NAME.search(text) is not None
 

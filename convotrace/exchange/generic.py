@@ -27,6 +27,9 @@ _BOT_FIELDS = (
 )  # fmt: skip
 # And these may, where a message was sent that is nothing else and no later answer is promised.
 _BARE_FIELDS = ("message", "msg", "result", "assistant", "bot")
+_ANY_REPLY, _PLAIN_REPLY = (*REPLY_FIELDS, *_BOT_FIELDS), (*PLAIN_REPLY_FIELDS, *_BOT_FIELDS)
+_FIELDS_OF_TALK = (*_ANY_REPLY, *_BARE_FIELDS)
+_NAMES_OF_TALK = frozenset(_FIELDS_OF_TALK)
 _PROMISES = frozenset(
     {"task_id", "taskId", "job_id", "jobId", "run_id", "runId", "event_id", "status_url", "stream_url"}
 )
@@ -104,7 +107,7 @@ def _is_text(part: Mapping[str, Json]) -> bool:
 def is_no_talk(body: Json) -> bool:
     """Tell whether a reply is of a model nobody talks to: vectors, an order of documents, a verdict on a text."""
     reply = mapping(body)
-    if field(reply, (*REPLY_FIELDS, *_BOT_FIELDS, *_BARE_FIELDS)).recognised:
+    if not _NAMES_OF_TALK.isdisjoint(reply) and field(reply, _FIELDS_OF_TALK).recognised:
         return False
     items = reply.get("data") if reply.get("object") == "list" else reply.get("results")
     first = mapping(items[0]) if isinstance(items, list) and items else {}
@@ -123,12 +126,12 @@ def json_reply(body: Mapping[str, Json], asked: bool, alone: bool = False) -> Fo
         alone: Whether that message was all that was sent: then a bare `message` answers it.
     """
     by_role = body.get("role") == "assistant"
-    found = field(body, (*(REPLY_FIELDS if asked or by_role else PLAIN_REPLY_FIELDS), *_BOT_FIELDS))
+    found = field(body, _ANY_REPLY if asked or by_role else _PLAIN_REPLY)
     if found.recognised or not asked:
         return found
     for name in _WRAPPERS:
         inner = mapping(body.get(name))
-        found = field(inner, (*REPLY_FIELDS, *_BOT_FIELDS))
+        found = field(inner, _ANY_REPLY)
         if found.recognised:
             return found
     found = last_answer(body.get("messages"))

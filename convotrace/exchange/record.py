@@ -10,10 +10,12 @@ from convotrace.exchange.generic import Found
 from convotrace.exchange.history import Said
 from convotrace.exchange.multipart import Upload
 from convotrace.model import Json
+from convotrace.quick import quick
 
 NOTHING = Found()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """Both bodies of an exchange, decoded, and what was said in them.

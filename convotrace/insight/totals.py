@@ -11,21 +11,27 @@ SCOPE = "otel.scope.name"
 """The attribute of a span that names the library which made it, where one did."""
 
 
+_NAMES = ("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens", "cost_nano")
+
+
 def totals(spans: tuple[Span, ...]) -> dict[str, Any]:
     """Return token and cost totals, each model call counted once: a parent may repeat its children's tokens."""
+    if all(span.usage is None and span.cost_nano is None for span in spans):
+        return dict.fromkeys(_NAMES)
     twice = _told_twice(spans)
     calls = [span for span in spans if span.id not in twice] if twice else spans
     called = _once(_leaves([span for span in calls if span.usage is not None], spans))
     usage = [span.usage for span in called if span.usage]
     paid = _once(_leaves([span for span in calls if span.cost_nano is not None], spans))
-    return {
-        "input_tokens": _sum([u.input for u in usage]),
-        "output_tokens": _sum([u.output for u in usage]),
-        "cached_tokens": _sum([u.cached_read for u in usage]),
-        "cache_write_tokens": _sum([u.cached_write for u in usage]),
-        "reasoning_tokens": _sum([u.reasoning for u in usage]),
-        "cost_nano": _sum([span.cost_nano for span in paid]),
-    }
+    sums = (
+        _sum([u.input for u in usage]),
+        _sum([u.output for u in usage]),
+        _sum([u.cached_read for u in usage]),
+        _sum([u.cached_write for u in usage]),
+        _sum([u.reasoning for u in usage]),
+        _sum([span.cost_nano for span in paid]),
+    )
+    return dict(zip(_NAMES, sums, strict=True))
 
 
 def _leaves(counted: list[Span], spans: tuple[Span, ...]) -> list[Span]:
@@ -33,8 +39,8 @@ def _leaves(counted: list[Span], spans: tuple[Span, ...]) -> list[Span]:
 
     What another service or a job spent, its caller cannot have counted.
     """
-    if not counted:
-        return []
+    if len(counted) < 2:
+        return counted
     by_id = {span.id: span for span in spans}
     above: set[str] = set()
     for span in counted:

@@ -33,6 +33,8 @@ from convotrace.settings import Settings
 
 # A login cookie rides on every request of a site: it names the session of a turn, but makes none by itself.
 _AMBIENT = frozenset({"cookie", "own_cookie"})
+_REMEMBERED = 1_000
+_WHOLE = model.Cut()
 # Ids that nobody gave outright: they tell users apart by themselves, or not at all.
 _CHANCE = _AMBIENT | {"none", "history", "connection"}
 
@@ -61,6 +63,8 @@ class Assembler:
         self._prices = Prices.of(settings.prices) if prices is None else prices
         self._secret = secret
         self._handoff_tools = frozenset(settings.handoff_tools)
+        self._idle_ns = int(settings.idle_timeout * 1e9)
+        self._hashes: dict[tuple[str, int], str] = {}
         self._texts = Texts(input_text, output_text)
         self._spans = SpanRecords(self.redactor, self._prices, settings.service)
 
@@ -83,10 +87,10 @@ class Assembler:
         record = self._trace(trace, exchange, who, is_turn, message, reply)
         record = with_reply(record, exchange, trace.content and self._settings.content, self.redactor, self._prices)
         change = with_outcome(Change(self._session(trace, who), record, trace.written_as), self._handoff_tools)
-        idle_ns = int(self._settings.idle_timeout * 1e9)
-        clues = Clues(idle_ns, trace.shared, self._history(exchange, identity, record), alone=is_turn or named, **ties)
-        if clues:
-            change = replace(change, decide=partial(decided, clues, change))
+        history = self._history(exchange, identity, record)
+        if trace.shared or history or ties:
+            clues = Clues(self._idle_ns, trace.shared, history, alone=is_turn or named, **ties)
+            change = replace(change, decide=partial(decided, clues, change)) if clues else change
         verdict = Verdict.TURN if is_turn else Verdict.FOLDED if named else Verdict.NO_SESSION
         return verdict, change
 
@@ -120,14 +124,23 @@ class Assembler:
             ended_ns=notes.ended,
             events=event_records(notes.events, self.redactor),
             scores=score_records(notes.scores, who.id),
-            links=tuple(model.Link(*link) for link in notes.links),
+            links=tuple([model.Link(*link) for link in notes.links]),
         )
 
     def _other_id(self, trace: OpenTrace, who: Identity) -> str | None:
         """Return the id to use where the id that the client named is another user's."""
         if trace.user_id is None or not self._settings.split_users or who.source in _CHANCE:
             return None
-        return f"{who.id}~{keyed_hash(self._secret, trace.user_id, 4)}"
+        return f"{who.id}~{self._hash(trace.user_id, 4)}"
+
+    def _hash(self, text: str, size: int) -> str:
+        """Return the keyed hash of a text; users and clients come again and again."""
+        found = self._hashes.get((text, size))
+        if found is None:
+            if len(self._hashes) >= _REMEMBERED:
+                self._hashes.clear()
+            found = self._hashes[text, size] = keyed_hash(self._secret, text, size)
+        return found
 
     def _trace(
         self, trace: OpenTrace, exchange: Exchange, who: Identity, is_turn: bool, message: str | None, reply: str | None
@@ -155,7 +168,7 @@ class Assembler:
             regenerates=exchange.regenerate,
             answer_ids=exchange.answer_ids if is_turn and reply is None else (),
             error=failure,
-            errors=sum(span.status == "error" for span in spans) or int(failure is not None),
+            errors=sum([span.status == "error" for span in spans]) or int(failure is not None),
             service=self._settings.service,
             user_id=trace.user_id,
             id_source=who.source,
@@ -169,9 +182,7 @@ class Assembler:
             response_bytes=trace.response_bytes if trace.incoming else None,
             chunks=trace.chunks if trace.incoming else None,
             largest_gap_ns=trace.largest_gap,
-            cut=model.Cut(
-                trace.request_bytes if trace.cut_input else None, trace.response_bytes if trace.cut_output else None
-            ),
+            cut=_cut(trace) if trace.cut_input or trace.cut_output else _WHOLE,
             attachments=attachment_records(trace_id, trace.attachments, exchange.uploads, content),
             spans=spans,
             events=event_records(trace.events, self.redactor),
@@ -194,8 +205,14 @@ class Assembler:
             path=incoming.path,
             query=self.redactor.clean(dict(incoming.query)) if content else {},
             headers=self.redactor.headers(incoming.headers),
-            client=keyed_hash(self._secret, client, 8),
+            client=self._hash(client, 8),
         )
+
+
+def _cut(trace: OpenTrace) -> model.Cut:
+    return model.Cut(
+        trace.request_bytes if trace.cut_input else None, trace.response_bytes if trace.cut_output else None
+    )
 
 
 def _emptied(trace: OpenTrace) -> Change | None:

@@ -76,6 +76,8 @@ def attachment_records(
         uploads: The files of the request's form.
         content: Whether more than name, type and size may be kept.
     """
+    if not files and not uploads:
+        return ()
     sent = (_upload(f"{trace_id}{place}", upload) for place, upload in enumerate(uploads[:MAX_ATTACHMENTS]))
     return (*(_record(file, content) for file in list(files)), *sent)
 

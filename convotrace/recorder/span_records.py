@@ -39,34 +39,40 @@ class SpanRecords:
     def of(self, trace: OpenTrace, session_id: str, content: bool) -> tuple[Span, ...]:
         """Return the records of the spans of a trace, but for those that only double another."""
         trace_id = f"{trace.id:032x}"
-        shown = [span for span in list(trace.spans) if not is_hidden(span)]
-        return tuple(self._record(span, trace_id, session_id, content) for span in shown)
+        shown = [span for span in trace.spans if span.told is None or not is_hidden(span)]
+        return tuple([self._record(span, trace_id, session_id, content) for span in shown])
 
     def _record(self, span: OpenSpan, trace_id: str, session_id: str, content: bool) -> Span:
         span_id = f"{span.id:016x}"
-        fields = {**told_fields(span, content), **self._fields(span, content)}
-        cost = self._cost(span, fields)
-        fields.pop("cost_nano", None)
+        fields = self._fields(span, content)
+        if span.told is not None:
+            fields = {**told_fields(span, content), **fields}
+        fields["cost_nano"] = self._cost(span, fields)
+        # Most spans have neither: what is not said is left to the defaults of the record.
+        if span.told is not None or span.events:
+            fields["events"] = (*told_events(span), *event_records(span.events, self._redactor))
+        if span.scores:
+            fields["scores"] = score_records(span.scores, session_id, trace_id, span_id)
+        ended = span.ended
         return Span(
-            id=span_id,
-            trace_id=trace_id,
-            name=span.name,
-            kind=span.kind,
-            parent_id=_parent_id(span),
-            service=self._service,
-            status=span.status,
-            error=span.failure,
-            started_ns=span.started,
-            duration_ns=max(0, span.ended - span.started) if span.ended is not None and span.timed else None,
-            cost_nano=cost,
-            events=(*told_events(span), *event_records(span.events, self._redactor)),
-            scores=score_records(span.scores, session_id, trace_id, span_id),
+            span_id,
+            trace_id,
+            span.name,
+            span.kind,
+            _parent_id(span),
+            self._service,
+            span.status,
+            span.failure,
+            span.started,
+            max(0, ended - span.started) if ended is not None and span.timed else None,
             origin=span.origin,
             **fields,
         )
 
     def _cost(self, span: OpenSpan, fields: dict[str, Any]) -> int | None:
-        own: int | None = fields.get("cost_nano", as_nano(span.fields.get("cost")))
+        own: int | None = fields.get("cost_nano")
+        if own is None and "cost_nano" not in fields and "cost" in span.fields:
+            own = as_nano(span.fields["cost"])
         if own is not None or span.kind not in _PRICED:
             return own
         return self._prices.cost(fields.get("provider"), fields.get("model"), fields.get("usage"), span.started)
@@ -78,10 +84,12 @@ class SpanRecords:
         for name, value in list(span.fields.items()):
             if value is None or name == "cost" or (not content and name in CONTENT_FIELDS):
                 continue
-            clean = self._redactor.clean(dict(value) if isinstance(value, dict) else value)
-            if span.kind == "generation" and name in _ROLES:
+            clean = self._redactor.clean(dict(value) if type(value) is dict else value)
+            if name in _READERS:
+                clean = _READERS[name](clean)
+            elif name in _ROLES and span.kind == "generation":
                 clean = as_messages(clean, _ROLES[name])
-            found[name] = _READERS[name](clean) if name in _READERS else clean
+            found[name] = clean
         return found
 
 
