@@ -35,7 +35,7 @@ def quick(record: type[_T]) -> type[_T]:
     code = f"def __init__({', '.join(takes)}):\n _become(self, '__class__', _open)\n{text} self.__class__ = _record\n"
     exec(code, known)  # as dataclasses does; the names are those of the class body
     known["__init__"].__annotations__ = record.__init__.__annotations__
-    record.__init__ = known["__init__"]  # type: ignore[misc]
+    record.__init__ = known["__init__"]  # type: ignore[method-assign]
     return record
 
 

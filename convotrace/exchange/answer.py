@@ -65,6 +65,9 @@ class OpenCall:
             self.add(arguments)
 
 
+_NOTHING_TOLD = (None,) * 5
+
+
 @dataclass(slots=True)
 class Answer:
     """A reply while it is read."""
@@ -148,6 +151,12 @@ class Answer:
     def said(self) -> bool:
         """Whether anything of the content is known."""
         return bool(self.texts or self.thoughts or self.refusals or self.calls)
+
+    @property
+    def only_text(self) -> bool:
+        """Whether nothing else than a text was gathered."""
+        told = (self.usage, self.finish_reason, self.model, self.error, self.error_type)
+        return told == _NOTHING_TOLD and not (self.thoughts or self.refusals or self.calls)
 
     @property
     def text(self) -> str | None:

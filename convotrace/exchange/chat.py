@@ -103,7 +103,7 @@ def _is_kept(text: str, asked: Mapping[str, Json], body: Mapping[str, Json]) -> 
 
 def told(dialect: Dialect | None, answer: Answer, asked: Json) -> dict[str, Any]:
     """Return what a reply tells beside its text; of one that was read by its field names hardly anything."""
-    if dialect is None and answer == Answer(texts=answer.texts):
+    if dialect is None and answer.only_text:
         return {}
     answer.close()
     return {

@@ -52,6 +52,8 @@ class Recording:
         # These are called by the writer, when the request may have gone.
         self._asks_later = settings.input_text is not None or settings.output_text is not None
         self._hooked = False
+        # Once, not for each trace.
+        self._callbacks = asker.known_id, self._added_late
 
     def start(self) -> None:
         """Hook into the app's logging and start the writer's thread; safe to call again."""
@@ -85,8 +87,7 @@ class Recording:
         started = time_ns()
         trace = OpenTrace(incoming, started, started - ticks, protocol)
         trace.log_level = self._log_level
-        trace.identify = self._asker.known_id
-        trace.late = self._added_late
+        trace.identify, trace.late = self._callbacks
         trace.reaches = self._reaches
         trace.follows = self._follows
         # The handshake of a connection has one caller, and its messages are traces of their own.
@@ -140,7 +141,7 @@ class Recording:
         if trace.queued:
             return
         trace.queued = True
-        failed = trace.status == "error" or bool(trace.scores or trace.session.scores)
+        failed = trace.status == "error" or trace.is_judged
         if not self._writing.writer.put(trace, trace.size(), 1 + len(trace.spans), important=failed):
             trace.queued = False
             self._ledger.count(trace, "lost")

@@ -149,7 +149,7 @@ class Writing:
         """Return what a trace is by now, and the change that stores it."""
         if self._assembler is None:
             self._assembler = self._make_assembler()
-        if trace.attachments and not trace.skipped:
+        if trace.noted("attachments") and not trace.skipped:
             read_files(trace, trace.content and self._in_force().content)
         return self._assembler.assemble(trace)
 

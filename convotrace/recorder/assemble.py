@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from convotrace import model
 from convotrace.exchange import Exchange
@@ -22,6 +23,7 @@ from convotrace.recorder.attached import attachment_records
 from convotrace.recorder.facts import duration_of, error_of, left_of, metadata_of, name_of, status_of
 from convotrace.recorder.note_records import event_records, score_records
 from convotrace.recorder.open import OpenTrace
+from convotrace.recorder.parts import SessionNotes
 from convotrace.recorder.reply import tells_of_model, with_reply
 from convotrace.recorder.said import TextHook, Texts, exchange_of, makes_turn
 from convotrace.recorder.span_records import SpanRecords
@@ -106,26 +108,31 @@ class Assembler:
         return identify(trace.incoming, self._settings, self._secret)
 
     def _session(self, trace: OpenTrace, who: Identity) -> SessionFacts:
-        notes, settings = trace.session, self._settings
+        settings, notes = self._settings, trace.noted("session")
         return SessionFacts(
             id=who.id,
             id_source=who.source,
             id_name=who.name,
             user_id=trace.user_id,
             other_id=self._other_id(trace, who),
-            name=notes.name,
             environment=settings.effective_environment,
             release=settings.release,
             service=settings.service,
-            tags=tuple(notes.tags),
-            metadata=self.redactor.clean(dict(notes.metadata)),
-            outcome=notes.outcome,
-            resolved=notes.resolved,
-            ended_ns=notes.ended,
-            events=event_records(notes.events, self.redactor),
-            scores=score_records(notes.scores, who.id),
-            links=tuple([model.Link(*link) for link in notes.links]),
+            **(self._said_of_session(notes, who.id) if notes else {}),
         )
+
+    def _said_of_session(self, notes: SessionNotes, session_id: str) -> dict[str, Any]:
+        return {
+            "name": notes.name,
+            "tags": tuple(notes.tags),
+            "metadata": self.redactor.clean(dict(notes.metadata)),
+            "outcome": notes.outcome,
+            "resolved": notes.resolved,
+            "ended_ns": notes.ended,
+            "events": event_records(notes.events, self.redactor),
+            "scores": score_records(notes.scores, session_id),
+            "links": tuple(model.Link(*link) for link in notes.links),
+        }
 
     def _other_id(self, trace: OpenTrace, who: Identity) -> str | None:
         """Return the id to use where the id that the client named is another user's."""
@@ -172,7 +179,7 @@ class Assembler:
             service=self._settings.service,
             user_id=trace.user_id,
             id_source=who.source,
-            tags=tuple(trace.tags),
+            tags=tuple(trace.noted("tags")),
             metadata=self.redactor.clean(metadata_of(trace)),
             protocol=trace.protocol,
             close_code=trace.close_code,
@@ -183,10 +190,10 @@ class Assembler:
             chunks=trace.chunks if trace.incoming else None,
             largest_gap_ns=trace.largest_gap,
             cut=_cut(trace) if trace.cut_input or trace.cut_output else _WHOLE,
-            attachments=attachment_records(trace_id, trace.attachments, exchange.uploads, content),
+            attachments=attachment_records(trace_id, trace.noted("attachments"), exchange.uploads, content),
             spans=spans,
-            events=event_records(trace.events, self.redactor),
-            scores=score_records(trace.scores, who.id, trace_id),
+            events=event_records(trace.noted("events"), self.redactor),
+            scores=score_records(trace.noted("scores"), who.id, trace_id),
             **totals(spans),
         )
 

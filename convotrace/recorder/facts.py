@@ -54,6 +54,6 @@ def left_of(trace: OpenTrace) -> Left | None:
 def metadata_of(trace: OpenTrace) -> dict[str, Json]:
     """Return what was said of a trace, with what its limits left out."""
     if not (trace.spans_over or trace.attachments_over):
-        return dict(trace.metadata)
+        return dict(trace.noted("metadata"))
     over = {"spans_over_limit": trace.spans_over, "attachments_over_limit": trace.attachments_over}
     return {**trace.metadata, **{name: count for name, count in over.items() if count}}

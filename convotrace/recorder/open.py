@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import getrandbits
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from convotrace.identity import Identity, Incoming
 from convotrace.model import Failure, Json
@@ -133,12 +133,20 @@ class Telemetry(Protocol):
 class OpenTrace(OpenExchange):
     """A request from its first byte to the moment it is written for the last time."""
 
-    __slots__ = ("__weakref__", "asked", "attached", "attachments", "attachments_over", "closed", "content",
-                 "continues", "counted", "due", "engine", "events", "events_noted", "fallback", "follows",
+    __slots__ = ("__dict__", "__weakref__", "asked", "attached", "attachments_over", "closed", "content",
+                 "continues", "counted", "due", "engine", "events_noted", "fallback", "follows",
                  "follows_up", "found", "held", "id", "identify", "input_text", "late", "latest", "log_level",
-                 "logged", "metadata", "name", "output_text", "parent_span", "queued", "reaches", "room", "route",
-                 "scores", "session", "shared", "shown", "shown_at", "skipped", "span_id", "spans", "spans_over",
-                 "tags", "telemetry", "user_id", "weight", "written_as")  # fmt: skip
+                 "logged", "name", "output_text", "parent_span", "queued", "reaches", "room", "route", "shared",
+                 "shown", "shown_at", "skipped", "span_id", "spans", "spans_over", "telemetry", "user_id", "weight",
+                 "written_as")  # fmt: skip
+
+    # Made when first asked for: most traces have none of them, and each would cost the collector of garbage.
+    events: list[OpenEvent]
+    scores: list[OpenScore]
+    attachments: list[OpenAttachment]
+    tags: list[str]
+    metadata: dict[str, Json]
+    session: SessionNotes
 
     def __init__(self, incoming: Incoming | None, started: int, offset: int = 0, protocol: str = "http") -> None:
         super().__init__(incoming, started, offset, protocol)
@@ -178,16 +186,10 @@ class OpenTrace(OpenExchange):
         self.spans: list[OpenSpan] = []
         self.spans_over = 0
         self.room = MAX_SPANS
-        self.events: list[OpenEvent] = []
         self.events_noted = 0
-        self.scores: list[OpenScore] = []
-        self.attachments: list[OpenAttachment] = []
         self.attachments_over = 0
         # How many bytes of files it holds.
         self.attached = 0
-        self.tags: list[str] = []
-        self.metadata: dict[str, Json] = {}
-        self.session = SessionNotes()
         # About how many bytes the values of spans and events hold.
         self.weight = 0
         self.written_as: str | None = None
@@ -205,12 +207,30 @@ class OpenTrace(OpenExchange):
         self.identify: Callable[[OpenTrace], str | None] | None = None
         self.late: Callable[[OpenTrace], None] | None = None
 
+    if not TYPE_CHECKING:  # else every name would be one of its
+
+        def __getattr__(self, name: str) -> Any:
+            if name not in _NOTES:
+                raise AttributeError(name)
+            # Atomic: a span of another thread may ask at the same moment.
+            return self.__dict__.setdefault(name, _NOTES[name]())
+
+    def noted(self, name: str) -> Any:
+        """Return one of these where there is one, else nothing that could be read: it is made for nobody."""
+        return self.__dict__.get(name, ())
+
+    @property
+    def is_judged(self) -> bool:
+        """Tell whether it, or its session, has a score."""
+        return bool(self.noted("scores") or getattr(self.noted("session"), "scores", ()))
+
     @property
     def blank(self) -> bool:
         """Tell whether nothing is known of it but that it was opened."""
         # The instrumentation of ASGI makes a span of each message that passes.
         spans = [span for span in self.spans if not span.is_passage]
-        notes = (spans, self.events, self.scores, self.tags, self.metadata, self.session.said, self.user_id)
+        said = getattr(self.noted("session"), "said", False)
+        notes = (spans, *map(self.noted, ("events", "scores", "tags", "metadata")), said, self.user_id)
         seen = (self.request_chunks, self.chunks, self.failure, self.logged, self.name, self.status_code)
         return not any((*notes, *seen)) and self.input_text is UNSET and self.output_text is UNSET
 
@@ -218,9 +238,8 @@ class OpenTrace(OpenExchange):
         """Give away what it holds and take nothing more: all is written, but a thread that lives on still has it."""
         self.closed = True
         self.incoming, self.late, self.identify, self.latest = None, None, None, None
-        self.session = SessionNotes()
-        self.metadata, self.tags = {}, []
-        for held in (self.request_chunks, self.response_chunks, self.spans, self.events, self.scores, self.attachments):
+        self.__dict__.clear()
+        for held in (self.request_chunks, self.response_chunks, self.spans):
             held.clear()
         self.room, self.events_noted, self.weight = 0, MAX_EVENTS, MAX_BYTES + 1
 
@@ -269,6 +288,11 @@ class OpenTrace(OpenExchange):
         """Return about how many bytes this trace holds in memory."""
         bodies = sum(map(len, self.request_chunks)) + sum(map(len, self.response_chunks))
         return 2_000 + bodies + self.weight + self.attached + 1_000 * len(self.spans) + 500 * self.events_noted
+
+
+_NOTES: dict[str, Callable[[], Any]] = {
+    **dict.fromkeys(("events", "scores", "attachments", "tags"), list), "metadata": dict, "session": SessionNotes,
+}  # fmt: skip
 
 
 def _is_short(value: Any) -> bool:
