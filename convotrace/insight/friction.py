@@ -138,7 +138,10 @@ def _same_arguments(turn: Trace, span: Span, before: _Before) -> Iterator[Signal
 
 
 def _canonical(value: Any) -> bytes:
-    return orjson.dumps(value, default=repr, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    try:
+        return orjson.dumps(value, default=repr, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    except orjson.JSONEncodeError:  # lone surrogates and whole numbers beyond 64 bits
+        return repr(value).encode("utf-8", "backslashreplace")
 
 
 def _name(turn: Trace) -> str:
