@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter, thread_time
 from typing import Any
 from urllib.parse import quote
@@ -36,8 +37,8 @@ class Asked:
     store: ct.Store
     trace_id: str
 
-    def page(self, path: str, query: str = "") -> int:
-        """Ask for a page; return its bytes.
+    def body(self, path: str, query: str = "") -> bytes:
+        """Ask for a page; return what it is.
 
         Raises:
             RuntimeError: It does not answer 200.
@@ -46,7 +47,7 @@ class Asked:
         answer = self.observer.page(PageRequest("GET", path, query, headers, peer="127.0.0.1"))
         if answer.status != 200:
             raise RuntimeError(f"{path}?{query} answered {answer.status}: {answer.body[:200]!r}")
-        return len(answer.body)
+        return answer.body
 
 
 def opened(url: str, spans: int) -> Asked:
@@ -108,10 +109,14 @@ def questions() -> dict[str, Question]:
     found: dict[str, Question] = {}
     for name, (path, query) in {**PAGES, **LONG}.items():
         if find(path.format(trace="0" * 32)) is not None:
-            found[name] = lambda asked, path=path, query=query: asked.page(path.format(trace=asked.trace_id), query)
+            found[name] = partial(_size, path=path, query=query)
     for name, text in SEARCHES.items():
         found[f"search: {name}"] = lambda asked, text=text: len(asked.store.search(text))
     return found
+
+
+def _size(asked: Asked, path: str, query: str) -> int:
+    return len(asked.body(path.format(trace=asked.trace_id), query))
 
 
 def uncovered() -> list[str]:

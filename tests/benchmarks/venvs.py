@@ -9,6 +9,7 @@ import hashlib
 import subprocess
 import sys
 import venv
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -33,13 +34,27 @@ def python(name: str) -> str:
     """
     if not name:
         return sys.executable
-    folder = ROOT / ".peers" / f"bench-{name}"
-    found, mark = folder / "bin" / "python", folder / "made-of"
+    mark = _folder(name) / "made-of"
     wanted = hashlib.sha256(repr((PACKAGES[name], sys.version)).encode()).hexdigest()
     if not mark.exists() or mark.read_text() != wanted:
-        print(f"making {folder.relative_to(ROOT)}: {', '.join(PACKAGES[name])}", file=sys.stderr, flush=True)
-        venv.create(folder, clear=True, with_pip=True)
-        pip = [str(found), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
-        subprocess.run([*pip, *PACKAGES[name]], check=True)
+        fresh(name, PACKAGES[name])
         mark.write_text(wanted)
-    return str(found)
+    return str(_folder(name) / "bin" / "python")
+
+
+def fresh(name: str, packages: Sequence[str]) -> str:
+    """Make a venv anew with some packages; return its interpreter.
+
+    Raises:
+        subprocess.CalledProcessError: They cannot be installed.
+    """
+    folder = _folder(name)
+    print(f"making {folder.relative_to(ROOT)}: {', '.join(packages)}", file=sys.stderr, flush=True)
+    venv.create(folder, clear=True, with_pip=True)
+    found = str(folder / "bin" / "python")
+    subprocess.run([found, "-m", "pip", "install", "-qq", "--disable-pip-version-check", *packages], check=True)
+    return found
+
+
+def _folder(name: str) -> Path:
+    return ROOT / ".peers" / f"bench-{name}"

@@ -12,6 +12,7 @@ import logging
 import os
 import statistics
 from importlib.metadata import version
+from pathlib import Path
 from time import process_time_ns
 
 from tests.benchmarks.subjects import VARIANTS, Place, Subject, make
@@ -63,6 +64,7 @@ def main() -> None:
     subject = make(options.name, Place(options.door, options.folder, options.sink))
     found = measure(subject, options.door, options.blocks)
     versions = {name: version(name) for name in subject.packages}
+    found["rss"] = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
     print(json.dumps({**found, "lost": subject.lost(), "said": complaints.said[:3], "versions": versions}), flush=True)
     os._exit(0)  # what libraries do at the end is not measured, and maxim-py sleeps two seconds there
 
