@@ -17,6 +17,7 @@ from convotrace.store import Store, labels, listing, wanted
 from convotrace.store.labelling import label_all
 from convotrace.store.labels import LONGEST, MOST
 from convotrace.store.listing import ORDERS
+from convotrace.store.wanted import Wanted
 
 SECOND = 10**9
 NOW = 1_700_000_000 * SECOND
@@ -312,6 +313,17 @@ def test_a_store_of_an_older_schema_is_labelled_when_it_is_opened(store_url, mak
     store = Store.open(store_url)
     assert label_rows(store) == rows and ids(store, "tool:search tag:vip") == ["s"]
     store.close()
+
+
+def test_a_part_of_a_word_is_looked_for_in_an_index_and_not_in_the_rows(memory, make):
+    memory.write([make.change("s", make.trace("s"), user_id="user-1")])
+    opened = memory._ready()
+    wanted = Wanted(opened, "uest", NOW)
+    with opened.connections.reading() as connection:
+        statement, values = listing._statement(opened, wanted.conditions(connection), "-last", 50, None)
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
+    assert any("COVERING INDEX session_shown" in step for step in plan), plan
+    assert [session.id for session in memory.sessions("uest")] == ["s"]
 
 
 def test_two_long_names_of_metadata_are_told_apart(memory, make):
