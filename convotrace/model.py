@@ -494,6 +494,15 @@ class SessionPage:
 
 
 @dataclass(frozen=True, slots=True)
+class View:
+    """A list under a name: its filter and its order."""
+
+    name: str
+    q: str = ""
+    order: str = "-last"
+
+
+@dataclass(frozen=True, slots=True)
 class Places:
     """Where the pages of a whole list begin, so that any of them can be read alone."""
 

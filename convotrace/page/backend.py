@@ -8,7 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
-from convotrace.model import Activity, Attachment, Bar, Change, Conversation, Facets, HitPage, Json, Places, SessionPage
+from convotrace.model import (
+    Activity,
+    Attachment,
+    Bar,
+    Change,
+    Conversation,
+    Facets,
+    HitPage,
+    Json,
+    Places,
+    SessionPage,
+    View,
+)
 from convotrace.page.watch import Watch
 from convotrace.pricing import Prices
 from convotrace.settings import Settings
@@ -41,6 +53,15 @@ class Reader(Protocol):
 
     def change(self, key: str) -> tuple[Activity, ...]:
         """Return how the session of a key stands now."""
+
+    def views(self) -> tuple[View, ...]:
+        """Return the saved views by name."""
+
+    def put_view(self, view: View) -> None:
+        """Save a view; raise BadRequest where there are too many."""
+
+    def drop_view(self, name: str) -> None:
+        """Forget a saved view."""
 
     def session_by_key(self, key: str) -> Conversation | None:
         """Return a whole conversation by the key in its address."""

@@ -1,19 +1,18 @@
-"""The list of sessions: one page of rows, newest first, with the filter that is its permalink; the same as JSON."""
+"""The list of sessions: rows, the filter that is its permalink, what is counted beside it; the same as JSON."""
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from shlex import quote
 from urllib.parse import urlencode
 
 from convotrace.errors import BadRequest, FilterError
 from convotrace.export import as_json
-from convotrace.model import Json, Session, SessionPage
-from convotrace.page import strip
-from convotrace.page.format import plural
+from convotrace.model import Session, SessionPage, View
+from convotrace.page import first, strip, terms
+from convotrace.page.day import day
+from convotrace.page.facets import FIRST, beside
 from convotrace.page.http import PageResponse, as_data
 from convotrace.page.render import page as render
 from convotrace.page.visible import visible
@@ -22,8 +21,12 @@ from convotrace.query import FIELDS
 
 _ROWS = 50
 _MOST = 500
+_COUNTED = 10_000
+EVERY = 100
+"""Rows that a list which scrolls asks for at once."""
+
 _ORDERED = ("turns", "errors", "cost", "last")
-_HOST = re.compile(r"[A-Za-z0-9.-]{1,200}(:[0-9]{1,5})?|\[[0-9a-fA-F:]{2,39}\](:[0-9]{1,5})?")
+_RANGES = (("1 h", "1h"), ("24 h", "24h"), ("7 d", "7d"), ("All", ""))
 
 
 @dataclass(frozen=True)
@@ -42,31 +45,42 @@ def page(visit: Visit) -> PageResponse:
     fields = visit.request.fields()
     sessions, wrong = _read_or_refuse(visit, fields)
     q, after, order = fields.get("q", ""), fields.get("after"), fields.get("order") or "-last"
-    is_new = not (sessions.sessions or q or after)
     view = {
-        "q": q, "order": order, "rows": [_row(session) for session in sessions], "now_ns": time.time_ns(),
-        "heads": _heads(q, order), "empty": _why_empty(sessions, is_new),
-        "wrong": wrong, "wrong_parts": _around(q, wrong), "terms": FIELDS.values(),
-        "older": _address(q, order, sessions.next) if sessions.next else None,
-        "newest": _address(q, order) if after else None,
-        "snippet": _snippet(visit) if is_new else "", "checks": _checks(visit) if is_new else [],
+        **_rows(sessions), "q": q, "order": order, "heads": _heads(q, order),
+        "older": terms.address(q, order, sessions.next) if sessions.next else None,
+        "newest": terms.address(q, order) if after else None, "every": EVERY,
+        **_around(visit, q, order, wrong, is_new=not (sessions.sessions or q or after)),
     }  # fmt: skip
-    return render(
-        "list.html",
-        {
-            **visit.frame("sessions"),
-            "marks": True,
-            "topic": urlencode({"q": q}, errors="replace"),
-            "after_ns": max((one.last_ns for one in sessions), default=0),
-            **view,
-        },
-        400 if wrong else 200,
-    )
+    frame = {**visit.frame("sessions"), "marks": True, "topic": urlencode({"q": q}, errors="replace")}
+    frame["after_ns"] = max((one.last_ns for one in sessions), default=0)
+    return render("list.html", {**frame, **view}, 400 if wrong else 200)
+
+
+def rows(visit: Visit) -> PageResponse:
+    """Return rows alone, for a list that scrolls."""
+    view = _rows(_read(visit, {"limit": str(EVERY), **visit.request.fields()}))
+    return render("rows.html", {**visit.frame("sessions"), **view})
 
 
 def data(visit: Visit) -> PageResponse:
     """Return the list as JSON."""
     return as_data(as_json(_read(visit, visit.request.fields())))
+
+
+def places(visit: Visit) -> PageResponse:
+    """Return as JSON where the pages of the whole list begin, for a list that scrolls."""
+    fields = visit.request.fields()
+    found = visit.reader().places(fields.get("q") or None, fields.get("order") or "-last", EVERY)
+    return as_data(
+        {"every": found.every, "cursors": list(found.cursors), "total": found.total, "is_capped": found.is_capped}
+    )
+
+
+def counts(visit: Visit) -> PageResponse:
+    """Return what is counted beside the list, of very many sessions."""
+    fields = visit.request.fields()
+    counted = beside(visit.reader(), fields.get("q", ""), fields.get("order") or "-last", _COUNTED)
+    return render("beside.html", {**visit.frame("sessions"), "marks": True, "beside": counted})
 
 
 def title(session: Session) -> str:
@@ -87,12 +101,6 @@ def limit_of(text: str | None, usual: int, most: int) -> int:
     return min(int(text[:9]), most)
 
 
-def _why_empty(sessions: SessionPage, is_new: bool) -> str:
-    if is_new:
-        return "new"
-    return "" if sessions.sessions else "filtered"
-
-
 def _read_or_refuse(visit: Visit, fields: Mapping[str, str]) -> tuple[SessionPage, FilterError | None]:
     try:
         return _read(visit, fields), None
@@ -100,7 +108,41 @@ def _read_or_refuse(visit: Visit, fields: Mapping[str, str]) -> tuple[SessionPag
         return SessionPage(), error
 
 
-def _around(q: str, wrong: FilterError | None) -> tuple[str, str, str] | None:
+def _read(visit: Visit, fields: Mapping[str, str]) -> SessionPage:
+    order, limit = fields.get("order") or "-last", limit_of(fields.get("limit"), _ROWS, _MOST)
+    return visit.reader().sessions(fields.get("q") or None, order, limit, fields.get("after") or None)
+
+
+def _rows(sessions: SessionPage) -> dict[str, object]:
+    return {"rows": [_row(session) for session in sessions], "now_ns": time.time_ns()}
+
+
+def _around(visit: Visit, q: str, order: str, wrong: FilterError | None, is_new: bool) -> dict[str, object]:
+    """Return what stands around the rows: counts and times, or why there are none."""
+    reader, now_ns = visit.reader(), time.time_ns()
+    is_asked = not (wrong or is_new)
+    return {
+        "wrong": wrong, "wrong_parts": _place(q, wrong), "terms": FIELDS.values(), "is_new": is_new,
+        "snippet": first.snippet(visit) if is_new else "", "checks": first.checks(visit) if is_new else [],
+        "views": _views(reader.views(), q, order),
+        "beside": beside(reader, q, order, FIRST) if is_asked else None,
+        "day": day(reader, q, now_ns) if is_asked else None,
+        "ranges": _ranges(q, order) if is_asked else (),
+    }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _View:
+    name: str
+    href: str
+    is_now: bool
+
+
+def _views(kept: Iterable[View], q: str, order: str) -> list[_View]:
+    return [_View(one.name, terms.address(one.q, one.order), (one.q, one.order) == (q, order)) for one in kept]
+
+
+def _place(q: str, wrong: FilterError | None) -> tuple[str, str, str] | None:
     """Return what stands before the place that is wrong, at it, and behind it."""
     if wrong is None:
         return None
@@ -109,9 +151,11 @@ def _around(q: str, wrong: FilterError | None) -> tuple[str, str, str] | None:
     return "…" * (at > 40) + q[max(at - 40, 0) : at], q[at : at + 1] or " ", behind + "…" * (len(q) > at + 40)
 
 
-def _read(visit: Visit, fields: Mapping[str, str]) -> SessionPage:
-    order, limit = fields.get("order") or "-last", limit_of(fields.get("limit"), _ROWS, _MOST)
-    return visit.reader().sessions(fields.get("q") or None, order, limit, fields.get("after") or None)
+def _ranges(q: str, order: str) -> list[tuple[str, str, bool]]:
+    """Return the times that a click asks for: words, address, whether it is asked for now."""
+    found = terms.parts(q)
+    now = terms.since_of(found)
+    return [(words, terms.address(terms.since(found, past), order), past == now) for words, past in _RANGES]
 
 
 def _row(session: Session) -> _Row:
@@ -129,39 +173,4 @@ def _total(session: Session) -> int | None:
 
 
 def _heads(q: str, order: str) -> dict[str, str]:
-    return {name: _address(q, name if order == f"-{name}" else f"-{name}") for name in _ORDERED}
-
-
-def _address(q: str, order: str, after: str | None = None) -> str:
-    fields = {"q": q, "order": "" if order == "-last" else order, "after": after or ""}
-    given = {name: value for name, value in fields.items() if value}
-    return "./?" + urlencode(given, errors="replace") if given else "./"
-
-
-def _snippet(visit: Visit) -> str:
-    host = visit.request.header("host") or ""
-    base = f"{visit.request.scheme}://{host if _HOST.fullmatch(host) else '127.0.0.1:8000'}"
-    return (
-        f"curl -s {quote(base + '/chat')} \\\n"
-        "  -H 'content-type: application/json' -H 'x-session-id: first-try' \\\n"
-        """  -d '{"message": "Hello"}'\n"""
-        f"# then open {base}{visit.backend.settings.mount}/"
-    )
-
-
-def _checks(visit: Visit) -> list[tuple[bool, str]]:
-    health = visit.backend.health()
-    requests = health.get("requests")
-    counts = {str(name): int(number) for name, number in _pairs(requests) if isinstance(number, int)}
-    total = sum(counts.values())
-    opened = dict(_pairs(health.get("websocket"))).get("connections")
-    sockets = f" and {plural(opened, 'WebSocket connection')}" if isinstance(opened, int) and opened else ""
-    seen = [(True, f"The middleware is installed, {plural(total, 'request')}{sockets} seen")]
-    if total and not counts.get("turns"):
-        held = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in counts.items() if number)
-        seen.append((False, f"None of them looked like a turn: {held}"))
-    return [*seen, (True, f"The store is readable: {visit.backend.settings.store}")]
-
-
-def _pairs(value: Json) -> list[tuple[Json, Json]]:
-    return list(value.items()) if isinstance(value, Mapping) else []
+    return {name: terms.address(q, name if order == f"-{name}" else f"-{name}") for name in _ORDERED}

@@ -6,7 +6,22 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from convotrace.page import assets, attachments, delete, health, link, live, otlp, scores, search, session, split, turn
+from convotrace.page import (
+    assets,
+    attachments,
+    delete,
+    first,
+    health,
+    link,
+    live,
+    otlp,
+    scores,
+    search,
+    session,
+    split,
+    turn,
+    views,
+)
 from convotrace.page import list as sessions
 from convotrace.page.access import SEND
 from convotrace.page.http import MAX_BODY, PageResponse, plain
@@ -73,6 +88,12 @@ ROUTES: tuple[Route, ...] = (
     _page("", _folder),
     _page("/", sessions.page),
     _data("/sessions.json", sessions.data),
+    _page("/rows", sessions.rows),
+    _data("/places.json", sessions.places),
+    _page("/beside", sessions.counts),
+    _data("/views.json", views.data),
+    Route(_pattern("/views"), {"POST": views.save}, right="annotate", is_json=True),
+    Route(_pattern("/test"), {"POST": first.send}, right="annotate", is_json=True),
     _data("/live", live.stream),
     _data("/tail.json", live.tail),
     _page("/search", search.page),

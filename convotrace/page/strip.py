@@ -32,6 +32,14 @@ class Strip:
     width: int
     label: str
 
+    @property
+    def paths(self) -> list[tuple[str, str]]:
+        """Return the bars as two paths, those of errors last: as single shapes they would weigh more than the texts."""
+        drawn = {"bar": "", "bad": ""}
+        for bar in self.bars:
+            drawn["bad" if bar.kind in ("bad", "foot") else "bar"] += _path(bar)
+        return [(kind, path) for kind, path in drawn.items() if path]
+
 
 def of_marks(marks: Sequence[TurnMark], turns: int) -> Strip:
     """Return the strip of a session's last turns.
@@ -58,6 +66,12 @@ def of_traces(turns: Iterable[Trace]) -> Strip:
     """Return the strip of a session that was read whole."""
     marks = [TurnMark(trace.duration_ns, trace.errors, trace.started_ns) for trace in turns]
     return of_marks(marks[:LONGEST], len(marks))
+
+
+def _path(bar: Bar) -> str:
+    """Return a rectangle half a unit inside its outline, which is drawn around it with round corners."""
+    width, height = 1 if bar.kind == "dot" else 3, round(bar.height - 1, 1)
+    return f"M{bar.x}.5 {round(bar.y + 0.5, 1):g}h{width}v{height:g}h-{width}z"
 
 
 def _turn(mark: TurnMark, x: int) -> list[Bar]:

@@ -49,7 +49,9 @@ def bars(opened: Opened, q: str | None, start_ns: int, width_ns: int, number: in
         found = session.select(place.alias("place"), SQL("CASE WHEN errors > 0 THEN 1 ELSE 0 END").alias("bad"))
         found = found.where(within, *wanted.conditions(connection)).order_by(session.last.desc()).limit(_BARS_READ)
         statement, values = found.sql()
-        counted = f"SELECT place, count(*), sum(bad) FROM ({statement}) AS few GROUP BY place"
+        counted = (
+            f"SELECT place, count(*), sum(CASE WHEN bad THEN 1 ELSE 0 END) FROM ({statement}) AS few GROUP BY place"
+        )
         rows = {int(at): (count, bad) for at, count, bad in connection.execute(counted, values)}
     return tuple(Bar(start_ns + at * width_ns, *rows.get(at, (0, 0))) for at in range(number))
 
@@ -64,8 +66,9 @@ def _newest(opened: Opened, conditions: list[Condition], most: int) -> tuple[str
 def _counted(connection: Connection, found: str, values: list[Any]) -> dict[str, tuple[Facet, ...]]:
     """Return the values of each field, the commonest first."""
     counted = connection.execute(
-        f"SELECT kind, key, count(*) FROM label WHERE sid IN ({found}) AND kind IN ({_ASKED}) AND key != '{MORE}'"
-        " GROUP BY kind, key ORDER BY kind, count(*) DESC, key",
+        # In this order, whatever the planner thinks: the labels of few sessions, not the sessions of all labels.
+        f"SELECT kind, key, count(*) FROM ({found}) AS found CROSS JOIN label ON label.sid = found.sid"
+        f" WHERE +kind IN ({_ASKED}) AND key != '{MORE}' GROUP BY kind, key ORDER BY kind, count(*) DESC, key",
         values,
     )
     rows: dict[str, list[Facet]] = {}

@@ -20,6 +20,7 @@ from convotrace.model import (
     Json,
     Places,
     SessionPage,
+    View,
 )
 from convotrace.settings import DEFAULT_STORE
 from convotrace.store import (
@@ -33,6 +34,7 @@ from convotrace.store import (
     listing,
     overview,
     searching,
+    views,
     workers,
 )
 from convotrace.store.keeper import Keeper
@@ -171,6 +173,23 @@ class Store(Keeper):
     def change(self, key: str) -> tuple[Activity, ...]:
         """Return how the session of a key stands now; nothing where there is none."""
         return changes.change(self._ready(), key)
+
+    def views(self) -> tuple[View, ...]:
+        """Return the saved views of the list by name."""
+        return views.views(self._ready())
+
+    def put_view(self, view: View) -> None:
+        """Save a view of the list; one of the same name is replaced.
+
+        Raises:
+            BadRequest: There are too many.
+            StoreError: The store cannot be written now.
+        """
+        views.put_view(self._ready(), view)
+
+    def drop_view(self, name: str) -> None:
+        """Forget a saved view; one that is not there is no fault."""
+        views.drop_view(self._ready(), name)
 
     def search(self, text: str, limit: int = 50, after: str | None = None) -> HitPage:
         """Return one page of the traces in which something was said, the latest stored first.

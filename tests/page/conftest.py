@@ -41,6 +41,7 @@ from convotrace.model import (
     Trace,
     TurnMark,
     Usage,
+    View,
     Warning,
 )
 from convotrace.page import PageRequest, PageResponse, answer
@@ -65,6 +66,7 @@ class Shelf:
         self.conversations = conversations
         self.limits: list[int] = []
         self.asked = 0
+        self.kept: dict[str, View] = {}
         self.waiting = 0
 
     def sessions(
@@ -116,6 +118,15 @@ class Shelf:
     def change(self, key: str) -> tuple[Activity, ...]:
         self.asked += 1
         return tuple(_activity(c) for c in self.conversations if c.session.key == key)
+
+    def views(self) -> tuple[View, ...]:
+        return tuple(self.kept.values())
+
+    def put_view(self, view: View) -> None:
+        self.kept[view.name] = view
+
+    def drop_view(self, name: str) -> None:
+        self.kept.pop(name, None)
 
     def session_by_key(self, key: str) -> Conversation | None:
         return next((c for c in self.conversations if c.session.key == key), None)

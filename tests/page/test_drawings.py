@@ -27,6 +27,13 @@ def test_a_bar_grows_with_the_root_of_time_and_an_error_has_a_foot():
     assert (strip.width, strip.label) == (16, "3 turns, turn 2 has 1 error")
 
 
+def test_a_strip_is_drawn_as_one_path_of_bars_and_one_of_errors():
+    strip = of_marks([TurnMark(9 * S, 0, 0), TurnMark(2250 * MS, 1, 400 * S)], 2)
+    assert strip.paths == [
+        ("bar", "M0.5 1.5h3v19h-3zM6.5 20.5h1v1h-1z"), ("bad", "M12.5 11.5h3v9h-3zM12.5 22.5h3v1h-3z"),
+    ]  # fmt: skip
+
+
 def test_an_idle_gap_is_a_dot_and_more_turns_are_two():
     strip = of_marks([TurnMark(S, 0, 0), TurnMark(S, 2, 400 * S)], 20)
     assert [bar.kind for bar in strip.bars] == ["bar", "dot", "bad", "foot", "dot", "dot"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from convotrace.errors import BadRequest, FilterError
-from convotrace.model import Change, Event, Payload, SessionFacts, Span, Trace
+from convotrace.model import Change, Event, Payload, SessionFacts, Span, Trace, View
 from convotrace.store import Store
 
 SECOND = 1_000_000_000
@@ -95,3 +95,21 @@ def test_changes_are_the_latest_first_and_count_up(store):
     assert now.version > latest.version
     assert store.change("nobody") == ()
     assert [one.key for one in store.changes("tag:vip", 0)] == ["s3"]
+
+
+def test_a_view_is_kept_replaced_and_forgotten_by_its_name(store):
+    store.put_view(View("night", "has:error since:12h", "-errors"))
+    store.put_view(View("ä \ud800", "a \0"))
+    store.put_view(View("night", "has:error"))
+    assert store.views() == (View("night", "has:error"), View("ä \ud800", "a \0"))
+    store.drop_view("night")
+    store.drop_view("night")
+    assert [view.name for view in store.views()] == ["ä \ud800"]
+
+
+def test_views_are_few(store):
+    for n in range(50):
+        store.put_view(View(f"v{n}"))
+    with pytest.raises(BadRequest, match="delete one first"):
+        store.put_view(View("one more"))
+    store.put_view(View("v7", "has:error"))

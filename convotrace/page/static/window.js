@@ -1,0 +1,158 @@
+// A list of any length: only the rows in sight are in the page, the others are room above and below. Rows come in
+// blocks, each from its own cursor, so that any place of the list is one request away.
+import { fetchPage } from "./part.js";
+import { localTimes } from "./time.js";
+
+const AROUND = 12; // rows kept ready above and below what is in sight
+const KEPT = 24; // blocks kept in memory
+
+export class RowWindow {
+  constructor(table, rowsAt) {
+    this.table = table;
+    this.body = table.tBodies[0];
+    this.every = Number(table.dataset.every);
+    this.rowsAt = rowsAt;
+    this.above = gap();
+    this.below = gap();
+    this.blocks = new Map([[0, { rows: [...this.body.rows], whole: false }]]);
+    this.cursors = [];
+    this.total = this.body.rows.length;
+    this.measure();
+    this.body.prepend(this.above);
+    this.body.append(this.below);
+    let waiting = false;
+    const soon = () => {
+      if (!waiting) requestAnimationFrame(() => { waiting = false; this.draw(); });
+      waiting = true;
+    };
+    addEventListener("scroll", soon, { passive: true });
+    addEventListener("resize", () => { this.measure(); soon(); });
+  }
+
+  /** Take over the length and the cursors of the whole list. */
+  spread({ cursors, total }) {
+    this.cursors = cursors;
+    this.total = total;
+    this.table.setAttribute("aria-rowcount", String(total + 1));
+    this.draw();
+  }
+
+  /** Begin anew with other rows at the top; `shift` rows came above what is being read. */
+  renew(rows, places, shift) {
+    this.blocks = new Map([[0, { rows, whole: false }]]);
+    const at = scrollY;
+    this.spread(places);
+    if (shift && at > 0) scrollTo({ top: at + shift * this.height, behavior: "instant" });
+    this.draw();
+  }
+
+  /** All rows that are loaded, in order. */
+  loaded() {
+    return [...this.blocks.keys()].sort((a, b) => a - b).flatMap((n) => this.blocks.get(n).rows);
+  }
+
+  measure() {
+    const row = this.blocks.get(0)?.rows.find((one) => one.isConnected) ?? this.body.querySelector("tr:not(.gap)");
+    this.height = row?.getBoundingClientRect().height || this.height || 46;
+  }
+
+  draw() {
+    const top = this.above.getBoundingClientRect().top;
+    const first = Math.min(Math.max(0, Math.floor(-top / this.height) - AROUND), Math.max(0, this.total - 1));
+    const last = Math.min(this.total, first + Math.ceil(innerHeight / this.height) + 2 * AROUND);
+    this.place(first, last);
+    this.above.firstChild.style.height = `${first * this.height}px`;
+    this.below.firstChild.style.height = `${(this.total - last) * this.height}px`;
+  }
+
+  /** Put exactly these rows between the two gaps; those that stay are not touched, and so keep the focus. */
+  place(first, last) {
+    const wanted = [];
+    for (let at = first; at < last; at += 1) wanted.push(this.row(at));
+    const stay = new Set(wanted);
+    for (const row of [...this.body.rows]) {
+      if (!stay.has(row) && row !== this.above && row !== this.below) row.remove();
+    }
+    let before = this.above;
+    for (const row of wanted) {
+      if (before.nextSibling !== row) before.after(row);
+      before = row;
+    }
+  }
+
+  row(at) {
+    const number = Math.floor(at / this.every);
+    const block = this.blocks.get(number);
+    const place = at - number * this.every;
+    if (block?.rows[place]) return numbered(block.rows[place], at);
+    if (!block?.whole) this.load(number);
+    return numbered(this.blank(at), at);
+  }
+
+  blank(at) {
+    this.blanks ??= new Map();
+    if (!this.blanks.has(at % 200)) {
+      const row = document.createElement("tr");
+      row.append(...Array.from(this.table.tHead.rows[0].cells, () => document.createElement("td")));
+      row.className = "wait";
+      this.blanks.set(at % 200, row);
+    }
+    return this.blanks.get(at % 200);
+  }
+
+  async load(number) {
+    const block = this.blocks.get(number) ?? { rows: [], whole: false };
+    if (block.loading) return;
+    block.loading = true;
+    this.blocks.delete(number);
+    this.blocks.set(number, block);
+    for (const other of this.blocks.keys()) {
+      if (this.blocks.size <= KEPT) break;
+      if (other !== 0 && other !== number) this.blocks.delete(other);
+    }
+    // Who scrolls past in a hurry asks for nothing on the way.
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    if (!this.isNear(number)) return this.giveUp(number, block);
+    try {
+      const page = await fetchPage(this.rowsAt(number === 0 ? "" : this.cursors[number - 1]));
+      if (this.blocks.get(number) !== block) return;
+      const rows = [...page.getElementById("rows").rows].map((row) => document.importNode(row, true));
+      for (const row of rows) localTimes(row);
+      // What stands there already keeps its place, and the focus with it.
+      const known = new Map(block.rows.map((row) => [keyOf(row), row]));
+      block.rows = rows.map((row) => known.get(keyOf(row)) ?? row);
+      block.whole = true;
+      this.draw();
+    } catch {
+      block.loading = false; // asked again with the next scroll
+    }
+  }
+
+  giveUp(number, block) {
+    block.loading = false;
+    if (!block.rows.length) this.blocks.delete(number);
+  }
+
+  isNear(number) {
+    const first = Math.floor(-this.above.getBoundingClientRect().top / this.height);
+    const last = first + innerHeight / this.height;
+    return (number + 1) * this.every > first - this.every && number * this.every < last + this.every;
+  }
+}
+
+export function keyOf(row) {
+  return row.querySelector("[data-key]")?.dataset.key;
+}
+
+function numbered(row, at) {
+  row.setAttribute("aria-rowindex", String(at + 2));
+  return row;
+}
+
+function gap() {
+  const row = document.createElement("tr");
+  row.className = "gap";
+  row.setAttribute("aria-hidden", "true");
+  row.append(document.createElement("td"));
+  return row;
+}
