@@ -5,30 +5,24 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from convotrace.identity import session_id_of_key, session_key
 from convotrace.insight.friction import with_signals
 from convotrace.insight.versions import with_versions
 from convotrace.model import Conversation, Event, Score, Session, Span, Trace
-from convotrace.store.codec import decode_column, original, storable
+from convotrace.store.codec import original, storable
 from convotrace.store.database import Connection
-from convotrace.store.keys import OUTSIDE, pack_trace_id, unpack_trace_id
+from convotrace.store.keys import pack_trace_id, unpack_trace_id
 from convotrace.store.opening import Opened
-from convotrace.store.rows import ContentRow, EventRow, ScoreRow, SessionRow, SpanRow, TraceRow
+from convotrace.store.rows import ContentRow, EventRow, ScoreRow, SessionRow, TraceRow
 from convotrace.store.statements import Statements
-from convotrace.store.to_records import (
-    event_record,
-    own_span_id,
-    score_record,
-    session_record,
-    span_record,
-    trace_record,
-)
+from convotrace.store.to_records import event_record, happened, score_record, session_record, trace_record
 from convotrace.store.unpacking import Contents
 from convotrace.store.workers import living_workers
 
-_T = TypeVar("_T")
+_GROWING = ("input", "tools")
+"""Of a model call: the conversation until then, and what it could call."""
+
 _ScoreKey = tuple[str | None, str | None]
 
 
@@ -82,8 +76,7 @@ def _conversation(opened: Opened, row: SessionRow, now_ns: int) -> Conversation 
     if any(trace.status == "running" for trace in parts.trace_rows):
         parts.living = living_workers(opened, now_ns)
     traces = with_signals(with_versions(parts.traces()))
-    own = [event_record(event) for event in parts.events if event.on_session]
-    return Conversation(with_totals_of(session, traces), traces, tuple(own), parts.left_scores())
+    return Conversation(with_totals_of(session, traces), traces, parts.session_events(), parts.left_scores())
 
 
 def with_totals_of(session: Session, traces: Sequence[Trace]) -> Session:
@@ -100,7 +93,6 @@ def _read(sql: Statements, connection: Connection, row: SessionRow) -> Parts:
         original(row.id) or "",
         Contents(map(ContentRow._make, rows(sql.contents_of))),
         [TraceRow._make(columns) for columns in rows(sql.traces_of)],
-        [SpanRow._make(columns) for columns in rows(sql.spans_of)],
         [EventRow._make(columns) for columns in rows(sql.events_of)],
         [ScoreRow._make(columns) for columns in rows(sql.scores_of)],
     )
@@ -113,24 +105,19 @@ class Parts:
     session_id: str
     contents: Contents
     trace_rows: list[TraceRow]
-    span_rows: list[SpanRow]
     events: list[EventRow]
     scores: list[ScoreRow]
+    light: frozenset[int] = frozenset()
+    """Keys of the traces whose model calls are read without what grows with the conversation."""
     living: frozenset[int] = frozenset()
     """The processes that live; what runs in another one was interrupted."""
 
     def __post_init__(self) -> None:
-        self._events: dict[tuple[int, int], list[Event]] = defaultdict(list)
-        for event in self.events:
-            if not event.on_session and event.tk != OUTSIDE:
-                self._events[event.tk, event.span].append(event_record(event))
+        self._on_session: list[Event] = [event_record(event) for event in self.events]
         self._scores: dict[_ScoreKey, list[Score]] = defaultdict(list)
         for row in self.scores:
             score = score_record(self.session_id, row)
             self._scores[score.target.trace_id, score.target.span_id].append(score)
-        self._spans: dict[int, list[SpanRow]] = defaultdict(list)
-        for span in self.span_rows:
-            self._spans[span.tk].append(span)
 
     def traces(self, before: int = 0) -> tuple[Trace, ...]:
         """Return the traces in the order in which they began, the turns numbered.
@@ -146,21 +133,26 @@ class Parts:
             traces.append(self._trace(row, turns if row.is_turn else None))
         return tuple(traces)
 
+    def session_events(self) -> tuple[Event, ...]:
+        """Return the events of the session, whatever brought them; to be asked for after its traces."""
+        return tuple(sorted(self._on_session, key=lambda event: event.at_ns))
+
     def left_scores(self) -> tuple[Score, ...]:
         """Return the scores of the session itself, and of traces that are not here."""
         return tuple(sorted((s for scores in self._scores.values() for s in scores), key=lambda score: score.at_ns))
 
     def _trace(self, row: TraceRow, turn: int | None) -> Trace:
         trace_id = unpack_trace_id(row.trace_id)
-        spans = [self._span(trace_id, span) for span in self._spans[row.tk]]
+        found = happened(self.contents, row, _GROWING if row.tk in self.light else ())
+        self._on_session += found.on_session
+        spans = [self._judged(trace_id, span) for span in found.spans]
         # Taken after the spans': what judges a span that is not here is shown on its trace.
         scores = [s for key in list(self._scores) if key[0] == trace_id for s in self._scores.pop(key)]
         scores.sort(key=lambda score: score.at_ns)
         if row.status == "running" and row.worker not in self.living:
             row = row._replace(status="interrupted")
-        return trace_record(self.contents, self.session_id, row, turn, spans, self._events[row.tk, 0], scores)
+        return trace_record(self.contents, self.session_id, row, turn, spans, found.events, scores)
 
-    def _span(self, trace_id: str, row: SpanRow) -> Span:
-        span_id = own_span_id(row, decode_column(row.extra) or {})
-        scores = self._scores.pop((trace_id, span_id), ())
-        return span_record(self.contents, trace_id, row, self._events[row.tk, row.span], scores)
+    def _judged(self, trace_id: str, span: Span) -> Span:
+        scores = self._scores.pop((trace_id, span.id), None)
+        return span if scores is None else replace(span, scores=tuple(scores))

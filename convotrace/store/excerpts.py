@@ -16,9 +16,9 @@ from convotrace.store.conversations import Parts, row_of_key, with_totals_of
 from convotrace.store.database import Connection
 from convotrace.store.keys import pack_trace_id, unpack_trace_id
 from convotrace.store.opening import Opened
-from convotrace.store.rows import ContentRow, EventRow, ScoreRow, SessionRow, SpanRow, TraceRow
+from convotrace.store.rows import ContentRow, EventRow, ScoreRow, SessionRow, TraceRow
 from convotrace.store.statements import Statements
-from convotrace.store.to_records import event_record, session_record
+from convotrace.store.to_records import session_record
 from convotrace.store.unpacking import Contents
 from convotrace.store.workers import living_workers
 
@@ -62,8 +62,8 @@ def by_key(
         # What is packed is unpacked here: contents are fetched one by one.
         traces = parts.traces(place.before)
     told = with_signals(with_versions(traces))
-    events = tuple(event_record(event) for event in parts.events if event.on_session)
-    conversation = Conversation(with_totals_of(session_record(row), told), told, events, parts.left_scores())
+    session = with_totals_of(session_record(row), told)
+    conversation = Conversation(session, told, parts.session_events(), parts.left_scores())
     return Excerpt(conversation, place.first, place.last, row.turns, failing, left)
 
 
@@ -101,30 +101,24 @@ def _parts(
     turns = [TraceRow._make(columns) for columns in rows(sql.turns_between)]
     others = [TraceRow._make(columns) for columns in rows(sql.others_between, MOST_OTHERS)]
     number = int(connection.execute(sql.others_number, (row.sid, place.low, place.high)).fetchone()[0])
-    spans = [SpanRow._make(columns) for columns in rows(sql.spans_between)]
     if place.own is not None and all(one.tk != place.own for one in (*turns, *others)):
         others.append(TraceRow._make(connection.execute(sql.trace_of_key, (row.sid, place.own)).fetchone()))
     full = set() if is_light else {one.tk for one in turns[place.first - 1 - place.before : place.last - place.before]}
     if place.own is not None and not is_light:
         full.add(place.own)
-    events = [EventRow._make(columns) for columns in rows(sql.events_between)]
+    events = [EventRow._make(columns) for columns in connection.execute(sql.events_of, (row.sid,))]
     scores = connection.execute(sql.scores_of, (row.sid,)) if row.judged else ()
     parts = Parts(
         original(row.id) or "", Contents((), _fetcher(sql, connection, row.sid)),
         [one if one.tk in full or not one.is_turn else _light_trace(one) for one in (*turns, *others)],
-        [one if one.tk in full else _light_span(one) for one in spans],
         events, [ScoreRow._make(columns) for columns in scores],
+        frozenset(one.tk for one in (*turns, *others)) - full,
     )  # fmt: skip
     return parts, number - len(others)
 
 
 def _light_trace(row: TraceRow) -> TraceRow:
     return row._replace(input_body=None, output_body=None)
-
-
-def _light_span(row: SpanRow) -> SpanRow:
-    """Return a span without what grows with its conversation: the prompt and the tools of a model call."""
-    return row._replace(input=None, tools=None) if row.kind == "generation" else row
 
 
 def _fetcher(sql: Statements, connection: Connection, sid: int) -> Callable[[bytes], ContentRow | None]:

@@ -51,11 +51,11 @@ class KeepingStatements:
         self.hidden = text(gone.select(gone.sid).limit(1))
         self.is_hidden = text(gone.select(gone.sid).where(gone.sid == 0))
         # A few rows at a time: (sid, limit); then its traces: (sid, limit).
-        self.delete_some = [some(table) for table in (tables.span, tables.event, tables.score)]
+        self.delete_some = [some(table) for table in (tables.event, tables.score)]
         content = tables.content
         few = content.select(content.hash).where(content.sid == 0).limit(1)
         self.delete_some_contents = text(content.delete().where(content.sid == 0, content.hash.in_(few)))
-        self.some_traces = text(trace.select(trace.tk).where(trace.sid == 0).limit(1))
+        self.some_traces = text(trace.select(trace.tk, trace.spans, trace.events).where(trace.sid == 0).limit(1))
 
     def _scatter(self, tables: Tables) -> None:
         """What names a user or session elsewhere: three times (user), (None, sid, user), (), (sid), (links, sid)."""

@@ -9,12 +9,7 @@ import re
 import zlib
 from hashlib import blake2b
 
-OUTSIDE = -1
-"""Trace key of what belongs to a session and came from no trace."""
-
 _HEX_TRACE = re.compile(r"[0-9a-f]{32}\Z")
-_HEX_SPAN = re.compile(r"[0-9a-f]{16}\Z")
-_SIGN = 1 << 63
 _FILL = b"\xff"
 
 
@@ -47,20 +42,6 @@ def trace_key(started_ns: int, trace_id: str) -> int:
     """Return the key of a trace: its start to a microsecond, then ten bits of its id."""
     low = zlib.crc32(trace_id.encode("utf-8", "surrogatepass")) & 1023
     return (max(started_ns, 0) & ~1023) | low
-
-
-def span_key(span_id: str) -> int:
-    """Return the key of a span: its 64 bits, or a hash of an id in another form."""
-    if _HEX_SPAN.match(span_id):
-        number = int(span_id, 16)
-        return number - (1 << 64) if number >= _SIGN else number
-    raw = span_id.encode("utf-8", "surrogatepass")
-    return int.from_bytes(blake2b(raw, digest_size=8).digest(), "big", signed=True)
-
-
-def span_id(key: int) -> str:
-    """Return the id of a span whose key holds all of it."""
-    return f"{key & 0xFFFFFFFFFFFFFFFF:016x}"
 
 
 def pack_trace_id(trace_id: str) -> bytes:

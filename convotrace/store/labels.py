@@ -13,9 +13,11 @@ from typing import Any
 
 import orjson
 
+from convotrace.model import Event, Trace
 from convotrace.store.codec import decode_column, encode, original, storable
 from convotrace.store.judgements import feedback_and_means
-from convotrace.store.rows import EventRow, ScoreRow, SpanRow, TraceRow
+from convotrace.store.rows import EventRow, ScoreRow
+from convotrace.store.work import Work, calls_in, events_in
 
 ENVIRONMENT, RELEASE, SERVICE, TAG, META, OUTCOME, RESOLVED, HAS, MODEL, TOOL, KIND, STATUS, SCORE, FEEDBACK = range(14)
 """Kinds of labels, as they are stored; SCORE and later come from scores, MODEL to STATUS and HAS from traces too."""
@@ -61,21 +63,41 @@ def meta_name(name: str) -> str:
     return f"{whole[: LONGEST // 2]}…{blake2b(whole.encode(), digest_size=8).hexdigest()}"
 
 
-def facets_of(trace: TraceRow, spans: Iterable[SpanRow], events: Iterable[EventRow]) -> Facets:
-    """Return what one trace says of its session."""
+def facets_of(trace: Trace, on_session: Sequence[Event]) -> Facets:
+    """Return what one trace, and the events of its session that it brought, say of the session."""
     found: set[Label] = {(STATUS, trace.status)} if trace.status in STATUSES else set()
-    for span in spans:
-        found.add((KIND, span.kind))
-        if span.model is not None:
-            found.add((MODEL, span.model))
-        if span.kind == "tool":
-            found.add((TOOL, span.name))
-    return frozenset(found) | facets_of_events(events)
+    for span in trace.spans:
+        _add_call(found, span.kind, span.name, span.model)
+        if span.events and _tell_escalation(event.name for event in span.events):
+            found |= _ESCALATED
+    if _tell_escalation(event.name for event in (*trace.events, *on_session)):
+        found |= _ESCALATED
+    return frozenset(found)
 
 
-def facets_of_events(events: Iterable[EventRow]) -> Facets:
+def facets_of_work(status: str, work: Work) -> Facets:
+    """Return what a stored trace says of its session: its status, and the document of what happened in it."""
+    found: set[Label] = {(STATUS, status)} if status in STATUSES else set()
+    for call in calls_in(work):
+        _add_call(found, *call)
+    return frozenset(found | _ESCALATED) if _tell_escalation(events_in(work)) else frozenset(found)
+
+
+def facets_of_events(rows: Iterable[EventRow]) -> Facets:
     """Return what events say of their session."""
-    return _ESCALATED if any(event.name in ESCALATIONS for event in events) else frozenset()
+    return _ESCALATED if _tell_escalation(row.name for row in rows) else frozenset()
+
+
+def _add_call(found: set[Label], kind: str, name: str, model: str | None) -> None:
+    found.add((KIND, kind))
+    if model is not None:
+        found.add((MODEL, storable(model) or ""))
+    if kind == "tool":
+        found.add((TOOL, storable(name) or ""))
+
+
+def _tell_escalation(names: Iterable[str]) -> bool:
+    return any(name in ESCALATIONS for name in names)
 
 
 def with_facets(column: str | None, new: Facets) -> str | None:

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from convotrace.model import Conversation, Event, Score, Stored, Trace
-from convotrace.store.codec import decode_column, original, storable
+from convotrace.model import Conversation, Score, Stored, Trace
+from convotrace.store.codec import original, storable
 from convotrace.store.database import Connection
-from convotrace.store.keys import SessionKeys, pack_trace_id, unpack_trace_id
-from convotrace.store.rows import ContentRow, EventRow, ScoreRow, SessionRow, SpanRow, TraceRow
+from convotrace.store.keys import SessionKeys, pack_trace_id
+from convotrace.store.rows import ContentRow, ScoreRow, SessionRow, TraceRow
 from convotrace.store.sessions import Row, old_state
 from convotrace.store.statements import Statements
-from convotrace.store.to_records import (
-    event_record,
-    own_span_id,
-    score_record,
-    session_record,
-    span_record,
-    trace_record,
-)
+from convotrace.store.to_records import happened, score_record, session_record, trace_record
 from convotrace.store.unpacking import Contents
 
 _TURNS = 200
@@ -95,7 +89,7 @@ class StoreLookup:
         found = map(TraceRow._make, self._all(self._sql.last_turns, row.sid, _TURNS))
         nothing, id = Contents(()), original(row.id) or ""
         light = (turn._replace(input_body=None, output_body=None) for turn in found)
-        turns = [trace_record(nothing, id, turn, None, (), (), ()) for turn in light]
+        turns = [trace_record(nothing, id, turn, None) for turn in light]
         return Conversation(session_record(row), tuple(turns[::-1]))
 
     def at(self, sid: int, tk: int) -> Stored:
@@ -104,23 +98,11 @@ class StoreLookup:
 
     def _stored(self, row: TraceRow) -> Stored:
         session_id = self._session_id(row.sid)
-        contents = Contents((), self._fetcher(row.sid))
-        events, on_session = self._events(row)
+        found = happened(Contents((), self._fetcher(row.sid)), row)
         by_span, scores, session_scores = self._scores(row, session_id)
-        trace_id = unpack_trace_id(row.trace_id)
-        spans = []
-        for span in map(SpanRow._make, self._all(self._sql.spans_at, row.sid, row.tk)):
-            own_id = own_span_id(span, decode_column(span.extra) or {})
-            spans.append(span_record(contents, trace_id, span, events[span.span], by_span[own_id]))
-        trace = trace_record(contents, session_id, row, None, spans, events[0], scores)
-        return Stored(trace, tuple(on_session), tuple(session_scores))
-
-    def _events(self, row: TraceRow) -> tuple[dict[int, list[Event]], list[Event]]:
-        by_span: dict[int, list[Event]] = defaultdict(list)
-        on_session: list[Event] = []
-        for event in map(EventRow._make, self._all(self._sql.events_at, row.sid, row.tk)):
-            (on_session if event.on_session else by_span[event.span]).append(event_record(event))
-        return by_span, on_session
+        spans = [replace(span, scores=tuple(by_span[span.id])) if span.id in by_span else span for span in found.spans]
+        trace = trace_record(Contents((), self._fetcher(row.sid)), session_id, row, None, spans, found.events, scores)
+        return Stored(trace, found.on_session, tuple(session_scores))
 
     def _scores(self, row: TraceRow, session_id: str) -> tuple[dict[str, list[Score]], list[Score], list[Score]]:
         by_span: dict[str, list[Score]] = defaultdict(list)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convotrace.store.codec import decode_column, encode_column
+from convotrace.store.codec import encode_column
 from convotrace.store.database import Connection
-from convotrace.store.keys import OUTSIDE
-from convotrace.store.labels import Label, facets_column
+from convotrace.store.labels import Label, facets_column, facets_of_work
 from convotrace.store.marks import KEPT, marks_of
-from convotrace.store.rows import KNOWN_TOTALS, ContentRow, SpanRow, TraceRow
+from convotrace.store.rows import KNOWN_TOTALS, ContentRow, TraceRow
 from convotrace.store.sessions import CLIENTS_KEPT, Row, cut
 from convotrace.store.statements import COUNTED, Statements
 from convotrace.store.to_records import attachments_in
 from convotrace.store.unpacking import Contents
-
-_PACKED = ("input", "output", "arguments", "result", "query", "tools", "parameters")
+from convotrace.store.work import packed_in, read_work, texts_in
 
 
 def count_again(sql: Statements, connection: Connection, row: Row) -> bool:
@@ -26,7 +24,7 @@ def count_again(sql: Statements, connection: Connection, row: Row) -> bool:
     """
     sid = row["sid"]
     traces, turns, started, last, *counted = connection.execute(sql.recount, (sid,)).fetchone()
-    events = connection.execute(sql.outside_events, (sid, OUTSIDE)).fetchone()[0]
+    events = connection.execute(sql.outside_events, (sid,)).fetchone()[0]
     if traces:
         row["started"], row["last"] = started, last
     row["traces"], row["turns"] = traces, turns or 0
@@ -51,7 +49,10 @@ def facets_between(
     sql: Statements, connection: Connection, sid: int, first: int = -(1 << 63), last: int = (1 << 63) - 1
 ) -> set[Label]:
     """Return what the stored traces of a session say of it, between two keys of traces."""
-    return set(connection.execute(sql.labels.facets, (sid, first, last) * 5))
+    found: set[Label] = set()
+    for status, work in connection.execute(sql.works, (sid, first, last)):
+        found |= facets_of_work(status, read_work(work))
+    return found
 
 
 def sweep(sql: Statements, connection: Connection, sid: int) -> None:
@@ -59,9 +60,12 @@ def sweep(sql: Statements, connection: Connection, sid: int) -> None:
     rows = [ContentRow(*columns) for columns in connection.execute(sql.contents_of, (sid,))]
     contents = Contents(rows)
     used: set[bytes] = set()
-    for packed in _packed_columns(sql, connection, sid):
-        used |= contents.names_in(packed)
-    used |= {*_documents(sql, connection, sid), *_attached(sql, connection, sid)}
+    for trace in map(TraceRow._make, connection.execute(sql.traces_of, (sid,))):
+        work = read_work(trace.work)
+        for packed in (trace.input_body, trace.output_body, *packed_in(work)):
+            used |= contents.names_in(packed)
+        used.update(texts_in(work))
+    used.update(_attached(sql, connection, sid))
     held = [row.hash for row in rows] + [name for (name,) in connection.execute(sql.files_of, (sid,))]
     connection.executemany(sql.delete_content, [(sid, name) for name in held if name not in used])
 
@@ -75,22 +79,6 @@ def delete_session(sql: Statements, connection: Connection, sid: int) -> None:
 def _said(connection: Connection, statement: str, sid: int) -> tuple[int | None, str | None]:
     found = connection.execute(statement, (sid, 1)).fetchone()
     return (None, None) if found is None else (found[0], cut(found[1]))
-
-
-def _packed_columns(sql: Statements, connection: Connection, sid: int) -> Iterator[bytes | None]:
-    for trace in map(TraceRow._make, connection.execute(sql.traces_of, (sid,))):
-        yield trace.input_body
-        yield trace.output_body
-    for span in map(SpanRow._make, connection.execute(sql.spans_of, (sid,))):
-        for name in _PACKED:
-            yield getattr(span, name)
-
-
-def _documents(sql: Statements, connection: Connection, sid: int) -> Iterator[bytes]:
-    for span in map(SpanRow._make, connection.execute(sql.spans_of, (sid,))):
-        for part in decode_column(span.documents) or ():
-            if part[2] is not None:
-                yield bytes.fromhex(part[2])
 
 
 def _attached(sql: Statements, connection: Connection, sid: int) -> Iterator[bytes]:

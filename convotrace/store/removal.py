@@ -111,8 +111,12 @@ def _clear_rows(sql: Statements, connection: Connection, sid: int) -> int:
 
 def _clear_traces(sql: Statements, connection: Connection, sid: int) -> int:
     """Delete traces with all they brought, each in the way in which a rewritten one goes; return how many."""
-    keys = connection.execute(sql.keeping.some_traces, (sid, ROWS_AT_ONCE // 4)).fetchall()
-    for (tk,) in keys:
+    room = ROWS_AT_ONCE
+    found = connection.execute(sql.keeping.some_traces, (sid, ROWS_AT_ONCE // 4)).fetchall()
+    for number, (tk, spans, events) in enumerate(found):
+        room -= spans + events
+        if number and room < 0:
+            return number
         for statement in sql.delete_trace:
             connection.execute(statement, (sid, tk))
-    return len(keys)
+    return len(found)

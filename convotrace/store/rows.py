@@ -68,7 +68,10 @@ class LabelRow(NamedTuple):
 
 
 class TraceRow(NamedTuple):
-    """One trace with its share of the session's totals; bodies are packed values, the rest of the record is JSON."""
+    """One trace with its share of the session's totals; bodies are packed values, the rest of the record is JSON.
+
+    `work` is the document of what happened in it.
+    """
 
     sid: int
     tk: int
@@ -110,6 +113,7 @@ class TraceRow(NamedTuple):
     failures: str | None
     notes: str | None
     indexed: int
+    work: str | None
 
 
 class AwaitedRow(NamedTuple):
@@ -120,52 +124,12 @@ class AwaitedRow(NamedTuple):
     name: str
 
 
-class SpanRow(NamedTuple):
-    """One span; values are packed, what is rare stands in `extra` as JSON."""
-
-    sid: int
-    tk: int
-    span: int
-    seq: int
-    parent: int | None
-    kind: str
-    name: str
-    service: str | None
-    status: str
-    started: int
-    duration: int | None
-    first_token: int | None
-    model: str | None
-    provider: str | None
-    input_tokens: int | None
-    output_tokens: int | None
-    cached_read: int | None
-    cached_write: int | None
-    reasoning: int | None
-    cost_nano: int | None
-    finish_reason: str | None
-    call_id: str | None
-    input: bytes | None
-    output: bytes | None
-    arguments: bytes | None
-    result: bytes | None
-    query: bytes | None
-    documents: str | None
-    tools: bytes | None
-    parameters: bytes | None
-    attributes: str | None
-    extra: str | None
-
-
 class EventRow(NamedTuple):
-    """One event; `span` is 0 where it belongs to the trace, `on_session` 1 where it belongs to the session."""
+    """One event of a session that came from no trace."""
 
     sid: int
-    tk: int
-    span: int
     at: int
     seq: int
-    on_session: int
     name: str
     level: str | None
     attributes: str | None

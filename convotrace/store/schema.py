@@ -22,7 +22,7 @@ from peewee import (
     TextField,
 )
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 LISTED = (
     "started", "turns", "traces", "spans", "errors", "events", "input_tokens", "output_tokens", "cost_nano",
@@ -45,17 +45,18 @@ class Tables:
     label: Table
     trace: Table
     awaited: Table
-    span: Table
     event: Table
     score: Table
     content: Table
     bucket: Table
     incident: Table
     audit: Table
+    span: Table
+    """No table, but a view of the traces."""
 
     def all(self) -> list[Table]:
         """Return every table."""
-        return list(vars(self).values())
+        return [table for table in vars(self).values() if table is not self.span]
 
     def of_session(self) -> list[Table]:
         """Return every table whose rows belong to one session: what forgetting it must cover."""
@@ -70,7 +71,7 @@ def make_tables(db: peewee.Database) -> Tables:
             database = db
             legacy_table_names = False
 
-    return Tables(**_facts(Base), **_conversations(Base), **_work(Base), **_said(Base), **_summaries(Base))
+    return Tables(**_facts(Base), **_conversations(Base), **_said(Base), **_summaries(Base), span=_view(Base))
 
 
 def _facts(base: Table) -> dict[str, Table]:
@@ -195,6 +196,8 @@ def _conversations(base: Table) -> dict[str, Table]:
         failures = TextField(null=True)
         notes = TextField(null=True)
         indexed = SmallIntegerField()
+        # Last, so that who does not ask for it reads none of its pages.
+        work = TextField(null=True)
 
         class Meta:
             indexes = ((("sid", "tk"), True),)
@@ -255,64 +258,35 @@ def _awaited(base: Table) -> Table:
     return Awaited
 
 
-def _work(base: Table) -> dict[str, Table]:
-    # A rowid table with a unique key fills half as fast again as one WITHOUT ROWID.
+def _view(base: Table) -> Table:
     class Span(base):  # type: ignore[misc]
+        """A view of the documents of traces, made by each database: what is seldom asked of spans without a trace."""
+
         sid = BigIntegerField()
         tk = BigIntegerField()
-        span = BigIntegerField()
-        seq = IntegerField()
-        parent = BigIntegerField(null=True)
         kind = TextField()
         name = TextField()
-        service = TextField(null=True)
-        status = TextField()
-        started = BigIntegerField()
-        duration = BigIntegerField(null=True)
-        first_token = BigIntegerField(null=True)
         model = TextField(null=True)
-        provider = TextField(null=True)
-        input_tokens = BigIntegerField(null=True)
-        output_tokens = BigIntegerField(null=True)
-        cached_read = BigIntegerField(null=True)
-        cached_write = BigIntegerField(null=True)
-        reasoning = BigIntegerField(null=True)
-        cost_nano = BigIntegerField(null=True)
-        finish_reason = TextField(null=True)
-        call_id = TextField(null=True)
-        input = BlobField(null=True)
-        output = BlobField(null=True)
-        arguments = BlobField(null=True)
-        result = BlobField(null=True)
-        query = BlobField(null=True)
-        documents = TextField(null=True)
-        tools = BlobField(null=True)
-        parameters = BlobField(null=True)
-        attributes = TextField(null=True)
-        extra = TextField(null=True)
 
         class Meta:
             primary_key = False
-            indexes = ((("sid", "tk", "span"), True), (("name", "started"), False))
 
-    Span.add_index(Span.index(Span.started, where=Span.status == "error", name="span_errors"))
-    return {"span": Span}
+    return Span
 
 
 def _said(base: Table) -> dict[str, Table]:
     class Event(base):  # type: ignore[misc]
+        """Events of a session that came from no trace."""
+
         sid = BigIntegerField()
-        tk = BigIntegerField()
-        span = BigIntegerField()
         at = BigIntegerField()
         seq = BigIntegerField()
-        on_session = SmallIntegerField()
         name = TextField()
         level = TextField(null=True)
         attributes = TextField(null=True)
 
         class Meta:
-            primary_key = CompositeKey("sid", "tk", "span", "at", "seq")
+            primary_key = CompositeKey("sid", "at", "seq")
 
     class Score(base):  # type: ignore[misc]
         sid = BigIntegerField()
@@ -343,8 +317,9 @@ def _said(base: Table) -> dict[str, Table]:
         body = BlobField()
 
         class Meta:
-            primary_key = CompositeKey("sid", "hash")
-            without_rowid = True
+            # With a row id, a body of up to a page stays in its row; without, one over a kilobyte takes a page more.
+            primary_key = False
+            indexes = ((("sid", "hash"), True),)
 
     return {"event": Event, "score": Score, "content": Content}
 

@@ -9,7 +9,6 @@ from peewee import SQL, Value, fn
 
 from convotrace.store.contents import FILE
 from convotrace.store.keeping_sql import KeepingStatements
-from convotrace.store.keys import OUTSIDE
 from convotrace.store.label_sql import LabelStatements
 from convotrace.store.rows import (
     KNOWN_TOTALS,
@@ -18,7 +17,6 @@ from convotrace.store.rows import (
     EventRow,
     ScoreRow,
     SessionRow,
-    SpanRow,
     TraceRow,
     WorkerRow,
 )
@@ -53,7 +51,6 @@ class Statements:
         """Rows as they come: (the row)."""
         self.insert_trace = text(insertion(tables.trace, TraceRow).on_conflict_ignore())
         self.insert_awaited = text(insertion(tables.awaited, AwaitedRow))
-        self.insert_span = text(insertion(tables.span, SpanRow))
         self.insert_event = text(insertion(tables.event, EventRow).on_conflict_ignore())
         self.insert_content = text(insertion(tables.content, ContentRow).on_conflict_ignore())
         self.put_score = upsert(tables.score, ScoreRow, "sid", "id")
@@ -71,19 +68,18 @@ class Statements:
 
     def _read(self, tables: Tables) -> None:
         """One session: (sid) or (key), its parts (sid)."""
-        session, trace, span = tables.session, tables.trace, tables.span
+        session, trace = tables.session, tables.trace
         event, score, content = tables.event, tables.score, tables.content
         self.session_by_sid = text(selection(session, SessionRow).where(session.sid == 0))
         self.session_by_key = text(selection(session, SessionRow).where(session.key == ""))
         self.traces_of = text(of_session(trace, TraceRow).order_by(trace.tk))
-        self.spans_of = text(of_session(span, SpanRow).order_by(span.tk, span.started, span.seq))
         self.events_of = text(of_session(event, EventRow).order_by(event.at, event.seq))
         self.scores_of = text(of_session(score, ScoreRow).order_by(score.at, score.seq))
         self.contents_of = text(selection(content, ContentRow).where(content.sid == 0, content.codec < _FILE))
 
     def _excerpt(self, tables: Tables) -> None:
         """Some turns of a session: rows between two keys (sid, from, to), places (sid, limit, offset), (sid, key)."""
-        trace, span, event = tables.trace, tables.span, tables.event
+        trace = tables.trace
         turn = (trace.sid == 0) & (trace.is_turn == _ONE)
         self.key_of_turn = text(trace.select(trace.tk).where(turn).order_by(trace.tk).limit(1).offset(1))
         self.turns_before = text(trace.select(fn.count(trace.tk)).where(turn, trace.tk < 0))
@@ -93,16 +89,12 @@ class Statements:
         other = (trace.sid == 0) & between & (trace.is_turn == _ZERO)
         self.others_between = text(selection(trace, TraceRow).where(other).order_by(trace.tk).limit(1))
         self.others_number = text(trace.select(fn.count(trace.tk)).where(other))
-        spans = of_session(span, SpanRow).where(span.tk >= 0, span.tk < 0)
-        self.spans_between = text(spans.order_by(span.tk, span.started, span.seq))
-        events = of_session(event, EventRow).where(((event.tk >= 0) & (event.tk < 0)) | (event.tk == SQL(str(OUTSIDE))))
-        self.events_between = text(events.order_by(event.at, event.seq))
         failing = trace.select(trace.trace_id).where(turn, trace.errors > _ZERO, trace.tk > 0).order_by(trace.tk)
         self.failing_after = text(failing.limit(1))
 
     def _look_up(self, tables: Tables) -> None:
         """One trace as it stands: by its id (trace id), what it brought (sid, tk), a content (sid, hash)."""
-        trace, span, event, score, content = tables.trace, tables.span, tables.event, tables.score, tables.content
+        trace, score, content = tables.trace, tables.score, tables.content
         there = trace.sid.not_in(tables.gone.select(tables.gone.sid))
         found = selection(trace, TraceRow).where(trace.trace_id == b"", there)
         self.traces_of_id = text(found.order_by(trace.started))
@@ -117,17 +109,13 @@ class Statements:
         self.awaiting = text(promising.limit(1))
         saying = trace.select(trace.sid).where(trace.said == 0, trace.started >= 0, there).distinct()
         self.sessions_having_said = text(saying.limit(1))
-        spans = selection(span, SpanRow).where(span.sid == 0, span.tk == 0)
-        events = selection(event, EventRow).where(event.sid == 0, event.tk == 0)
         scores = selection(score, ScoreRow).where(score.sid == 0, score.origin == 0)
-        self.spans_at = text(spans.order_by(span.started, span.seq))
-        self.events_at = text(events.order_by(event.at, event.seq))
         self.scores_at = text(scores.order_by(score.at, score.seq))
         self.content_at = text(selection(content, ContentRow).where(content.sid == 0, content.hash == b""))
 
     def _rewrite(self, tables: Tables) -> None:
         """A trace written before: its states (trace id), whose key it is (sid, tk), all it brought (sid, tk)."""
-        session, trace, span, event, score = tables.session, tables.trace, tables.span, tables.event, tables.score
+        session, trace, score = tables.session, tables.trace, tables.score
         worth = [getattr(trace, name) for name in ("sid", "tk", "started", "duration", "is_turn", "placed", *COUNTED)]
         spoke = [trace.input_text.is_null(False), trace.output_text.is_null(False)]
         there = trace.sid.not_in(tables.gone.select(tables.gone.sid))
@@ -137,8 +125,6 @@ class Statements:
         self.delete_trace = [
             text(trace.delete().where(trace.sid == 0, trace.tk == 0)),
             text(tables.awaited.delete().where(tables.awaited.sid == 0, tables.awaited.tk == 0)),
-            text(span.delete().where(span.sid == 0, span.tk == 0)),
-            text(event.delete().where(event.sid == 0, event.tk == 0)),
             text(score.delete().where(score.sid == 0, score.origin == 0)),
         ]
         homes = session.select(session.id).join(trace, on=(trace.sid == session.sid)).where(trace.trace_id == b"")
@@ -164,18 +150,20 @@ class Statements:
         self.copy_file = text(content.insert_from(one, [content.sid, *columns]).on_conflict_ignore())
 
     def _count(self, tables: Tables) -> None:
-        """A session's totals: (sid), events from no trace (sid, OUTSIDE), any score (sid, limit), last turn (sid)."""
+        """A session's totals: (sid), events from no trace (sid), any score (sid, limit), last turn (sid)."""
         trace, event, score = tables.trace, tables.event, tables.score
         end = trace.started + fn.coalesce(trace.duration, _ZERO)
         span_of_time = (fn.min(trace.started), fn.max(end))
         sums = [fn.sum(getattr(trace, name)) for name in COUNTED]
         totals = trace.select(fn.count(trace.tk), fn.sum(trace.is_turn), *span_of_time, *sums)
         self.recount = text(totals.where(trace.sid == 0))
+        # What happened in the traces between two keys: (sid, first key, last key).
+        self.works = text(trace.select(trace.status, trace.work).where(trace.sid == 0, trace.tk >= 0, trace.tk <= 0))
         turn = (trace.sid == 0) & (trace.is_turn == _ONE)
         self.last_turn = text(trace.select(fn.max(trace.started)).where(turn))
         # The first turn that began after a moment: (sid, moment).
         self.next_turn = text(trace.select(fn.min(trace.started)).where(turn, trace.started > 0))
-        self.outside_events = text(event.select(fn.count(event.at)).where(event.sid == 0, event.tk == 0))
+        self.outside_events = text(event.select(fn.count(event.at)).where(event.sid == 0))
         self.any_score = text(score.select(score.id).where(score.sid == 0).limit(1))
 
     def _quote(self, trace: Table) -> None:

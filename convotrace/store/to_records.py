@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from convotrace.model import (
     Attachment,
@@ -26,11 +28,12 @@ from convotrace.model import (
 )
 from convotrace.store.codec import decode, decode_column, original
 from convotrace.store.judgements import verdict_in
-from convotrace.store.keys import span_id, unpack_trace_id
+from convotrace.store.keys import unpack_trace_id
 from convotrace.store.marks import medians, strip_of
-from convotrace.store.rows import EventRow, ScoreRow, SessionRow, SpanRow, TraceRow
+from convotrace.store.rows import EventRow, ScoreRow, SessionRow, TraceRow
 from convotrace.store.signs import warnings_of
 from convotrace.store.unpacking import Contents
+from convotrace.store.work import documents_in, read_work, rest_of
 
 
 def session_record(row: SessionRow) -> Session:
@@ -59,9 +62,9 @@ def trace_record(
     session_id: str,
     row: TraceRow,
     turn: int | None,
-    spans: Sequence[Span],
-    events: Sequence[Event],
-    scores: Sequence[Score],
+    spans: Sequence[Span] = (),
+    events: Sequence[Event] = (),
+    scores: Sequence[Score] = (),
 ) -> Trace:
     """Return a trace with what belongs to it."""
     extra = decode_column(row.extra) or {}
@@ -91,35 +94,66 @@ def trace_record(
     )  # fmt: skip
 
 
-def span_record(
-    contents: Contents, trace_id: str, row: SpanRow, events: Sequence[Event], scores: Sequence[Score]
-) -> Span:
-    """Return a span with what belongs to it."""
-    extra = decode_column(row.extra) or {}
-    parent = None if row.parent is None else span_id(row.parent)
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """What happened in a stored trace, in the order of time; spans still have no scores."""
+
+    spans: tuple[Span, ...]
+    events: tuple[Event, ...]
+    on_session: tuple[Event, ...]
+
+
+def happened(contents: Contents, row: TraceRow, without: Collection[str] = ()) -> Happened:
+    """Return what happened in a trace.
+
+    Args:
+        contents: What its session holds.
+        row: The trace.
+        without: Fields of model calls that are not wanted: they grow with the conversation.
+    """
+    work, trace_id, started_ns = read_work(row.work), unpack_trace_id(row.trace_id), row.started
+    spans = [_span(contents, trace_id, started_ns, line, without) for line in work.get("spans", ())]
+    spans.sort(key=lambda span: span.started_ns)
+    return Happened(tuple(spans), _events(work, "events", started_ns), _events(work, "on_session", started_ns))
+
+
+def _span(contents: Contents, trace_id: str, started_ns: int, line: list[Any], without: Collection[str]) -> Span:
+    rest, unwanted = rest_of(line), without if line[2] == "generation" else ()
+    packed = rest.get("packed", {})
+
+    def value(name: str) -> Json:
+        if name in unwanted:
+            return None
+        return contents.unpack(bytes.fromhex(packed[name])) if name in packed else rest.get(name)
+
     return Span(
-        id=own_span_id(row, extra), trace_id=trace_id, name=original(row.name) or "", kind=row.kind,
-        parent_id=extra.get("parent_id", parent), service=original(row.service), status=row.status,
-        error=_failure(extra), started_ns=row.started, duration_ns=row.duration, model=original(row.model),
-        provider=original(row.provider), parameters=contents.unpack(row.parameters) or {},
-        tools=tuple(ToolDefinition(*tool) for tool in _lists(contents.unpack(row.tools))),
-        input=contents.unpack(row.input), output=contents.unpack(row.output),
-        arguments=contents.unpack(row.arguments), result=contents.unpack(row.result), query=contents.unpack(row.query),
-        documents=tuple(_document(contents, part) for part in decode_column(row.documents) or ()),
-        usage=_usage(row, extra), call_id=original(row.call_id), tags=tuple(extra.get("tags", ())),
-        metadata=extra.get("metadata", {}), cost_nano=row.cost_nano, finish_reason=original(row.finish_reason),
-        first_token_ns=row.first_token, attributes=decode_column(row.attributes) or {},
-        events=tuple(events), scores=tuple(scores), origin=extra.get("origin", "own"),
+        id=line[0], trace_id=trace_id, name=line[3], kind=line[2], parent_id=line[1], service=rest.get("service"),
+        status=line[4], error=_failure(rest), started_ns=started_ns + line[5], duration_ns=line[6],
+        model=rest.get("model"), provider=rest.get("provider"), parameters=value("parameters") or {},
+        tools=tuple(ToolDefinition(*tool) for tool in _lists(value("tools"))),
+        input=value("input"), output=value("output"), arguments=value("arguments"), result=value("result"),
+        query=value("query"), documents=tuple(_document(contents, found) for found in documents_in(rest)),
+        usage=Usage(*rest["usage"]) if "usage" in rest else None, call_id=rest.get("call_id"),
+        tags=tuple(rest.get("tags", ())), metadata=value("metadata") or {}, cost_nano=rest.get("cost"),
+        finish_reason=rest.get("finish_reason"), first_token_ns=rest.get("first_token"),
+        attributes=value("attributes") or {}, events=_events(rest, "events", started_ns),
+        origin=rest.get("origin", "own"),
     )  # fmt: skip
 
 
-def own_span_id(row: SpanRow, extra: dict[str, Json]) -> str:
-    """Return the id of a span as it was given."""
-    return str(extra["id"]) if "id" in extra else span_id(row.span)
+def _events(held: Mapping[str, Any], name: str, started_ns: int) -> tuple[Event, ...]:
+    return tuple(sorted((_event(line, started_ns) for line in held.get(name, ())), key=lambda event: event.at_ns))
+
+
+def _event(line: list[Any], started_ns: int) -> Event:
+    name, at, level, attributes = (*line, None, None)[:4]
+    if isinstance(attributes, str):
+        attributes = decode(attributes.encode())
+    return Event(name, started_ns + at, level, attributes or {})
 
 
 def event_record(row: EventRow) -> Event:
-    """Return an event."""
+    """Return an event of a session that came from no trace."""
     return Event(original(row.name) or "", row.at, original(row.level), decode_column(row.attributes) or {})
 
 
@@ -158,18 +192,11 @@ def _request(extra: dict[str, Json], client: str | None) -> Request | None:
     return Request(method, path, query, headers, original(client))
 
 
-def _usage(row: SpanRow, extra: dict[str, Json]) -> Usage | None:
-    told = (row.input_tokens, row.output_tokens, row.cached_read, row.cached_write, row.reasoning)
-    if "usage" not in extra and told == (None,) * 5:
-        return None
-    return Usage(*told, audio=extra.get("usage", [None])[0])
-
-
-def _document(contents: Contents, part: list[Json]) -> Document:
-    document_id, text, apart, score, title, url, metadata = part
-    if apart is not None:
-        text = contents.value(bytes.fromhex(apart))
-    return Document(document_id, text, score, title, url, metadata)
+def _document(contents: Contents, found: dict[str, Any]) -> Document:
+    text = contents.value(bytes.fromhex(found["apart"])) if "apart" in found else found.get("text")
+    return Document(
+        found.get("id"), text, found.get("score"), found.get("title"), found.get("url"), found.get("metadata") or {}
+    )
 
 
 def _lists(value: Json) -> list[list[Json]]:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterable
-from dataclasses import astuple, dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass
 
 from convotrace.insight.history import exchange_hash
-from convotrace.model import Attachment, Document, Event, Json, Score, SessionFacts, Span, Trace, Usage
+from convotrace.model import Attachment, Event, Json, Score, SessionFacts, Trace
 from convotrace.store.codec import encode, encode_column, storable
 from convotrace.store.contents import Packer
-from convotrace.store.keys import OUTSIDE, pack_trace_id, span_id, span_key
+from convotrace.store.keys import pack_trace_id
 from convotrace.store.labels import Facets, facets_of
-from convotrace.store.rows import AwaitedRow, EventRow, ScoreRow, SpanRow, TraceRow
+from convotrace.store.rows import AwaitedRow, EventRow, ScoreRow, TraceRow
+from convotrace.store.work import work_of
 
-_TEXT_APART = 128
 _LONGEST_FAILURE = 2000
 
 
@@ -24,11 +24,9 @@ class TraceRows:
     """Everything that one trace brings to the store."""
 
     trace: TraceRow
-    awaited: list[AwaitedRow] = field(default_factory=list)
-    spans: list[SpanRow] = field(default_factory=list)
-    events: list[EventRow] = field(default_factory=list)
-    scores: list[ScoreRow] = field(default_factory=list)
-    facets: Facets = frozenset()
+    facets: Facets
+    awaited: Sequence[AwaitedRow] = ()
+    scores: Sequence[ScoreRow] = ()
 
 
 def trace_rows(packer: Packer, sid: int, tk: int, trace: Trace, facts: SessionFacts, worker: int) -> TraceRows:
@@ -42,23 +40,15 @@ def trace_rows(packer: Packer, sid: int, tk: int, trace: Trace, facts: SessionFa
         facts: What it says about its session.
         worker: Id of this process, kept while the trace is running.
     """
-    events = len(trace.events) + len(facts.events) + sum([len(span.events) for span in trace.spans])
-    rows = TraceRows(_trace_row(packer, sid, tk, trace, worker, events))
-    if trace.answer_ids:
-        rows.awaited += [AwaitedRow(sid, tk, storable(name) or "") for name in trace.answer_ids]
-    _add_events(rows.events, sid, tk, 0, trace.events)
-    _add_events(rows.events, sid, tk, 0, facts.events, on_session=1)
     scores = [*facts.scores, *trace.scores]
-    taken: set[int] = set()
-    for seq, span in enumerate(trace.spans):
-        key = _free_key(span_key(span.id), taken)
-        rows.spans.append(_span_row(packer, sid, tk, key, seq, span))
-        if span.events:
-            _add_events(rows.events, sid, tk, key, span.events)
-        scores += span.scores
-    rows.scores += (score_row(sid, tk, seq, score) for seq, score in enumerate(scores))
-    rows.facets = facets_of(rows.trace, rows.spans, rows.events)
-    return rows
+    for span in trace.spans:
+        if span.scores:
+            scores += span.scores
+    return TraceRows(
+        _trace_row(packer, sid, tk, trace, facts, worker), facets_of(trace, facts.events),
+        [AwaitedRow(sid, tk, storable(name) or "") for name in trace.answer_ids],
+        [score_row(sid, tk, seq, score) for seq, score in enumerate(scores)],
+    )  # fmt: skip
 
 
 def outside_events(sid: int, events: Iterable[Event]) -> list[EventRow]:
@@ -66,7 +56,8 @@ def outside_events(sid: int, events: Iterable[Event]) -> list[EventRow]:
     rows: list[EventRow] = []
     for event in events:
         number = zlib.crc32(encode([event.name, event.level, event.attributes]))
-        rows.append(_event_row(sid, OUTSIDE, 0, number, 1, event))
+        attributes = encode_column(event.attributes)
+        rows.append(EventRow(sid, event.at_ns, number, storable(event.name) or "", storable(event.level), attributes))
     return rows
 
 
@@ -83,7 +74,8 @@ def score_row(sid: int, origin: int | None, seq: int, score: Score) -> ScoreRow:
     )  # fmt: skip
 
 
-def _trace_row(packer: Packer, sid: int, tk: int, trace: Trace, worker: int, events: int) -> TraceRow:
+def _trace_row(packer: Packer, sid: int, tk: int, trace: Trace, facts: SessionFacts, worker: int) -> TraceRow:
+    events = len(trace.events) + len(facts.events) + sum([len(span.events) for span in trace.spans])
     return TraceRow(
         sid=sid, tk=tk, trace_id=pack_trace_id(trace.id), name=storable(trace.name) or "", is_turn=int(trace.is_turn),
         replaces=storable(trace.replaces), route=storable(trace.route), status=trace.status,
@@ -100,6 +92,7 @@ def _trace_row(packer: Packer, sid: int, tk: int, trace: Trace, worker: int, eve
         metadata=encode_column(trace.metadata), extra=encode_column(_trace_extra(packer, sid, trace)),
         said=exchange_hash(trace.input.text, trace.output.text) if trace.is_turn else None,
         placed=1 if trace.placed else None, failures=_failures(trace), notes=None, indexed=0,
+        work=work_of(packer, sid, trace, facts.events),
     )  # fmt: skip
 
 
@@ -140,88 +133,6 @@ def _trace_extra(packer: Packer, sid: int, trace: Trace) -> dict[str, Json]:
 def _attachment(packer: Packer, sid: int, file: Attachment) -> list[Json]:
     name = file.hash if file.data is None else packer.pack_file(sid, file.data).hex()
     return [file.id, file.name, file.type, file.size, file.url, name, file.left_out]
-
-
-def _span_row(packer: Packer, sid: int, tk: int, key: int, seq: int, span: Span) -> SpanRow:
-    usage = span.usage or _NO_USAGE
-    parent = None if span.parent_id is None else span_key(span.parent_id)
-    # By position, in the order of SpanRow: names would cost a fifteenth of all that storing a trace costs.
-    return SpanRow._make((
-        sid, tk, key, seq, parent,
-        span.kind, storable(span.name) or "", storable(span.service), span.status,
-        span.started_ns, span.duration_ns, span.first_token_ns,
-        storable(span.model), storable(span.provider),
-        usage.input, usage.output, usage.cached_read,
-        usage.cached_write, usage.reasoning, span.cost_nano,
-        storable(span.finish_reason), storable(span.call_id),
-        packer.pack(sid, span.input), packer.pack(sid, span.output),
-        packer.pack(sid, span.arguments), packer.pack(sid, span.result),
-        packer.pack(sid, span.query),
-        encode([_document(packer, sid, d) for d in span.documents]).decode() if span.documents else None,
-        packer.pack(sid, [[t.name, t.description, t.schema] for t in span.tools]) if span.tools else None,
-        packer.pack(sid, dict(span.parameters)) if span.parameters else None,
-        encode_column(span.attributes), encode_column(_span_extra(span, key, parent)),
-    ))  # fmt: skip
-
-
-_NO_USAGE = Usage()
-
-
-def _span_extra(span: Span, key: int, parent: int | None) -> dict[str, Json]:
-    """Return the rare fields of a span that say something, and the ids that their keys do not hold."""
-    extra: dict[str, Json] = {}
-    if span_id(key) != span.id:
-        extra["id"] = span.id
-    if parent is not None and span_id(parent) != span.parent_id:
-        extra["parent_id"] = span.parent_id
-    if span.error:
-        extra["error"] = astuple(span.error)
-    if span.usage is not None and (span.usage.audio is not None or span.usage == _NO_USAGE):
-        extra["usage"] = [span.usage.audio]
-    if span.tags:
-        extra["tags"] = span.tags
-    if span.metadata:
-        extra["metadata"] = span.metadata
-    if span.origin != "own":
-        extra["origin"] = span.origin
-    return extra
-
-
-def _document(packer: Packer, sid: int, document: Document) -> list[Json]:
-    text = document.text
-    apart = packer.pack_text(sid, text).hex() if text is not None and len(text) >= _TEXT_APART else None
-    return [
-        document.id,
-        None if apart else text,
-        apart,
-        document.score,
-        document.title,
-        document.url,
-        document.metadata,
-    ]
-
-
-def _add_events(
-    rows: list[EventRow], sid: int, tk: int, span: int, events: Iterable[Event], on_session: int = 0
-) -> None:
-    """Append the rows of events, numbered in the order in which they came."""
-    for event in events:
-        rows.append(_event_row(sid, tk, span, len(rows), on_session, event))
-
-
-def _event_row(sid: int, tk: int, span: int, seq: int, on_session: int, event: Event) -> EventRow:
-    return EventRow(
-        sid, tk, span, event.at_ns, seq, on_session,
-        storable(event.name) or "", storable(event.level), encode_column(event.attributes),
-    )  # fmt: skip
-
-
-def _free_key(key: int, taken: set[int]) -> int:
-    # Two spans of one id are somebody's mistake, and still two spans: the second stands under the next key.
-    while key in taken:
-        key = key + 1 if key < (1 << 63) - 1 else -(1 << 63)
-    taken.add(key)
-    return key
 
 
 def _number(value: Json) -> float | None:

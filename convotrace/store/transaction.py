@@ -172,8 +172,6 @@ class Transaction:
             # Another trace has this key, or this very trace was written before.
             raise Again
         self._execute_many(self._sql.insert_awaited, [name for row in rows for name in row.awaited])
-        self._execute_many(self._sql.insert_span, [span for row in rows for span in row.spans])
-        self._execute_many(self._sql.insert_event, [event for row in rows for event in row.events])
         self._execute_many(self._sql.put_score, [score for row in rows for score in row.scores])
         self._execute_many(self._sql.insert_content, self._builder.packer.take_rows())
 

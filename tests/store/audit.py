@@ -2,17 +2,14 @@
 
 import sqlite3
 
-from convotrace.store.codec import decode_column
 from convotrace.store.judgements import verdict_column
-from convotrace.store.keys import OUTSIDE
 from convotrace.store.marks import marks_of
 from convotrace.store.rows import KNOWN_TOTALS, ContentRow, ScoreRow
 from convotrace.store.to_records import attachments_in
 from convotrace.store.unpacking import Contents
+from convotrace.store.work import events_in, packed_in, read_work, texts_in
 
 COUNTED = ("errors", "spans", "events", *KNOWN_TOTALS)
-PACKED = ("input", "output", "arguments", "result", "query", "tools", "parameters")
-OF_TRACES = ("awaited", "span")
 
 
 def audit(path):
@@ -40,19 +37,15 @@ def _troubles(connection):
                     yield f"{table} holds rows of a session that is not there"
     traces = rows("select * from trace")
     places = {(row["sid"], row["tk"]): row for row in traces}
-    for table in OF_TRACES:
-        for row in rows(f"select sid, tk from {table}"):
-            if (row["sid"], row["tk"]) not in places:
-                yield f"{table} holds rows of a trace that is not there"
-    for row in rows("select * from event where tk != ?", OUTSIDE):
+    for row in rows("select sid, tk from awaited"):
         if (row["sid"], row["tk"]) not in places:
-            yield f"an event {row['name']} of a trace that is not there"
+            yield "awaited holds rows of a trace that is not there"
     for row in rows("select * from score where origin is not null"):
         if (row["sid"], row["origin"]) not in places:
             yield f"the score {row['id']} of a trace that is not there"
-    for place, row in places.items():
-        spans = rows("select count(*) n from span where sid = ? and tk = ?", *place)[0]["n"]
-        events = rows("select count(*) n from event where sid = ? and tk = ?", *place)[0]["n"]
+    for row in traces:
+        work = read_work(row["work"])
+        spans, events = len(work.get("spans", ())), len(list(events_in(work)))
         if (spans, events) != (row["spans"], row["events"]):
             yield f"trace {row['trace_id'].hex()} says {row['spans'], row['events']}, has {spans, events}"
     for sid, row in sessions.items():
@@ -63,7 +56,7 @@ def _troubles(connection):
 
 def _wrong_totals(row, own, rows):
     sid, turns = row["sid"], [t for t in own if t["is_turn"]]
-    outside = rows("select count(*) n from event where sid = ? and tk = ?", sid, OUTSIDE)[0]["n"]
+    outside = rows("select count(*) n from event where sid = ?", sid)[0]["n"]
     expected = {"traces": len(own), "turns": len(turns)}
     for name in COUNTED:
         known = [t[name] for t in own if t[name] is not None]
@@ -100,9 +93,9 @@ def _lost_contents(sid, own, rows):
     for trace in own:
         needed |= contents.names_in(trace["input_body"]) | contents.names_in(trace["output_body"])
         needed |= {bytes.fromhex(f.hash) for f in attachments_in(trace["extra"]) if f.hash is not None}
-    for span in rows("select * from span where sid = ?", sid):
-        for name in PACKED:
-            needed |= contents.names_in(span[name])
-        needed |= {bytes.fromhex(d[2]) for d in decode_column(span["documents"]) or () if d[2] is not None}
+        work = read_work(trace["work"])
+        for packed in packed_in(work):
+            needed |= contents.names_in(packed)
+        needed |= set(texts_in(work))
     for name in needed - {c["hash"] for c in held}:
         yield f"the content {name.hex()} is missing"

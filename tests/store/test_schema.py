@@ -7,8 +7,6 @@ from convotrace.store import rows
 from convotrace.store.keys import (
     SessionKeys,
     pack_trace_id,
-    span_id,
-    span_key,
     trace_key,
     unpack_trace_id,
 )
@@ -16,7 +14,7 @@ from convotrace.store.schema import make_tables
 
 PAIRS = {
     "label": rows.LabelRow, "session": rows.SessionRow,
-    "trace": rows.TraceRow, "awaited": rows.AwaitedRow, "span": rows.SpanRow,
+    "trace": rows.TraceRow, "awaited": rows.AwaitedRow,
     "event": rows.EventRow,
     "score": rows.ScoreRow, "content": rows.ContentRow, "worker": rows.WorkerRow,
 }  # fmt: skip
@@ -58,12 +56,6 @@ def test_keys_of_traces_follow_their_start():
 )
 def test_a_trace_id_of_any_form_is_packed_without_loss(id):
     assert unpack_trace_id(pack_trace_id(id)) == id
-
-
-def test_a_span_key_holds_a_whole_w3c_id():
-    for id in ("00f067aa0ba902b7", "ffffffffffffffff", "8000000000000000"):
-        assert span_id(span_key(id)) == id
-        assert -(2**63) <= span_key(id) < 2**63
 
 
 def test_two_ids_of_one_hash_are_two_sessions(memory, make, monkeypatch):

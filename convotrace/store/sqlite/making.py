@@ -9,7 +9,7 @@ from pathlib import Path
 from convotrace.errors import StoreError
 from convotrace.store.database import Connection
 from convotrace.store.schema import SCHEMA_VERSION, Tables
-from convotrace.store.sqlite import fulltext
+from convotrace.store.sqlite import fulltext, older
 from convotrace.store.sqlite.connections import OPEN_PATIENCE, SqliteConnections, named_trouble, patiently, raw
 
 # "CTRC": tells a file of ours from the app's own database, whose tables must not be touched.
@@ -18,6 +18,13 @@ APPLICATION_ID = 0x43545243
 # Where a filter looks for parts of words, in the order of lists: a fourth of the bytes of the rows themselves. Here and
 # not in `schema`, because other databases refuse entries of such a length.
 _SHOWN = "CREATE INDEX IF NOT EXISTS session_shown ON session(last, sid, id, user_id, first_input, last_output)"
+_SPANS = """
+CREATE VIEW IF NOT EXISTS span AS SELECT t.sid, t.tk, json_extract(s.value, '$[0]') AS id,
+ json_extract(s.value, '$[1]') AS parent, json_extract(s.value, '$[2]') AS kind, json_extract(s.value, '$[3]') AS name,
+ json_extract(s.value, '$[4]') AS status, t.started + json_extract(s.value, '$[5]') AS started,
+ json_extract(s.value, '$[6]') AS duration, json_extract(s.value, '$[7].model') AS model
+FROM trace t, json_each(t.work, '$.spans') s
+"""
 
 
 def make(
@@ -68,9 +75,13 @@ def _make_tables(connections: SqliteConnections, tables: Tables, bring_up: Calla
         application, version, _ = _what_it_is(connection)
         # Another process may have been first.
         if application != APPLICATION_ID or version < SCHEMA_VERSION:
+            is_older = older.set_aside(connection)
             _add_columns(connection, tables)
             _add_tables(connection, tables)
             connection.execute(_SHOWN)
+            connection.execute(_SPANS)
+            if is_older:
+                older.bring_over(connection)
             # A wider index has taken its place.
             connection.execute('DROP INDEX IF EXISTS "session_last"')
             fulltext.make(connection)

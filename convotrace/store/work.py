@@ -1,0 +1,209 @@
+"""What happened in a trace, as one document in its row: its spans with their events, its own, those of its session.
+
+A row for each would cost more than all the rest of storing a trace, and they are only ever read with it. What is long
+stands among the contents of the session. `to_records` makes records of a document again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from convotrace.model import Document, Event, Json, Span, Trace
+from convotrace.store.codec import decode, encode
+from convotrace.store.contents import Packer
+
+Work = Mapping[str, list[list[Any]]]
+"""`spans`: [id, parent, kind, name, status, start, duration, rest], `events` and `on_session`: [name, at, level,
+attributes]. Moments count from the start of the trace, in ns. The rest holds the fields of a span that say something;
+what of it is packed stands in its `packed`, in hexadecimal digits."""
+
+_TEXT_APART = 128
+_SHORT = 100
+_JSON_FROM = b'"'[0]
+"""The least byte that JSON as `encode` makes it begins with; what is packed, or only slowly read, begins with less."""
+
+
+def work_of(packer: Packer, sid: int, trace: Trace, on_session: Sequence[Event]) -> str | None:
+    """Return the document of a trace, None where nothing happened in it.
+
+    Args:
+        packer: Takes the contents that are stored once.
+        sid: Key of its session.
+        trace: The record.
+        on_session: Events of its session that it brought.
+    """
+    if not (trace.spans or trace.events or on_session):
+        return None
+    try:
+        return orjson.dumps(_Writing(packer, sid, trace.started_ns).document(trace, on_session)).decode()
+    except TypeError:
+        # A name or a number that only the slow codec holds; it takes no JSON that is made already.
+        return encode(_Writing(packer, sid, trace.started_ns, made=False).document(trace, on_session)).decode()
+
+
+def read_work(text: str | None) -> Work:
+    """Return the document of a column; empty where it is none."""
+    found: Json = None if text is None else decode(text.encode())
+    return found if isinstance(found, dict) else {}
+
+
+def rest_of(span: Sequence[Any]) -> dict[str, Any]:
+    """Return the fields of a span that say something."""
+    rest: dict[str, Any] = span[7] if len(span) > 7 else {}
+    return rest
+
+
+def calls_in(work: Work) -> Iterator[tuple[str, str, str | None]]:
+    """Yield kind, name and model of each span."""
+    for span in work.get("spans", ()):
+        yield span[2], span[3], rest_of(span).get("model")
+
+
+def events_in(work: Work) -> Iterator[str]:
+    """Yield the name of each event of a trace, its spans and its session."""
+    of_spans = (rest_of(span).get("events", ()) for span in work.get("spans", ()))
+    for events in (work.get("events", ()), work.get("on_session", ()), *of_spans):
+        yield from (event[0] for event in events)
+
+
+def packed_in(work: Work) -> Iterator[bytes]:
+    """Yield what is packed in a document."""
+    for span in work.get("spans", ()):
+        yield from map(bytes.fromhex, rest_of(span).get("packed", {}).values())
+
+
+def texts_in(work: Work) -> Iterator[bytes]:
+    """Yield the hash of each text of a retrieved document that stands apart."""
+    for span in work.get("spans", ()):
+        rest = rest_of(span)
+        for document in documents_in(rest):
+            if "apart" in document:
+                yield bytes.fromhex(document["apart"])
+
+
+def documents_in(rest: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the retrieved documents in the rest of a span."""
+    packed = rest.get("packed", {}).get("documents")
+    found = rest.get("documents") if packed is None else decode(bytes.fromhex(packed))
+    return found if isinstance(found, list) else []
+
+
+class _Writing:
+    """Makes one document; `made` is whether JSON that is made already may stand in it."""
+
+    def __init__(self, packer: Packer, sid: int, started_ns: int, made: bool = True) -> None:
+        self._packer = packer
+        self._sid = sid
+        self._started_ns = started_ns
+        self._made = made
+
+    def document(self, trace: Trace, on_session: Sequence[Event]) -> dict[str, Any]:
+        document: dict[str, Any] = {"spans": [self._span(span) for span in trace.spans]} if trace.spans else {}
+        if trace.events:
+            document["events"] = self._events(trace.events)
+        if on_session:
+            document["on_session"] = self._events(on_session)
+        return document
+
+    def _span(self, span: Span) -> list[Any]:
+        line: list[Any] = [
+            span.id, span.parent_id, span.kind, span.name or "", span.status, span.started_ns - self._started_ns,
+            span.duration_ns,
+        ]  # fmt: skip
+        rest = self._rest(span)
+        self._add_values(rest, span)
+        if rest:
+            line.append(rest)
+        return line
+
+    def _rest(self, span: Span) -> dict[str, Any]:
+        """Return what is short and says something; one look a field, since most say nothing."""
+        rest: dict[str, Any] = {}
+        if span.model is not None:
+            rest["model"] = span.model
+        if span.provider is not None:
+            rest["provider"] = span.provider
+        if span.service is not None:
+            rest["service"] = span.service
+        if (usage := span.usage) is not None:
+            counts = [usage.input, usage.output, usage.cached_read, usage.cached_write, usage.reasoning, usage.audio]
+            rest["usage"] = _trimmed(counts)
+        if span.cost_nano is not None:
+            rest["cost"] = span.cost_nano
+        if span.first_token_ns is not None:
+            rest["first_token"] = span.first_token_ns
+        if span.finish_reason is not None:
+            rest["finish_reason"] = span.finish_reason
+        if span.call_id is not None:
+            rest["call_id"] = span.call_id
+        if span.error is not None:
+            rest["error"] = [span.error.type, span.error.message, span.error.stack]
+        if span.origin != "own":
+            rest["origin"] = span.origin
+        if span.tags:
+            rest["tags"] = span.tags
+        return rest
+
+    def _add_values(self, rest: dict[str, Any], span: Span) -> None:
+        """Add what may be long, or hold anything."""
+        for name in ("input", "output", "arguments", "result", "query"):
+            value = getattr(span, name)
+            if value is not None:
+                self._add_value(rest, name, value)
+        if span.parameters:
+            self._add_value(rest, "parameters", dict(span.parameters))
+        if span.tools:
+            self._add_value(rest, "tools", [[tool.name, tool.description, tool.schema] for tool in span.tools])
+        if span.documents:
+            self._add(rest, "documents", encode([self._document(document) for document in span.documents]))
+        if span.attributes:
+            self._add(rest, "attributes", encode(span.attributes))
+        if span.metadata:
+            self._add(rest, "metadata", encode(span.metadata))
+        if span.events:
+            rest["events"] = self._events(span.events)
+
+    def _add_value(self, rest: dict[str, Any], name: str, value: Json) -> None:
+        if type(value) is str and len(value) < _SHORT:
+            rest[name] = value
+        elif (packed := self._packer.pack(self._sid, value)) is not None:
+            self._add(rest, name, packed)
+
+    def _add(self, rest: dict[str, Any], name: str, data: bytes) -> None:
+        if self._made and data[0] >= _JSON_FROM:
+            rest[name] = orjson.Fragment(data)
+        else:
+            rest.setdefault("packed", {})[name] = data.hex()
+
+    def _events(self, events: Sequence[Event]) -> list[list[Any]]:
+        return [self._event(event) for event in events]
+
+    def _event(self, event: Event) -> list[Any]:
+        line: list[Any] = [event.name or "", event.at_ns - self._started_ns]
+        if event.level is not None or event.attributes:
+            line.append(event.level)
+        if event.attributes:
+            data = encode(event.attributes)
+            # What only the slow codec holds stays behind its mark.
+            line.append(orjson.Fragment(data) if self._made and data[0] >= _JSON_FROM else data.decode())
+        return line
+
+    def _document(self, document: Document) -> dict[str, Any]:
+        text = document.text
+        found: dict[str, Any] = {"id": document.id, "score": document.score, "title": document.title}
+        found |= {"url": document.url, "metadata": document.metadata or None}
+        if text is not None and len(text) >= _TEXT_APART:
+            found["apart"] = self._packer.pack_text(self._sid, text).hex()
+        else:
+            found["text"] = text
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def _trimmed(values: list[Any]) -> list[Any]:
+    """Return a list without the unknown at its end."""
+    while values and values[-1] is None:
+        values.pop()
+    return values
