@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from convotrace.page import (
     assets,
     attachments,
+    compare,
     delete,
     first,
     health,
@@ -96,6 +97,8 @@ ROUTES: tuple[Route, ...] = (
     Route(_pattern("/test"), {"POST": first.send}, right="annotate", is_json=True),
     _data("/live", live.stream),
     _data("/tail.json", live.tail),
+    _page("/compare", compare.page),
+    _data("/compare.json", compare.data),
     _page("/search", search.page),
     _data("/search.json", search.data),
     _page("/s/{key}", session.page),
