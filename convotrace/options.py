@@ -23,7 +23,7 @@ _HOST = re.compile(r"(?:\*\.)?(?:[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.
 
 # Options whose feature comes later: named now so that the name is fixed, refused so that nobody relies on silence.
 _NOT_YET: dict[str, Any] = {
-    "feedback_path": None, "alerts": (), "evaluators": (), "webhooks": (),
+    "alerts": (), "evaluators": (), "webhooks": (),
 }  # fmt: skip
 
 
@@ -151,6 +151,10 @@ def _mount(name: str, value: Any) -> str:
     raise SettingsError(f"{name} came as {value!r}; use a path such as /_sessions.")
 
 
+def _path(name: str, value: Any) -> str | None:
+    return None if value is None else _mount(name, value)
+
+
 def _store(name: str, value: Any) -> str:
     text = str(value)
     if text.startswith(("postgresql://", "postgres://")):
@@ -243,6 +247,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "instrument": _instruments,
     "prices": _prices,
     "mount": _mount,
+    "feedback_path": _path,
     "store": _store,
     "rights": _rights,
     "redact": _one_of("secrets", None),

@@ -44,6 +44,7 @@ class ConvoTraceMiddleware:
         self.app = app
         self.convotrace = ConvoTrace(**options) if convotrace is None else convotrace
         self._mount = self.convotrace.settings.mount
+        self._feedback = self.convotrace.settings.feedback_path
         self._limit = int(self.convotrace.settings.max_body_bytes)
         self.convotrace.warm()
 
@@ -54,6 +55,8 @@ class ConvoTraceMiddleware:
         path = app_path(environ)
         if path == self._mount or path.startswith(self._mount + "/"):
             return answer_page(observer, environ, start_response, path[len(self._mount) :])
+        if path == self._feedback:
+            return answer_page(observer, environ, start_response, "/feedback")
         store, seen = observer.store_name, environ.get(SEEN, ())
         trace = None if store in seen else observer.begin(incoming(environ, path))
         if trace is None:

@@ -24,6 +24,7 @@ class ConvoTraceMiddleware:
         self.app = app
         self.convotrace = ConvoTrace(**options) if convotrace is None else convotrace
         self._mount = self.convotrace.settings.mount
+        self._feedback = self.convotrace.settings.feedback_path
         self._limit = int(self.convotrace.settings.max_body_bytes)
         self.convotrace.warm()
 
@@ -39,6 +40,8 @@ class ConvoTraceMiddleware:
             return await self._connect(scope, receive, send, path)
         if path == self._mount or path.startswith(self._mount + "/"):
             return await answer_page(observer, scope, receive, send, path[len(self._mount) :])
+        if path == self._feedback:
+            return await answer_page(observer, scope, receive, send, "/feedback")
         store, seen = observer.store_name, scope.get(SEEN, ())
         trace = None if store in seen else observer.begin(incoming(scope, path))
         if trace is None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from time import time_ns
 from typing import Any
 
 from convotrace.capture.current import current, here, now_of, settle_id, trace_of
 from convotrace.capture.spans import LiveSpan, open_event, open_score, settle
+from convotrace.capture.tickets import MINT
 from convotrace.identity import as_id, bounded
 from convotrace.model import OUTCOMES, Json
 from convotrace.recorder import OpenSpan, OpenTrace, plain, text_of
@@ -136,6 +138,17 @@ def score(name: str, value: Any, comment: str | None = None, on: str = "trace", 
     else:
         trace.scores.append(made)
     settle(trace)
+
+
+def feedback_token() -> str | None:
+    """Return a ticket with which the end user may judge the current turn later, and do nothing else.
+
+    Valid at once and for a week, in every process on the store; None outside a traced request.
+    """
+    if (trace := _trace()) is None:
+        return None
+    settle_id(trace)
+    return MINT.issue(trace.id, time_ns())
 
 
 def feedback(value: bool | float | str, comment: str | None = None) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from time import time_ns
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from convotrace import hooks
+from convotrace.capture.tickets import MINT
 from convotrace.model import Change, Json
 from convotrace.observer.guard import Guard
 from convotrace.observer.ledger import Ledger
@@ -85,6 +87,9 @@ class House:
 
     def prices(self) -> Prices:
         return self._observer.prices
+
+    def trace_of_ticket(self, ticket: str) -> str | None:
+        return MINT.trace_of(ticket, self.store().key, time_ns())
 
     def count(self, what: str, number: int) -> None:
         self._observer.ledger.received.add(what, number)

@@ -9,6 +9,7 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any
 
 from convotrace import hooks
+from convotrace.capture.tickets import MINT
 from convotrace.errors import StoreError
 from convotrace.model import Change, Json
 from convotrace.observer.attached import read_files
@@ -58,6 +59,7 @@ class Writing:
         self.made: Writer[Any] | None = None
         """The writer where there is one."""
         self._secret: bytes | None = None
+        self._kept_key: str | None = None
         self._sample = Sample(lambda: in_force().sample, lambda: self._secret or b"", lambda: ledger.sampled.add())
         self.forget()
 
@@ -124,6 +126,8 @@ class Writing:
         """Yield what is to be written of an item of the queue: one change, or none."""
         if not self._chores.begun:
             self._guard.attempt("jobs", self._chores.begin, self._in_force(), self.open_store, self._guard)
+        if MINT.id != self._kept_key:
+            self._guard.attempt("feedback", self._keep_key)
         if isinstance(item, Change):
             yield item
             return
@@ -144,6 +148,12 @@ class Writing:
                 hooks.turn_line(self._in_force(), change.trace)
         if change is not None and (item.ended is not None or verdict is Verdict.TURN):
             yield self._sample.of(change)
+
+    def _keep_key(self) -> None:
+        """Let every process on the store know the key of the tickets that this one gives out."""
+        if MINT.id is not None:
+            self.open_store().keep_key(MINT.id, MINT.key)
+            self._kept_key = MINT.id
 
     def assemble(self, trace: OpenTrace) -> tuple[Verdict, Change | None]:
         """Return what a trace is by now, and the change that stores it."""
@@ -207,7 +217,7 @@ class Writing:
         if store is not None:
             store.close()
         # The next store may be another one, with keys of its own.
-        self._assembler = self._secret = None
+        self._assembler = self._secret = self._kept_key = None
 
 
 def _written(item: Any, session_id: str) -> None:

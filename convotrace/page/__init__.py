@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from convotrace.errors import BadRequest, FilterError, StoreError
-from convotrace.page.access import SEND, Admission, admit, admit_sender
+from convotrace.page.access import JUDGE, SEND, Admission, admit, admit_sender
 from convotrace.page.backend import Backend, Reader
 from convotrace.page.http import MAX_BODY, PageRequest, PageResponse, as_data, not_found, plain, refusal, wrong
 from convotrace.page.link import swap
@@ -53,6 +53,8 @@ def reads(request: PageRequest, backend: Backend) -> int:
 def _admission(request: PageRequest, backend: Backend, found: tuple[Route, dict[str, str]] | None) -> Admission | None:
     if found is not None and found[0].right == SEND:
         return admit_sender(request, backend)
+    if found is not None and found[0].right == JUDGE:
+        return Admission(frozenset({JUDGE}), "ticket")
     return admit(request, backend, found is not None and found[0].is_html)
 
 

@@ -21,6 +21,8 @@ from convotrace.page.http import PageRequest
 
 SEND = "send"
 """The right to send spans: it opens the receiver, and the receiver alone."""
+JUDGE = "judge"
+"""The right to judge a turn: its ticket, which stands in the body, gives it, and it opens nothing else."""
 COOKIE = "convotrace_page"
 """How the names of our cookies begin; the rest tells one store from another."""
 _LOCAL_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)

@@ -107,6 +107,9 @@ class Backend(Protocol):
     def prices(self) -> Prices:
         """Return the prices in force."""
 
+    def trace_of_ticket(self, ticket: str) -> str | None:
+        """Return the id of the trace that the ticket of an end user is for, None for a ticket that is none."""
+
     def count(self, what: str, number: int) -> None:
         """Add to what the receiver counts: requests, refused, spans, rejected, logs."""
 

@@ -129,6 +129,12 @@ def respond(status: int, kind: str, body: bytes, *extra: tuple[str, str]) -> Pag
     return PageResponse(status, headers, body)
 
 
+def for_any_site(response: PageResponse) -> PageResponse:
+    """Return an answer that pages of other sites may load; it must hold nothing of anybody's."""
+    headers = [one for one in response.headers if one[0] != "cross-origin-resource-policy"]
+    return PageResponse(response.status, [*headers, ("cross-origin-resource-policy", "cross-origin")], response.body)
+
+
 def html(text: str, status: int = 200) -> PageResponse:
     """Return a page. Lone surrogates, which UTF-8 cannot carry, are shown as escapes."""
     return respond(status, "text/html; charset=utf-8", text.encode("utf-8", "backslashreplace"))

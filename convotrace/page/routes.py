@@ -11,6 +11,7 @@ from convotrace.page import (
     attachments,
     compare,
     delete,
+    feedback,
     first,
     health,
     link,
@@ -24,7 +25,7 @@ from convotrace.page import (
     views,
 )
 from convotrace.page import list as sessions
-from convotrace.page.access import SEND
+from convotrace.page.access import JUDGE, SEND
 from convotrace.page.http import MAX_BODY, PageResponse, plain
 from convotrace.page.visit import Visit
 
@@ -111,6 +112,7 @@ ROUTES: tuple[Route, ...] = (
     _page("/health", health.page),
     _data("/health.json", health.data),
     Route(_pattern("/v1/{signal}"), {"POST": otlp.receive}, right=SEND, limit=otlp.MAX_SENT),
+    Route(_pattern("/feedback"), {"GET": feedback.script, "POST": feedback.receive}, right=JUDGE, is_json=True),
     Route(_pattern("/healthz"), {"GET": _alive}),
     Route(_pattern("/static/{hash}/{name}"), {"GET": _file}),
 )

@@ -43,13 +43,19 @@ def open_database(url: str, create: bool) -> Opened:
 
 def meta(opened: Opened, key: str, first: str) -> str:
     """Return a value that is made once a store, whichever process asks first."""
-    with opened.connections.reading() as connection:
-        found = connection.execute(opened.sql.meta_by_key, (key,)).fetchone()
+    found = known(opened, key)
     if found is None:
         with opened.connections.writing(()) as connection:
             connection.execute(opened.sql.insert_meta, (key, first))
-            found = connection.execute(opened.sql.meta_by_key, (key,)).fetchone()
-    return str(found[0])
+            found = str(connection.execute(opened.sql.meta_by_key, (key,)).fetchone()[0])
+    return found
+
+
+def known(opened: Opened, key: str) -> str | None:
+    """Return a value that some process has put down, None where none did."""
+    with opened.connections.reading() as connection:
+        found = connection.execute(opened.sql.meta_by_key, (key,)).fetchone()
+    return None if found is None else str(found[0])
 
 
 def secret(opened: Opened, name: str) -> bytes:

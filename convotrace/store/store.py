@@ -39,7 +39,7 @@ from convotrace.store import (
 )
 from convotrace.store.keeper import Keeper
 from convotrace.store.native import new_lock
-from convotrace.store.opening import Opened, meta, open_database, secret
+from convotrace.store.opening import Opened, known, meta, open_database, secret
 from convotrace.store.workers import Worker
 from convotrace.store.writing import Recorder
 
@@ -283,6 +283,15 @@ class Store(Keeper):
     def token(self) -> str:
         """Return the token that opens the page, made once a store."""
         return meta(self._ready(), "token", secrets.token_urlsafe(24))
+
+    def keep_key(self, name: str, key: bytes) -> None:
+        """Let every process know a key by its name; one that is known stays."""
+        meta(self._ready(), f"feedback:{name}", key.hex())
+
+    def key(self, name: str) -> bytes | None:
+        """Return the key that some process keeps under a name, None for none."""
+        found = known(self._ready(), f"feedback:{name}")
+        return None if found is None else bytes.fromhex(found)
 
     def first_time(self, what: str) -> bool:
         """Tell whether nobody asked this of the store before, in this process or another."""

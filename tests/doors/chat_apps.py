@@ -97,6 +97,8 @@ def say(asked):
         ct.link_session(asked["link"])
     if "ends" in asked:
         ct.end_session(asked["ends"])
+    if "wants_ticket" in asked:
+        return {"reply": "done", "ticket": ct.feedback_token()}
     message = asked.get("message") or asked["messages"][-1]["content"]
     if asked.get("fails"):
         raise RuntimeError("no answer")

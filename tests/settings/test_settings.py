@@ -64,7 +64,6 @@ DEFAULTS = {
 }  # fmt: skip
 
 NOT_YET = {
-    "feedback_path": "/feedback",
     "alerts": ["rule"],
     "evaluators": [len],
     "webhooks": ["https://example.com/t0p-s3cret"],
