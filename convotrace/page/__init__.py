@@ -65,6 +65,9 @@ def _guarded(request: PageRequest, backend: Backend, found: tuple[Route, dict[st
     route, parts = found
     handler = route.handler(request.method)
     if handler is None:
+        if admission.rights == {JUDGE}:
+            # Anybody is let in to show a ticket: what else there is at this address is not for them to know.
+            return not_found()
         return plain("Method not allowed\n", 405, ("allow", route.allowed))
     if route.right not in admission.rights:
         return not_found()

@@ -17,7 +17,16 @@ import orjson
 from convotrace.errors import BadRequest
 from convotrace.model import Change, Lookup, Score, SessionFacts, Target
 from convotrace.page.assets import assets
-from convotrace.page.http import PageRequest, PageResponse, first_of_each, for_any_site, not_found, plain, respond
+from convotrace.page.http import (
+    MAX_BODY,
+    PageRequest,
+    PageResponse,
+    first_of_each,
+    for_any_site,
+    not_found,
+    plain,
+    respond,
+)
 from convotrace.page.scores import type_of
 from convotrace.page.visit import Unknown, Visit
 
@@ -28,13 +37,13 @@ _MOST_PER_TICKET, _TICKETS_COUNTED = 20, 10_000
 
 def receive(visit: Visit) -> PageResponse:
     """Store what somebody thinks of the turn of their ticket; a ticket that is none is answered like any wrong path."""
-    if visit.request.exceeds(LIMIT):
-        return plain(f"The body is over {LIMIT // 1024} kB; send less.\n", 413)
-    fields = _fields(visit.request)
+    fields = {} if visit.request.exceeds(MAX_BODY) else _fields(visit.request)
     ticket = fields.get("token")
     trace_id = visit.backend.trace_of_ticket(ticket) if isinstance(ticket, str) else None
     if trace_id is None:
         return not_found()
+    if visit.request.exceeds(LIMIT):
+        return plain(f"The body is over {LIMIT // 1024} kB; send less.\n", 413)
     if not _PACE.allows(trace_id):
         return plain("This turn was judged many times; let it be.\n", 429)
     score = _score(fields, trace_id)
@@ -61,16 +70,15 @@ def _judged(score: Score, lookup: Lookup) -> Change | None:
 
 
 def _fields(request: PageRequest) -> Mapping[str, Any]:
-    if request.is_form:
-        return dict(first_of_each(request.body.decode("utf-8", "replace")))
+    """Return what was sent; nothing for what cannot be read, which is then no ticket either."""
     try:
+        if request.is_form:
+            return dict(first_of_each(request.body.decode("utf-8", "replace")))
         # Whatever the type says: `sendBeacon` sends a text as text/plain, which needs no leave of the browser.
         fields = orjson.loads(request.body)
-    except ValueError:
-        fields = None
-    if not isinstance(fields, dict):
-        raise BadRequest("The body is no JSON object; send one with token and value.")
-    return fields
+    except (ValueError, BadRequest):
+        return {}
+    return fields if isinstance(fields, dict) else {}
 
 
 def _score(fields: Mapping[str, Any], trace_id: str) -> Score:
