@@ -111,7 +111,7 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(SERVED))
     parser.add_argument("--doors", default="asgi,wsgi")
     parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--seconds", type=float, default=4.0, help="at each rate")
+    parser.add_argument("--seconds", type=float, default=3.0, help="at each rate")
     options = parser.parse_args()
     names = list(dict.fromkeys(["bare", *options.only.split(",")]))
     for name in names:

@@ -83,6 +83,8 @@ PAGES = {
             "zanzibar OR tag:rare",
         )
     },
+    "list: what stands beside it": ("/beside", ""),
+    "list: more rows": ("/rows", ""),
     "session: 50 turns as JSON": ("/s/fifty.json", ""),
     "session: 50 turns as a page": ("/s/fifty", ""),
     "turn as a page": ("/s/fifty/t/{trace}", ""),
@@ -123,7 +125,8 @@ def uncovered() -> list[str]:
     """Return the pages that no question asks for: they should be added above."""
     asked = [find(path.format(trace="0" * 32)) for path, _ in PAGES.values()]
     known = [found[0] for found in asked if found]
-    return [route.pattern.pattern for route in ROUTES if route.is_html and route not in known]
+    pages = [route for route in ROUTES if route.is_html and route not in known]
+    return [route.pattern.pattern for route in pages if route.pattern.pattern]
 
 
 def run(all_asked: list[Asked], rounds: int, only: str) -> dict[str, dict[str, Any]]:

@@ -154,7 +154,12 @@ def pages() -> dict[str, Any]:
     with stores.copied(20_000) as url:
         asked = queries.opened(url, 20_000)
         found = {}
-        for name, path in {"list": "/", "session": "/s/fifty", "dashboard": "/metrics"}.items():
+        for name, path in {
+            "list": "/",
+            "session": "/s/s0",
+            "session of 50 turns": "/s/fifty",
+            "dashboard": "/metrics",
+        }.items():
             if queries.find(path) is not None:
                 found[name] = _weight(asked, path)
         asked.observer.close()

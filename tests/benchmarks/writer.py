@@ -1,6 +1,6 @@
 """What the writer's thread spends on a trace of five spans: preparing, storing, and what SQL alone would cost.
 
-`python -m tests.benchmarks.writer [--rounds N] [--sessions N]`. The parts take turns batch by batch in one thread;
+`python -m tests.benchmarks.writer [--rounds N]`. The parts take turns batch by batch in one thread;
 medians and spread are printed, nothing is asserted. "SQL alone" is `executemany` of the very same rows into a second
 store, one transaction a batch, with its sessions; it reads nothing and makes no row.
 """
@@ -8,19 +8,21 @@ store, one transaction a batch, with its sessions; it reads nothing and makes no
 from __future__ import annotations
 
 import argparse
-import asyncio
 import gc
 import statistics
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import pairwise
 from time import process_time_ns
 
 import convotrace as ct
 from convotrace import Store
 from convotrace.asgi import ConvoTraceMiddleware
-from tests.benchmarks.__main__ import run, spans_app
+from tests.benchmarks.subjects import Subject
+from tests.benchmarks.subjects.apps import block, starlette_app
+from tests.benchmarks.subjects.on_own import by_verbs
 
 BATCH = 83  # traces of six rows: the 500 rows that a writer takes at once
 BATCHES = 20
@@ -86,13 +88,13 @@ def sql_alone(store, work) -> None:
             connection.executemany(statement, rows)
 
 
-def one_round(observer, app, stores, sessions: int) -> tuple[float, ...]:
+def one_round(observer, app, stores) -> tuple[float, ...]:
     """Return µs a trace: preparing, storing, SQL alone."""
     collector, (timed, probed, bare) = observer.writer, stores
     spent = [0, 0, 0]
-    for _ in range(BATCHES):
+    for batch in range(BATCHES):
         collector.items.clear()
-        asyncio.run(run(app, BATCH, sessions))
+        block(app, "asgi", batch * BATCH, BATCH)
         marks = [process_time_ns()]
         changes = [change for item in collector.items for change in observer._writing.prepare(item)]
         marks.append(process_time_ns())
@@ -109,16 +111,15 @@ def one_round(observer, app, stores, sessions: int) -> tuple[float, ...]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--sessions", type=int, default=40)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         observer = ct.ConvoTrace(store=f"sqlite:///{folder}/timed.db")
         observer._writing.made = Collector()
-        app = ConvoTraceMiddleware(spans_app, convotrace=observer)
+        app = starlette_app(Subject(by_verbs, partial(ConvoTraceMiddleware, convotrace=observer)))
         stores = [observer.open_store(), *(Store.open(f"sqlite:///{folder}/{name}.db") for name in ("probed", "bare"))]
-        one_round(observer, app, stores, options.sessions)
+        one_round(observer, app, stores)
         gc.collect()
-        report([one_round(observer, app, stores, options.sessions) for _ in range(options.rounds)])
+        report([one_round(observer, app, stores) for _ in range(options.rounds)])
         for store in stores:
             store.close()
 

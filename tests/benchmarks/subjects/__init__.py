@@ -49,6 +49,7 @@ class Variant:
 VARIANTS = {
     "bare": Variant("bare", "plain", "bare"),
     "through": Variant("pass-through class", "plain", "through"),
+    "outside": Variant("5 verbs outside a traced request", "own", "outside"),
     "wrapped": Variant("convotrace, no verbs", "own", "wrapped"),
     "verbs": Variant("convotrace, 5 spans by verbs", "own", "verbs"),
     "api": Variant("convotrace, 5 spans by opentelemetry.trace", "own", "api"),

@@ -15,6 +15,11 @@ _PATIENCE = 60.0
 _PACKAGES = ("convotrace", "peewee", "orjson", "opentelemetry-api")
 
 
+def outside(place: Place) -> Subject:
+    """Return the app without the middleware, its five steps told by verbs all the same: nobody listens."""
+    return Subject(by_verbs)
+
+
 def wrapped(place: Place) -> Subject:
     """Return the app with the middleware and nothing else."""
     return _observed(place, Subject.steps)
