@@ -477,6 +477,8 @@ class Excerpt:
     """Trace id of the first turn with an error behind the last one wanted, else of the first of all."""
     left_out: int = 0
     """Other requests among these turns that were not read, since there are very many."""
+    twins: tuple[int, ...] = ()
+    """When each trace of the session began that has the id asked for; more than one where requests share it."""
 
 
 @dataclass(frozen=True, slots=True)

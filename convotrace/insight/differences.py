@@ -12,8 +12,8 @@ from convotrace.insight.returning import pieces
 _MOST_PIECES = 3_000
 """Pieces of two lines up to which they are compared word by word: pairing costs up to the product of their numbers."""
 _MOST_LINES = 5_000
-_ALIKE = 0.35
-"""Share of its pieces that a line must have in common with another to be a new version of it."""
+_ALIKE = 0.4
+"""Share of the longer of two lines that both must have for one to be a new version of the other."""
 
 Change = Literal["same", "added", "removed"]
 
@@ -94,7 +94,7 @@ def _words(old: str, new: str) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
         matcher = SequenceMatcher(None, left, right, autojunk=False)
         codes = matcher.get_opcodes()
         kept = sum(len("".join(left[i:j]).strip()) for tag, i, j, _, _ in codes if tag == "equal")
-        if kept >= _ALIKE * min(len(old.strip()), len(new.strip())):
+        if kept >= _ALIKE * max(len(old.strip()), len(new.strip())):
             gone = [Piece("".join(left[i:j]), tag != "equal") for tag, i, j, _, _ in codes if j > i]
             come = [Piece("".join(right[k:n]), tag != "equal") for tag, _, _, k, n in codes if n > k]
             return tuple(gone), tuple(come)

@@ -7,7 +7,6 @@ digits. How changes are shown is told by `differences.py`.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from functools import lru_cache
 from math import ceil
 
@@ -47,15 +46,26 @@ def returning(source: str, text: str) -> tuple[Place, ...]:
         source: A document, or the name of one.
         text: An answer.
     """
-    there = [(match.group().casefold(), match.span()) for match in _WORD.finditer(text[:_LONGEST])]
-    words = [match.group().casefold() for match in _WORD.finditer(source[:_LONGEST])]
+    there, places = _words(text)
+    words, _ = _words(source)
     if not words or not there:
         return ()
-    if is_name(source):
-        found = _of_name(source, words, [word for word, _ in there])
-    else:
-        found = _runs(words, [word for word, _ in there], _RUN)
-    return tuple((there[start][1][0], _closed(text, there[end - 1][1][1])) for start, end in found)
+    found = _of_name(source, words, there) if is_name(source) else _runs(source, there)
+    return tuple((places[start][0], _closed(text, places[end - 1][1])) for start, end in found)
+
+
+@lru_cache(maxsize=4096)
+def _words(text: str) -> tuple[tuple[str, ...], tuple[Place, ...]]:
+    """Return the words of a text, folded, and where each stands."""
+    found = [(match.group().casefold(), match.span()) for match in _WORD.finditer(text[:_LONGEST])]
+    return tuple(word for word, _ in found), tuple(place for _, place in found)
+
+
+@lru_cache(maxsize=1024)
+def _in_a_row(source: str) -> frozenset[tuple[str, ...]]:
+    """Return every run of words of a source that is just long enough to count."""
+    words, _ = _words(source)
+    return frozenset(words[i : i + _RUN] for i in range(len(words) - _RUN + 1))
 
 
 def _closed(text: str, end: int) -> int:
@@ -65,39 +75,39 @@ def _closed(text: str, end: int) -> int:
 
 def is_name(text: str) -> bool:
     """Tell whether a text is short enough to be the name of something."""
-    return "\n" not in text.strip() and len(text) <= 400 and len(_WORD.findall(text)) <= _NAME
+    return "\n" not in text.strip() and len(text) <= 400 and len(_words(text)[0]) <= _NAME
 
 
-def _of_name(source: str, words: list[str], there: list[str]) -> list[Place]:
+def _of_name(source: str, words: tuple[str, ...], there: tuple[str, ...]) -> list[Place]:
     """Return where a name stands: all of it, what stands before its brackets, or most of it in a row."""
-    front = [match.group().casefold() for match in _WORD.finditer(_BRACKET.sub("", source))]
+    front, _ = _words(_BRACKET.sub("", source))
     for wanted in (words, front if len(front) > 2 else ()):
         if wanted and (found := _whole(wanted, there)):
             return found
     enough = max(_RUN, ceil(_ENOUGH * len(words)))
-    return [run for run in _runs(words, there, _RUN) if run[1] - run[0] >= enough]
+    return [run for run in _runs(source, there) if run[1] - run[0] >= enough]
 
 
-def _whole(wanted: Sequence[str], there: list[str]) -> list[Place]:
+def _whole(wanted: tuple[str, ...], there: tuple[str, ...]) -> list[Place]:
     size, first = len(wanted), wanted[0]
-    starts = (i for i, word in enumerate(there) if word == first and there[i : i + size] == [*wanted])
+    starts = (i for i, word in enumerate(there) if word == first and there[i : i + size] == wanted)
     return [(start, start + size) for start in starts]
 
 
-def _runs(words: list[str], there: list[str], size: int) -> list[Place]:
+def _runs(source: str, there: tuple[str, ...]) -> list[Place]:
     """Return runs of words that stand in a row in both, each as long as can be made of overlapping ones."""
-    known = {tuple(words[i : i + size]) for i in range(len(words) - size + 1)}
+    known = _in_a_row(source)
     found: list[Place] = []
-    for i in range(len(there) - size + 1):
-        if tuple(there[i : i + size]) in known:
+    for i in range(len(there) - _RUN + 1):
+        if there[i : i + _RUN] in known:
             if found and found[-1][1] > i:
-                found[-1] = (found[-1][0], i + size)
+                found[-1] = (found[-1][0], i + _RUN)
             else:
-                found.append((i, i + size))
+                found.append((i, i + _RUN))
     return [run for run in found if _tells(there[run[0] : run[1]])]
 
 
-def _tells(run: list[str]) -> bool:
+def _tells(run: tuple[str, ...]) -> bool:
     """Tell whether a run of words says something: of spaced words some must be long, the others count as they are."""
     alone = sum(1 for word in run if len(word) == 1 and not word.isascii())
     return alone >= _RUN - 1 or sum(len(word) >= _LONG for word in run) >= _LONG_NEEDED

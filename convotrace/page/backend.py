@@ -14,6 +14,7 @@ from convotrace.model import (
     Bar,
     Change,
     Conversation,
+    Excerpt,
     Facets,
     HitPage,
     Json,
@@ -65,6 +66,18 @@ class Reader(Protocol):
 
     def session_by_key(self, key: str) -> Conversation | None:
         """Return a whole conversation by the key in its address."""
+
+    def excerpt_by_key(
+        self,
+        key: str,
+        *,
+        turn: int = 1,
+        trace_id: str | None = None,
+        began_ns: int | None = None,
+        count: int = 50,
+        is_light: bool = False,
+    ) -> Excerpt | None:
+        """Return some turns of a session by the key in its address, from a number or a trace on."""
 
     def attachment_by_key(self, key: str, attachment_id: str) -> Attachment | None:
         """Return an attachment of a session with its bytes, by the key in its address."""

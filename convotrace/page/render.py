@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from convotrace.export.records import iso
 from convotrace.identity import session_key
-from convotrace.page import attachments, format, hints, messages, signs, steps, transcript, values
+from convotrace.page import attachments, format, hints, messages, signs, steps, transcript, tree, values
 from convotrace.page import score_words as scores
 from convotrace.page.http import PageResponse, html
 from convotrace.page.visible import carriable, visible
@@ -52,7 +52,7 @@ _RECORDS: dict[str, Callable[..., object]] = {
     "hidden_lines": transcript.hidden_lines, "pretty": values.pretty, "one_line": values.result_line,
     "key": session_key, "hint": hints.hint, "first_hint": hints.first_hint, "is_shown": attachments.is_shown,
     "why_absent": attachments.why_absent, "link_of": attachments.link_of, "host_of": attachments.host_of,
-    "first_line": messages.first_line,
+    "first_line": messages.first_line, "shown": tree.shown,
 }  # fmt: skip
 
 

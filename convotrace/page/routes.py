@@ -10,7 +10,9 @@ from convotrace.page import (
     assets,
     attachments,
     compare,
+    copies,
     delete,
+    diff,
     feedback,
     first,
     health,
@@ -19,6 +21,7 @@ from convotrace.page import (
     otlp,
     scores,
     search,
+    sections,
     session,
     split,
     turn,
@@ -57,7 +60,7 @@ class Route:
 
 def _pattern(shape: str) -> re.Pattern[str]:
     parts = {"{key}": r"(?P<key>[A-Za-z0-9_~-]{1,400})", "{trace}": r"(?P<trace>[0-9a-f]{32})"}
-    parts |= {"{signal}": r"(?P<signal>traces|logs)"}
+    parts |= {"{signal}": r"(?P<signal>traces|logs)", "{form}": r"(?P<form>md|curl|json)"}
     parts |= {"{hash}": r"(?P<hash>[0-9a-f]{16})", "{name}": r"(?P<name>[a-z0-9.-]{1,40})"}
     parts |= {"{id}": r"(?P<id>[A-Za-z0-9_-]{1,64})"}
     text = re.escape(shape).replace(r"\{", "{").replace(r"\}", "}")
@@ -72,6 +75,10 @@ def _page(shape: str, handler: Handler) -> Route:
 
 def _data(shape: str, handler: Handler) -> Route:
     return Route(_pattern(shape), {"GET": handler}, is_json=True)
+
+
+def _text(shape: str, handler: Handler) -> Route:
+    return Route(_pattern(shape), {"GET": handler})
 
 
 def _file(visit: Visit) -> PageResponse:
@@ -104,7 +111,11 @@ ROUTES: tuple[Route, ...] = (
     _data("/search.json", search.data),
     _page("/s/{key}", session.page),
     _data("/s/{key}.json", session.data),
+    _text("/s/{key}.md", copies.session),
     _page("/s/{key}/t/{trace}", turn.page),
+    _page("/s/{key}/t/{trace}/diff", diff.page),
+    _text("/s/{key}/t/{trace}/part", sections.part),
+    _text("/s/{key}/t/{trace}.{form}", copies.turn),
     Route(_pattern("/s/{key}/a/{id}"), {"GET": attachments.serve}),
     Route(_pattern("/s/{key}/t/{trace}/split"), {"POST": split.split}, right="annotate", is_json=True),
     Route(_pattern("/s/{key}/delete"), {"POST": delete.delete}, right="delete", is_json=True),

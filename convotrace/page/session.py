@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Sequence
 from math import ceil
+from urllib.parse import urlencode
 
+from convotrace.errors import BadRequest, FilterError
 from convotrace.export import as_json
-from convotrace.model import Conversation, Score, Session, Trace
+from convotrace.model import Conversation, Excerpt, Score, Session, Trace
 from convotrace.page import strip
+from convotrace.page.backend import Reader
+from convotrace.page.falls import falls
 from convotrace.page.http import PageResponse, as_data
 from convotrace.page.list import title
 from convotrace.page.render import page as render
 from convotrace.page.signs import kinds_of
-from convotrace.page.transcript import Feed, feed, turns_of
+from convotrace.page.transcript import WINDOW, Feed, feed
 from convotrace.page.visit import Visit
+from convotrace.query import Match
 
+ZOOMS = {"transcript": ("t", "Transcript"), "cards": ("u", "Cards"), "waterfall": ("w", "Waterfall")}
+"""How closely a session is looked at: the names in addresses, with their keys and words."""
 _SLOW_NS = 10_000_000_000
+_SAME_USER = 5
 _ID_SOURCES = {
     "callable": "the app's own rule",
     "header": "header",
@@ -33,44 +43,73 @@ _ID_SOURCES = {
 
 
 def page(visit: Visit) -> PageResponse:
-    """Return a session as a page."""
-    conversation = visit.conversation()
-    shown = feed(conversation, _start(visit.request.fields().get("turn")))
+    """Return some turns of a session as a page: as they were said, as cards, or as bars on one axis."""
+    fields = visit.request.fields()
+    zoom = fields.get("view", "") if fields.get("view") in ZOOMS else "transcript"
+    excerpt = visit.excerpt(_start(fields.get("turn")), fields.get("at") or None, WINDOW, is_light=True)
+    shown = feed(excerpt)
     frame = {**visit.frame("sessions"), "kinds": kinds_of(turn.trace for turn in shown.turns), "marks": True}
-    frame["may_delete"] = visit.may("delete")
-    return render("session.html", {**frame, **_head(conversation), **_feed(shown), **_side(conversation)})
+    frame |= {"may_delete": visit.may("delete"), "zoom": zoom, "zooms": ZOOMS}
+    frame |= {"topic": f"session={visit.parts['key']}", "after_ns": excerpt.conversation.session.last_ns}
+    view = {**_head(excerpt), **_feed(shown, excerpt), **_side(excerpt, visit.reader())}
+    return render("session.html", {**frame, **view, "falls": falls(shown.turns) if zoom == "waterfall" else None})
 
 
-def _head(conversation: Conversation) -> dict[str, object]:
-    session, turns = conversation.session, turns_of(conversation)
+def _head(excerpt: Excerpt) -> dict[str, object]:
+    session = excerpt.conversation.session
+    turns = [trace for trace in excerpt.conversation.traces if trace.turn is not None]
+    is_whole = excerpt.total == len(turns)
     return {
         "s": session,
         "title": title(session),
-        "strip": strip.of_traces(turns),
-        "p50": _percentile(turns, 0.5),
-        "p95": _percentile(turns, 0.95) if len(turns) > 2 else None,
+        "strip": strip.of_marks(session.strip, session.turns) if session.strip else strip.of_traces(turns),
+        "p50": session.p50_ns if session.p50_ns is not None else _percentile(turns, 0.5),
+        "p95": _percentile(turns, 0.95) if is_whole and len(turns) > 2 else None,
         "cached": _cached(session),
+        "is_whole": is_whole,
+        "retrievals": sum(span.kind == "retrieval" for trace in turns for span in trace.spans) if is_whole else 0,
     }
 
 
-def _feed(shown: Feed) -> dict[str, object]:
+def _feed(shown: Feed, excerpt: Excerpt) -> dict[str, object]:
+    first = next((turn for turn in shown.turns if turn.trace.errors), None)
+    failing = f"?at={excerpt.failing}#t{excerpt.failing}" if excerpt.failing else None
     return {
         "feed": shown,
         "shares": _shares(shown),
         "slow": frozenset(turn.trace.id for turn in shown.turns if (turn.trace.duration_ns or 0) > _SLOW_NS),
-        "next_error": next((f"#t{turn.trace.id}" for turn in shown.turns if turn.trace.errors), None),
+        "next_error": f"#t{first.anchor}" if first else failing,
+        "error_beyond": failing,
     }
 
 
-def _side(conversation: Conversation) -> dict[str, object]:
-    turns, scores = turns_of(conversation), all_scores(conversation)
+def _side(excerpt: Excerpt, reader: Reader) -> dict[str, object]:
+    conversation = excerpt.conversation
+    turns = [trace for trace in conversation.traces if trace.turn is not None]
+    shown = [trace for trace in turns if excerpt.first <= (trace.turn or 0) <= excerpt.last]
+    scores, session = all_scores(conversation), conversation.session
     return {
         "scores": scores,
         "names": sorted({score.name for score in scores})[:50],
         "numbers": {trace.id: trace.turn for trace in turns},
-        "id_from": id_from(conversation.session),
+        "id_from": id_from(session),
         "models": sorted({span.model for trace in turns for span in trace.spans if span.model})[:5],
+        "signals": Counter((signal.why, trace.turn, trace.id) for trace in shown for signal in trace.signals),
+        "others_of_user": _others_of(session, reader),
+        "of_user": urlencode({"q": str(Match("user", session.user_id))}, errors="replace") if session.user_id else None,
+        "now_ns": time.time_ns(),
     }
+
+
+def _others_of(session: Session, reader: Reader) -> list[tuple[Session, str]]:
+    """Return the other sessions of the same user, the latest few, with what they are called."""
+    if not session.user_id:
+        return []
+    try:
+        found = reader.sessions(str(Match("user", session.user_id)), limit=_SAME_USER + 1)
+    except (BadRequest, FilterError):
+        return []  # Too long to be asked for.
+    return [(other, title(other)) for other in found if other.id != session.id][:_SAME_USER]
 
 
 def data(visit: Visit) -> PageResponse:

@@ -13,7 +13,9 @@ from typing import Any
 from markupsafe import Markup
 
 from convotrace.export import dump
+from convotrace.insight.returning import is_name, returning
 from convotrace.model import Document, Event, Json, Span, Trace
+from convotrace.page.format import cut_end
 from convotrace.page.messages import reasoning
 from convotrace.page.values import arguments_line, pretty, result_line
 
@@ -57,6 +59,14 @@ class Hit:
     title: str
     text: str
     width: float | None
+    is_used: bool = False
+    """Whether words of it stand in the answer."""
+    left_out: int = 0
+
+    @property
+    def first_line(self) -> str:
+        """Return its beginning on one line."""
+        return cut_end(self.text, 240)
 
 
 @dataclass(frozen=True)
@@ -93,7 +103,7 @@ def blocks(trace: Trace, extra: Iterable[Event] = ()) -> list[Block]:
     repeats = _Repeats(trace.spans)
     failed = _failed_elsewhere(trace.spans)
     for order, span in enumerate(trace.spans):
-        found += [(span.started_ns, order, step) for step in _steps(span, repeats, failed)]
+        found += [(span.started_ns, order, step) for step in _steps(span, repeats, failed, trace.output.text or "")]
     moments = [event for event in (*trace.events, *_inner_events(trace), *extra) if not event.level]
     found += [(event.at_ns, len(trace.spans), moment(event)) for event in moments]
     return _framed(step for _, _, step in sorted(found, key=lambda item: item[:2]))
@@ -133,12 +143,13 @@ def _framed(steps: Iterable[Row | Retrieval | Moment]) -> list[Block]:
     return out
 
 
-def _steps(span: Span, repeats: _Repeats, failed: frozenset[str]) -> list[Row | Retrieval]:
+def _steps(span: Span, repeats: _Repeats, failed: frozenset[str], answer: str) -> list[Row | Retrieval]:
     if span.kind == "retrieval":
-        return [Retrieval(_row(span, repeats), _hits(span.documents))]
+        return [Retrieval(_row(span, repeats), _hits(span.documents, answer))]
     if span.kind == "generation":
+        # A call that went well shows by what came of it; the head of its turn leads to it.
         thoughts = [Row("thought", span.started_ns, span, thought=text) for text in reasoning(span.output)]
-        return [_row(span, repeats), *thoughts]
+        return [_row(span, repeats), *thoughts] if span.status != "ok" else [*thoughts]
     if span.kind == "tool" or (span.status == "error" and span.id not in failed):
         return [_row(span, repeats)]
     return []
@@ -166,15 +177,17 @@ def _details(span: Span, given: Json, result: Json) -> Iterable[tuple[str, Marku
             yield label, pretty(value, _SHOWN)
 
 
-def _hits(documents: tuple[Document, ...]) -> list[Hit]:
-    return [_hit(rank, document) for rank, document in enumerate(documents, 1)]
+def _hits(documents: tuple[Document, ...], answer: str) -> list[Hit]:
+    return [_hit(rank, document, answer) for rank, document in enumerate(documents, 1)]
 
 
-def _hit(rank: int, document: Document) -> Hit:
+def _hit(rank: int, document: Document, answer: str) -> Hit:
     text = document.text or ""
     title = document.title or (document.id or "" if not text else "")
     width = None if document.score is None else round(48 * min(1.0, max(0.0, document.score)), 1)
-    return Hit(rank, document, title, "" if text == title else text[:600], width)
+    is_used = bool(answer and (returning(text, answer) or (title and is_name(title) and returning(title, answer))))
+    own = "" if text == title else text
+    return Hit(rank, document, title, own[:_SHOWN], width, is_used, max(0, len(own) - _SHOWN))
 
 
 def _inner_events(trace: Trace) -> Iterable[Event]:

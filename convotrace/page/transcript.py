@@ -5,21 +5,24 @@ Pure: records go in, a view for the template comes out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from urllib.parse import quote
 
 from markupsafe import Markup
 
 from convotrace.insight.versions import superseded
-from convotrace.model import Conversation, Event, Score, Trace
+from convotrace.model import Conversation, Event, Excerpt, Score, Span, Trace
 from convotrace.page.format import duration, plural, share
 from convotrace.page.markdown import rendered
 from convotrace.page.steps import HAND_OFFS, Block, Moment, blocks, moment
 from convotrace.page.strip import IDLE_NS
 
-WINDOW = 200
+WINDOW = 24
+"""Turns on one page: with more, a page would take longer to make than people like to wait."""
 _LONG_LINES = 24
 _LINE_LENGTH = 95
+_SHOWN_KINDS = frozenset({"generation", "retrieval", "tool"})
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,37 @@ class Turn:
     log: tuple[Event, ...]
     scores: tuple[Score, ...]
     replaced_by: int | None = None
+    anchor: str = ""
     type: str = "turn"
+
+    @property
+    def kinds(self) -> list[str]:
+        """Return the kinds of its spans in the order in which they came, each once."""
+        return list(dict.fromkeys(span.kind for span in self.trace.spans if span.kind in _SHOWN_KINDS))
+
+    @property
+    def calls(self) -> list[Span]:
+        """Return its model calls."""
+        return [span for span in self.trace.spans if span.kind == "generation"]
+
+    @property
+    def signs(self) -> dict[str, tuple[int, str]]:
+        """Return its signs of friction by name: how often each came, and why, in words."""
+        found: dict[str, tuple[int, str]] = {}
+        for signal in self.trace.signals:
+            number, why = found.get(signal.name, (0, ""))
+            known = why if not why or signal.why in why else f"{why} "
+            found[signal.name] = (number + 1, known if signal.why in known else known + signal.why)
+        return found
+
+    @property
+    def href(self) -> str:
+        """Return the address of its own page, from the folder of the session's turns."""
+        return self.anchor.replace("-", "?began=")
+
+    def to(self, span: Span) -> str:
+        """Return the address of one of its spans, from the folder of the session's turns."""
+        return f"{self.href}{'&' if '?' in self.href else '?'}span={quote(span.id, safe='')}#call"
 
     @property
     def log_errors(self) -> int:
@@ -81,6 +114,7 @@ class Feed:
     first: int
     last: int
     total: int
+    left_out: int = 0
 
     @property
     def earlier(self) -> int | None:
@@ -98,43 +132,43 @@ class Feed:
         return [item for item in self.items if isinstance(item, Turn)]
 
 
-def turns_of(conversation: Conversation) -> list[Trace]:
-    """Return the traces that are turns."""
-    return [trace for trace in conversation.traces if trace.turn is not None]
-
-
-def feed(conversation: Conversation, start: int = 1) -> Feed:
-    """Return the conversation from a turn on, at most WINDOW turns.
+def feed(excerpt: Excerpt) -> Feed:
+    """Return the turns wanted of an excerpt, with what is between them.
 
     Args:
-        conversation: The session with all its traces in order.
-        start: Number of the first turn wanted.
+        excerpt: Some turns of a session, with those around them.
     """
-    numbered = turns_of(conversation)
-    start = min(max(1, start), max(1, len(numbered)))
-    shown = {trace.id for trace in numbered[start - 1 : start - 1 + WINDOW]}
-    items = list(_items(conversation, shown, is_start=start == 1))
-    return Feed(items, start, start + len(shown) - 1, len(numbered))
+    return Feed(list(_items(excerpt)), excerpt.first, excerpt.last, excerpt.total, excerpt.left_out)
 
 
-def _items(conversation: Conversation, shown: set[str], is_start: bool) -> Iterator[Item]:
+def _items(excerpt: Excerpt) -> Iterator[Item]:
+    conversation = excerpt.conversation
     numbers = {trace.id: trace.turn for trace in conversation.traces}
     replaced = {gone: numbers[by] for gone, by in superseded(conversation.traces).items()}
     events = _by_turn(conversation)
-    if is_start and events.get(None):
+    if excerpt.first == 1 and events.get(None):
         yield Loose([moment(event) for event in events[None] if not event.level])
     before: Trace | None = None
     others = Others()
-    for trace in conversation.traces:
+    for trace, anchor in zip(conversation.traces, _anchors(conversation.traces), strict=True):
         if trace.turn is None:
             others.traces.append(trace)
             continue
-        if trace.id in shown:
+        if excerpt.first <= trace.turn <= excerpt.last:
             yield from _between(others, before, trace)
-            yield turn(trace, events.get(trace.id, ()), replaced.get(trace.id), conversation.scores)
+            made = turn(trace, events.get(trace.id, ()), replaced.get(trace.id), conversation.scores)
+            yield replace(made, anchor=anchor)
         before, others = trace, Others()
-    if others.traces and (before is None or before.id in shown):
+    if others.traces and (before is None or before.turn == excerpt.last):
         yield others
+
+
+def _anchors(traces: Iterable[Trace]) -> Iterator[str]:
+    """Yield the place of each trace on a page: its id, with its start behind it where an earlier one has that id."""
+    seen: set[str] = set()
+    for trace in traces:
+        yield f"{trace.id}-{trace.started_ns}" if trace.id in seen else trace.id
+        seen.add(trace.id)
 
 
 def _between(others: Others, before: Trace | None, trace: Trace) -> Iterator[Item]:
@@ -149,7 +183,7 @@ def _between(others: Others, before: Trace | None, trace: Trace) -> Iterator[Ite
 def _by_turn(conversation: Conversation) -> dict[str | None, list[Event]]:
     """Return the session's own events by the turn they fall into; None holds those before the first."""
     out: dict[str | None, list[Event]] = {}
-    turns = turns_of(conversation)
+    turns = [trace for trace in conversation.traces if trace.turn is not None]
     for event in sorted(conversation.events, key=lambda event: event.at_ns):
         home = next((trace.id for trace in reversed(turns) if trace.started_ns <= event.at_ns), None)
         out.setdefault(home, []).append(event)
@@ -239,7 +273,7 @@ def _why_silent(trace: Trace) -> str:
 def _state(trace: Trace) -> tuple[str, str] | None:
     """Return tone and words of a turn that did not simply end."""
     return {
-        "running": ("ok", "still running"),
+        "running": ("ok", "waiting for the first byte" if trace.first_byte_ns is None else "streaming…"),
         "cancelled": ("warn", "cancelled"),
         "disconnected": ("warn", where_left(trace)),
         "interrupted": ("warn", "the process ended before the turn did"),

@@ -3,88 +3,152 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from urllib.parse import urlencode
 
-from markupsafe import Markup
-
-from convotrace.model import Conversation, Json, Span, Trace
-from convotrace.page.format import cost, cut_end, duration, tokens
+from convotrace.model import Excerpt, Span, Trace
+from convotrace.page.calls import caller_of, definition_of, made_by, place_of
+from convotrace.page.format import cost, cut_end, duration, plural, size, tokens
 from convotrace.page.http import PageResponse
 from convotrace.page.messages import of_call
 from convotrace.page.render import page as render
+from convotrace.page.sections import sections_of_span, sections_of_trace
 from convotrace.page.signs import kinds_of
 from convotrace.page.transcript import log_lines, where_left
 from convotrace.page.transcript import turn as turn_view
-from convotrace.page.values import pretty
-from convotrace.page.visit import Unknown, Visit
-from convotrace.page.waterfall import note, rows
+from convotrace.page.visit import Visit
+from convotrace.page.waterfall import Row, note, rows
 
-Section = tuple[str, Markup, bool]
+_NOTHING: dict[str, object] = {"note": "", "facts": (), "sections": (), "made": {}}
+KEPT: tuple[str, ...] = ("began", "only", "squeeze")
+"""Fields of the address that links on the page keep."""
+_SLOW = 0.1
+"""A step is slow that takes a tenth of its turn."""
+_OFFERED_FROM = 0.5
+"""Share of idle time from which the page offers to draw it short."""
 
 
 def page(visit: Visit) -> PageResponse:
     """Return a turn, or another request of the session, as a page."""
-    conversation = visit.conversation()
-    trace = next((trace for trace in conversation.traces if trace.id == visit.parts["trace"]), None)
-    if trace is None:
-        raise Unknown
-    frame = {**visit.frame("sessions"), "kinds": sorted({*kinds_of([trace]), "http", "tool"})}
-    chosen = _chosen(trace, visit.request.fields().get("span"))
-    return render("turn.html", {**frame, "marks": True, **_head(conversation, trace), **_below(trace, chosen)})
+    excerpt, trace = visit.trace()
+    asked = visit.request.fields()
+    fields = {name: asked[name] for name in KEPT if name in asked}
+    frame = {**visit.frame("sessions"), "kinds": sorted({*kinds_of([trace]), "http", "tool"}), "marks": True}
+    chosen = _chosen(trace, asked.get("span"))
+    view = {**_head(excerpt, trace), **_waterfall(trace, fields), **_below(trace, chosen)}
+    return render("turn.html", {**frame, **view, "to": _Addresses(fields)})
 
 
-def _head(conversation: Conversation, trace: Trace) -> dict[str, object]:
-    axis, bars = rows(trace)
-    before, after = _neighbours(conversation, trace)
+class _Addresses:
+    """Makes addresses of the same turn: another span, another filter, with all else as it is."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        self._fields = fields
+
+    def span(self, span: Span, place: str = "call") -> str:
+        """Return the address of a span of the turn."""
+        return self._with(f"#{place}", span=span.id)
+
+    def only(self, which: str) -> str:
+        """Return the address at which the waterfall shows some of its rows alone, or all again."""
+        return self._with("", only="" if self._fields.get("only") == which else which)
+
+    def squeezed(self, squeeze: str) -> str:
+        """Return the address at which idle times are drawn short, or as they are."""
+        return self._with("", squeeze=squeeze)
+
+    def _with(self, place: str, **changes: str) -> str:
+        kept = {name: text for name, text in {**self._fields, **changes}.items() if text}
+        return "?" + urlencode(kept, errors="replace") + place
+
+
+def _head(excerpt: Excerpt, trace: Trace) -> dict[str, object]:
+    before, after = _neighbours(excerpt, trace)
     return {
-        "s": conversation.session,
+        "s": excerpt.conversation.session,
         "trace": trace,
         "title": trace.input.text or trace.output.text or trace.name or trace.route or "A request without a text",
         "place": f"turn {trace.turn}" if trace.turn is not None else "other request",
         "before": before,
         "after": after,
+        "twins": [began for began in excerpt.twins if began != trace.started_ns],
         "shares": _shares(trace),
+        "calls_made": sum(span.kind == "generation" for span in trace.spans),
         "left": where_left(trace) if trace.status == "disconnected" else None,
-        "scores": turn_view(trace, (), None, conversation.scores).scores,
-        "axis": axis,
-        "rows": bars,
+        "scores": turn_view(trace, (), None, excerpt.conversation.scores).scores,
+        "streamed": list(_streamed(trace)),
     }
 
 
-def _below(trace: Trace, chosen: Span | None) -> dict[str, object]:
+def _waterfall(trace: Trace, fields: Mapping[str, str]) -> dict[str, object]:
+    axis, bars = rows(trace, squeezed=fields.get("squeeze") == "1")
+    tests: dict[str, Callable[[Row], bool]] = {
+        "errors": lambda row: row.span is not None and row.span.status == "error",
+        "path": lambda row: row.is_on_path,
+        "slow": lambda row: (row.took or 0) >= _SLOW * max(1, trace.duration_ns or 0),
+    }
+    only = fields.get("only", "") if fields.get("only") in tests else ""
+    spans = [row for row in bars if row.span is not None]
     return {
-        "chosen": chosen,
-        "note": note(chosen, trace.service) if chosen else "",
-        "facts": list(_facts(chosen)) if chosen else [],
-        "call": of_call(chosen) if chosen and chosen.kind == "generation" else None,
-        "sections": list(_sections(chosen)) if chosen else [],
-        "raw": list(_raw(trace)),
-        "log": log_lines(trace),
+        "axis": axis,
+        "rows": bars,
+        "only": only,
+        "dimmed": {row.span.id for row in spans if row.span and only and not tests[only](row)},
+        "filters": [
+            ("path", "Critical path", duration(_on_path(bars))),
+            ("errors", "Errors", str(sum(map(tests["errors"], spans)))),
+            ("slow", "Slower than a tenth", str(sum(map(tests["slow"], spans)))),
+        ] if len(spans) > 2 else [],
+        "offers": axis.is_squeezed or axis.idle_share >= _OFFERED_FROM,
+    }  # fmt: skip
+
+
+def _on_path(bars: list[Row]) -> int:
+    return sum(row.took or 0 for row in bars if row.is_on_path)
+
+
+def _below(trace: Trace, chosen: Span | None) -> dict[str, object]:
+    log = log_lines(trace)
+    shared = {"chosen": chosen, "log": log, "raw": sections_of_trace(trace)}
+    nothing: dict[str, object] = {
+        "note": "",
+        "facts": [],
+        "call": None,
+        "sections": [],
+        "place_of_call": None,
+        "made": {},
+    }
+    if chosen is None:
+        return {**shared, **nothing, "caller": None, "definition": None}
+    is_call = chosen.kind == "generation"
+    return {
+        **shared,
+        "note": note(chosen, trace.service),
+        "facts": list(_facts(chosen)),
+        "call": of_call(chosen) if is_call else None,
+        "sections": sections_of_span(trace, chosen),
+        "place_of_call": place_of(trace, chosen),
+        "made": made_by(trace, chosen) if is_call else {},
+        "caller": caller_of(trace, chosen) if chosen.kind == "tool" else None,
+        "definition": definition_of(trace, chosen.name) if chosen.kind == "tool" else None,
     }
 
 
 def _chosen(trace: Trace, wanted: str | None) -> Span | None:
     """Return the span asked for, else the first failed one, else the first model call, else the first."""
-    for test in (_named_by(wanted), _is_failed, _is_generation):
-        found = next((span for span in trace.spans if test(span)), None)
-        if found is not None:
-            return found
-    return trace.spans[0] if trace.spans else None
+    tests: tuple[Callable[[Span], bool], ...] = (
+        lambda span: span.id == wanted, lambda span: span.status == "error" and _is_inner(trace, span),
+        lambda span: span.kind == "generation", lambda span: True,
+    )  # fmt: skip
+    return next((span for test in tests for span in trace.spans if test(span)), None)
 
 
-def _named_by(wanted: str | None) -> Callable[[Span], bool]:
-    return lambda span: span.id == wanted
+def _is_inner(trace: Trace, span: Span) -> bool:
+    """Tell whether no failed span stands below a failed one: there the failure began."""
+    return not any(other.parent_id == span.id and other.status == "error" for other in trace.spans)
 
 
-def _is_failed(span: Span) -> bool:
-    return span.status == "error"
-
-
-def _is_generation(span: Span) -> bool:
-    return span.kind == "generation"
-
-
-def _neighbours(conversation: Conversation, trace: Trace) -> tuple[Trace | None, Trace | None]:
-    turns = {other.turn: other for other in conversation.traces if other.turn is not None}
+def _neighbours(excerpt: Excerpt, trace: Trace) -> tuple[Trace | None, Trace | None]:
+    turns = {other.turn: other for other in excerpt.conversation.traces if other.turn is not None}
     if trace.turn is None:
         return None, None
     return turns.get(trace.turn - 1), turns.get(trace.turn + 1)
@@ -98,6 +162,20 @@ def _shares(trace: Trace) -> list[tuple[str, float]]:
         name: sum(span.duration_ns or 0 for span in trace.spans if span.kind in kinds) for name, kinds in spent.items()
     }
     return [(name, min(1.0, spent_ns / whole)) for name, spent_ns in sums.items() if spent_ns and whole]
+
+
+def _streamed(trace: Trace) -> Iterator[str]:
+    """Yield how the answer went out: what was noted of its bytes, which are not kept one by one."""
+    if trace.first_byte_ns is not None:
+        yield f"first byte after {duration(trace.first_byte_ns)}"
+    if trace.chunks:
+        yield plural(trace.chunks, "chunk")
+    if trace.largest_gap_ns is not None and (trace.chunks or 0) > 1:
+        yield f"largest gap {duration(trace.largest_gap_ns)}"
+    if trace.duration_ns is not None:
+        yield f"last byte after {duration(trace.duration_ns)}"
+    if trace.response_bytes is not None:
+        yield size(trace.response_bytes)
 
 
 def _facts(span: Span) -> Iterator[str]:
@@ -114,35 +192,3 @@ def _facts(span: Span) -> Iterator[str]:
         yield cost(span.cost_nano)
     if span.finish_reason:
         yield cut_end(span.finish_reason, 40)
-
-
-def _sections(span: Span) -> Iterator[Section]:
-    """Yield the values of a span under their names; what was given and what came back stand open."""
-    yield from _named({"Query": span.query, "Arguments": span.arguments}, True)
-    if span.kind != "generation":
-        yield from _named({"Input": span.input, "Output": span.output}, True)
-    yield from _named({"Result": span.result}, True)
-    others = {"Parameters": span.parameters, "Attributes": span.attributes, "Metadata": span.metadata}
-    yield from _named({name: dict(value) or None for name, value in others.items()}, False)
-    if span.kind == "generation":
-        yield from _named({"Raw input": span.input, "Raw output": span.output}, False)
-
-
-def _raw(trace: Trace) -> Iterator[Section]:
-    """Yield the exact texts and bodies, every unseen character visible."""
-    texts = {"Message, raw": trace.input.text, "Answer, raw": trace.output.text}
-    yield from _named(texts, not trace.spans)
-    bodies = {"Request body": trace.input.body, "Response body": trace.output.body}
-    yield from _named(bodies, False)
-    if trace.request is not None:
-        asked = {"method": trace.request.method, "path": trace.request.path, "query": dict(trace.request.query)}
-        yield from _named({"Request": {**asked, "headers": dict(trace.request.headers)}}, False)
-    yield from _named({"Metadata": dict(trace.metadata) or None}, False)
-    if trace.error is not None:
-        yield from _named({"Stack": trace.error.stack}, False)
-
-
-def _named(values: Mapping[str, Json], is_open: bool) -> Iterator[Section]:
-    for name, value in values.items():
-        if value is not None:
-            yield name, pretty(value), is_open

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from convotrace.model import Conversation
+from convotrace.model import Conversation, Excerpt, Trace
 from convotrace.page.access import Admission
 from convotrace.page.assets import fingerprint
 from convotrace.page.backend import Backend, Reader
@@ -48,6 +48,39 @@ class Visit:
         if found is None:
             raise Unknown
         return found
+
+    def excerpt(self, turn: int, trace_id: str | None, count: int, is_light: bool = False) -> Excerpt:
+        """Return some turns of the session named in the address.
+
+        Args:
+            turn: Number of the first turn wanted.
+            trace_id: Begin with this trace instead; `?began=` tells which of several that share the id.
+            count: How many turns are wanted.
+            is_light: Leave out what grows with a conversation.
+
+        Raises:
+            Unknown: There is no such session or trace.
+        """
+        found = self.reader().excerpt_by_key(
+            self.parts["key"], turn=turn, trace_id=trace_id, began_ns=self._began(), count=count, is_light=is_light
+        )
+        if found is None:
+            raise Unknown
+        return found
+
+    def trace(self) -> tuple[Excerpt, Trace]:
+        """Return the trace named in the address, and the turns around it.
+
+        Raises:
+            Unknown: There is no such session or trace.
+        """
+        excerpt = self.excerpt(1, self.parts["trace"], 1)
+        alike = [trace for trace in excerpt.conversation.traces if trace.id == self.parts["trace"]]
+        return excerpt, next((trace for trace in alike if trace.started_ns == self._began()), alike[0])
+
+    def _began(self) -> int | None:
+        began = self.request.fields().get("began", "")
+        return int(began) if began.isascii() and began.isdigit() and len(began) < 20 else None
 
     def may(self, right: str) -> bool:
         """Tell whether the visitor has a right."""

@@ -1,42 +1,24 @@
-"""The waterfall of a trace: rows in tree order, bars in percent of the axis, the critical path. Geometry only."""
+"""The waterfall of a trace: rows in tree order, bars in percent of the axis, the critical path. Geometry only.
+
+The axis, and how idle time is left out of it, is in `axis.py`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
-from math import floor, log10
 
 from convotrace.model import Span, Trace
+from convotrace.page.axis import Axis, axis_of, covered
 from convotrace.page.format import tokens
 
 _FAMILIES = {
     "generation": "gen", "embedding": "gen", "retrieval": "ret", "reranker": "ret", "tool": "tool", "http": "tool",
     "guardrail": "jdg", "evaluator": "jdg",
 }  # fmt: skip
-_THINNEST = 0.25
+THINNEST = 0.25
 _DEEPEST = 60
-
-
-@dataclass(frozen=True)
-class Tick:
-    """A mark of the axis."""
-
-    x: float
-    label: str
-
-
-@dataclass(frozen=True)
-class Axis:
-    """The time under a waterfall."""
-
-    start_ns: int
-    end_ns: int
-    ticks: tuple[Tick, ...]
-
-    def share(self, ns: int) -> float:
-        """Return a length of time in percent of the axis."""
-        return round(100 * ns / max(1, self.end_ns), 3)
 
 
 @dataclass(frozen=True)
@@ -64,7 +46,14 @@ class Row:
     wait: float
     is_parent: bool
     took: int | None
+    own_ns: int | None = None
+    """For a parent, the time in which none of its children ran."""
     lines: tuple[Line, ...] = ()
+
+    @property
+    def is_on_path(self) -> bool:
+        """Tell whether the end had to wait for it."""
+        return any(line.kind == "path" for line in self.lines)
 
 
 @dataclass(frozen=True)
@@ -74,36 +63,19 @@ class _Node:
     children: tuple[_Node, ...]
 
 
-def rows(trace: Trace) -> tuple[Axis, list[Row]]:
-    """Return the axis and the rows of a trace, parents before children, in the order of time."""
-    axis = _axis(trace)
+def rows(trace: Trace, squeezed: bool = False) -> tuple[Axis, list[Row]]:
+    """Return the axis and the rows of a trace, parents before children, in the order of time.
+
+    Args:
+        trace: The trace.
+        squeezed: Whether long times in which nothing ran are drawn short.
+    """
+    axis = axis_of(trace, squeezed)
     tree = _tree(trace.spans)
     flat = list(_flat(tree))
     bars = [_bar(node, axis, trace.service) for node in flat]
     path = [node.span.id for node in sorted(_critical(tree, axis), key=lambda node: node.span.started_ns)]
     return axis, [_request(trace, axis), *_with_path(bars, path)]
-
-
-def _axis(trace: Trace) -> Axis:
-    ends = [span.started_ns + (span.duration_ns or 0) - trace.started_ns for span in trace.spans]
-    end = max([trace.duration_ns or 0, *ends, 1])
-    step = _step(end)
-    marks = range(0, int(end * 0.98) + 1, step)
-    return Axis(trace.started_ns, end, tuple(Tick(round(100 * at / end, 3), _label(at, step)) for at in marks))
-
-
-def _step(end: int) -> int:
-    rough = max(1.0, end / 7)
-    power = 10 ** floor(log10(rough))
-    return int(next((power * factor for factor in (1, 2, 3, 5) if power * factor >= rough), power * 10)) or 1
-
-
-def _label(at: int, step: int) -> str:
-    if step >= 1_000_000_000:
-        return f"{at // 1_000_000_000} s"
-    if step >= 1_000_000:
-        return f"{at // 1_000_000} ms" if at else "0"
-    return f"{at / 1e6:g} ms" if at else "0"
 
 
 def _tree(spans: Sequence[Span]) -> tuple[_Node, ...]:
@@ -137,21 +109,37 @@ def _flat(tree: tuple[_Node, ...]) -> Iterator[_Node]:
 
 def _bar(node: _Node, axis: Axis, home: str | None) -> Row:
     span = node.span
-    took = span.duration_ns
-    x = max(0.0, axis.share(span.started_ns - axis.start_ns))
-    width = max(_THINNEST, axis.share(took if took is not None else axis.end_ns - span.started_ns + axis.start_ns))
-    x = min(x, 100 - _THINNEST)
+    took, at = span.duration_ns, span.started_ns - axis.start_ns
+    start = axis.place(at)
+    x = min(start, 100 - THINNEST)
+    width = max(THINNEST, axis.place(at + took if took is not None else axis.end_ns) - start)
     width = round(min(width, 100 - x), 3)
     first = span.first_token_ns if span.kind == "generation" else None
-    wait = min(axis.share(first), width) if first and first < (took or 0) else 0.0
-    family = "err" if span.status == "error" else _FAMILIES.get(span.kind, "ctl")
-    return Row(span, span.name, note(span, home), node.depth + 1, family, x, width, wait, bool(node.children), took)
+    wait = min(round(axis.place(at + first) - start, 3), width) if first and first < (took or 0) else 0.0
+    return Row(
+        span, span.name, note(span, home), node.depth + 1, family_of(span), x, width, wait, bool(node.children), took,
+        _own_time(node),
+    )  # fmt: skip
+
+
+def family_of(span: Span) -> str:
+    """Return the family of a span's colour; an error has its own."""
+    return "err" if span.status == "error" else _FAMILIES.get(span.kind, "ctl")
+
+
+def _own_time(node: _Node) -> int | None:
+    """Return how long a parent ran while none of its children did."""
+    if not node.children or node.span.duration_ns is None:
+        return None
+    start, end = node.span.started_ns, _end(node)
+    inside = [(max(start, child.span.started_ns), min(end, _end(child))) for child in node.children]
+    return end - start - covered([one for one in inside if one[0] < one[1]])
 
 
 def _request(trace: Trace, axis: Axis) -> Row:
     name = trace.name or trace.route or "request"
-    width = axis.share(trace.duration_ns if trace.duration_ns is not None else axis.end_ns)
-    return Row(None, name, "", 0, "tool", 0.0, max(_THINNEST, width), 0.0, True, trace.duration_ns)
+    width = axis.place(trace.duration_ns if trace.duration_ns is not None else axis.end_ns)
+    return Row(None, name, "", 0, "tool", 0.0, max(THINNEST, width), 0.0, True, trace.duration_ns)
 
 
 def note(span: Span, home: str | None = None) -> str:

@@ -22,7 +22,7 @@ from convotrace.store.to_records import session_record
 from convotrace.store.unpacking import Contents
 from convotrace.store.workers import living_workers
 
-LEAD, TRAIL = 20, 5
+LEAD, TRAIL = 12, 3
 """Turns before and after those wanted that are read too: what replaced or repeats what is told by them."""
 MOST_OTHERS = 200
 _END = (1 << 63) - 1
@@ -38,11 +38,23 @@ class _Range:
     first: int
     last: int
     own: int | None
+    twins: tuple[int, ...]
+    end: int
+    """The key of the last turn wanted."""
 
 
-def by_key(
-    opened: Opened, key: str, now_ns: int, turn: int, trace_id: str | None, count: int, is_light: bool
-) -> Excerpt | None:
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked for; the fields are those of `Store.excerpt_by_key`."""
+
+    turn: int
+    trace_id: str | None
+    began_ns: int | None
+    count: int
+    is_light: bool
+
+
+def by_key(opened: Opened, key: str, now_ns: int, wanted: Wanted) -> Excerpt | None:
     """Return some turns of the session of a key; see `Store.excerpt_by_key`."""
     row = row_of_key(opened, key)
     if row is None:
@@ -53,10 +65,10 @@ def by_key(
         if found is None:
             return None
         row = SessionRow(*found)
-        place = _range(opened.sql, connection, row, turn, trace_id, count)
+        place = _range(opened.sql, connection, row, wanted)
         if place is None:
             return None
-        parts, left = _parts(opened.sql, connection, row, place, is_light)
+        parts, left = _parts(opened.sql, connection, row, place, wanted.is_light)
         failing = _failing(opened.sql, connection, row, place)
         parts.living = living
         # What is packed is unpacked here: contents are fetched one by one.
@@ -64,30 +76,27 @@ def by_key(
     told = with_signals(with_versions(traces))
     session = with_totals_of(session_record(row), told)
     conversation = Conversation(session, told, parts.session_events(), parts.left_scores())
-    return Excerpt(conversation, place.first, place.last, row.turns, failing, left)
+    return Excerpt(conversation, place.first, place.last, row.turns, failing, left, place.twins)
 
 
-def _range(
-    sql: Statements, connection: Connection, row: SessionRow, turn: int, trace_id: str | None, count: int
-) -> _Range | None:
-    own = None
-    if trace_id is not None:
-        found = connection.execute(sql.trace_in, (row.sid, pack_trace_id(trace_id))).fetchone()
-        if found is None:
+def _range(sql: Statements, connection: Connection, row: SessionRow, wanted: Wanted) -> _Range | None:
+    own, twins, turn = None, (), wanted.turn
+    # Where every trace is a turn, the index alone tells which is which.
+    is_dense = row.traces == row.turns
+    if wanted.trace_id is not None:
+        found = connection.execute(sql.traces_in, (row.sid, pack_trace_id(wanted.trace_id))).fetchall()
+        if not found:
             return None
-        own = found[0]
-        turn = connection.execute(sql.turns_before, (row.sid, own)).fetchone()[0] + 1
+        own = next((tk for tk, started in found if started == wanted.began_ns), found[0][0])
+        twins = tuple(started for _, started in found)
+        turn = connection.execute(sql.turns_before[is_dense], (row.sid, own)).fetchone()[0] + 1
     first = min(max(1, turn), max(1, row.turns))
-    last = min(row.turns, first + count - 1)
+    last = min(row.turns, first + wanted.count - 1)
     before = max(0, first - 1 - LEAD)
-    low = _key_of(sql, connection, row, before) if before else 0
-    high = _key_of(sql, connection, row, last + TRAIL) if last + TRAIL < row.turns else _END
-    return _Range(low, high, before, first, last, own)
-
-
-def _key_of(sql: Statements, connection: Connection, row: SessionRow, offset: int) -> int:
-    found = connection.execute(sql.key_of_turn, (row.sid, 1, offset)).fetchone()
-    return _END if found is None else int(found[0])
+    number = last + TRAIL - before + 1
+    keys = [key for (key,) in connection.execute(sql.turn_keys[is_dense], (row.sid, number, before))]
+    low, high = keys[0] if before else 0, keys[-1] if len(keys) == number else _END
+    return _Range(low, high, before, first, last, own, twins, keys[last - before - 1] if last else 0)
 
 
 def _parts(
@@ -133,8 +142,7 @@ def _failing(sql: Statements, connection: Connection, row: SessionRow, place: _R
     """Return the first turn with an error behind those wanted, else the first one of all."""
     if not row.errors:
         return None
-    last = connection.execute(sql.key_of_turn, (row.sid, 1, max(0, place.last - 1))).fetchone()
-    for after in (last[0] if last else 0, -1):
+    for after in (place.end, -1):
         found = connection.execute(sql.failing_after, (row.sid, after, 1)).fetchone()
         if found is not None:
             return unpack_trace_id(found[0])

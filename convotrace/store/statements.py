@@ -81,9 +81,13 @@ class Statements:
         """Some turns of a session: rows between two keys (sid, from, to), places (sid, limit, offset), (sid, key)."""
         trace = tables.trace
         turn = (trace.sid == 0) & (trace.is_turn == _ONE)
-        self.key_of_turn = text(trace.select(trace.tk).where(turn).order_by(trace.tk).limit(1).offset(1))
-        self.turns_before = text(trace.select(fn.count(trace.tk)).where(turn, trace.tk < 0))
-        self.trace_in = text(trace.select(trace.tk).where(trace.sid == 0, trace.trace_id == b"").order_by(trace.tk))
+        # Each twice: where other requests stand among the turns, and where there are none.
+        both = (turn, trace.sid == 0)
+        keys = [trace.select(trace.tk).where(one).order_by(trace.tk).limit(1).offset(1) for one in both]
+        self.turn_keys = [text(query) for query in keys]
+        self.turns_before = [text(trace.select(fn.count(trace.tk)).where(one, trace.tk < 0)) for one in both]
+        same = trace.select(trace.tk, trace.started).where(trace.sid == 0, trace.trace_id == b"")
+        self.traces_in = text(same.order_by(trace.tk))
         between = (trace.tk >= 0) & (trace.tk < 0)
         self.turns_between = text(selection(trace, TraceRow).where(turn, between).order_by(trace.tk))
         other = (trace.sid == 0) & between & (trace.is_turn == _ZERO)

@@ -241,7 +241,14 @@ class Store(Keeper):
         return conversations.by_key(self._ready(), key, time.time_ns())
 
     def excerpt_by_key(
-        self, key: str, *, turn: int = 1, trace_id: str | None = None, count: int = 50, is_light: bool = False
+        self,
+        key: str,
+        *,
+        turn: int = 1,
+        trace_id: str | None = None,
+        began_ns: int | None = None,
+        count: int = 50,
+        is_light: bool = False,
     ) -> Excerpt | None:
         """Return some turns of a session with all in them, without reading the others.
 
@@ -249,6 +256,7 @@ class Store(Keeper):
             key: The form of its id that stands in URLs.
             turn: Number of the first turn wanted; where there are fewer, the last one is.
             trace_id: Begin with this trace instead.
+            began_ns: When it began, where several traces of the session share that id; else the first of them.
             count: How many turns are wanted.
             is_light: Leave out what grows with a conversation: bodies, and prompts and tools of model calls.
 
@@ -258,7 +266,8 @@ class Store(Keeper):
         Raises:
             StoreError: The store cannot be read.
         """
-        return excerpts.by_key(self._ready(), key, time.time_ns(), turn, trace_id, count, is_light)
+        wanted = excerpts.Wanted(turn, trace_id, began_ns, count, is_light)
+        return excerpts.by_key(self._ready(), key, time.time_ns(), wanted)
 
     def attachment(self, session_id: str, attachment_id: str) -> Attachment | None:
         """Return an attachment with its bytes where they were kept, None where the session has none of this id."""

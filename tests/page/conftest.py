@@ -21,6 +21,7 @@ from convotrace.model import (
     Cut,
     Document,
     Event,
+    Excerpt,
     Facet,
     Facets,
     Failure,
@@ -130,6 +131,23 @@ class Shelf:
 
     def session_by_key(self, key: str) -> Conversation | None:
         return next((c for c in self.conversations if c.session.key == key), None)
+
+    def excerpt_by_key(
+        self, key: str, *, turn: int = 1, trace_id: str | None = None, began_ns: int | None = None, count: int = 50,
+        is_light: bool = False,
+    ) -> Excerpt | None:  # fmt: skip
+        whole = self.session_by_key(key)
+        twins = [trace for trace in whole.traces if trace.id == trace_id] if whole else []
+        if whole is None or (trace_id and not twins):
+            return None
+        if twins:
+            own = next((trace for trace in twins if trace.started_ns == began_ns), twins[0])
+            turn = own.turn or 1 + sum(t.started_ns < own.started_ns and t.turn is not None for t in whole.traces)
+        total = sum(trace.turn is not None for trace in whole.traces)
+        first = min(max(1, turn), max(1, total))
+        last, failing = min(total, first + count - 1), [t for t in whole.traces if t.turn and t.errors]
+        after = [trace.id for trace in failing if (trace.turn or 0) > last] + [trace.id for trace in failing]
+        return Excerpt(whole, first, last, total, next(iter(after), None), 0, tuple(t.started_ns for t in twins))
 
     def attachment_by_key(self, key: str, attachment_id: str) -> Attachment | None:
         found = self.session_by_key(key)

@@ -41,9 +41,11 @@ def _pages(conversation):
     key = conversation.session.key
     turn = f"/s/{key}/t/{'a' * 32}"
     spans = [(turn, f"span={number * 16}") for number in "12345"]
-    return [("/compare", f"s={key}&s={key}"), ("/", ""), ("/rows", ""), ("/beside", ""), ("/", "q=no"),
-            (f"/s/{key}", ""), (turn, ""), *spans, (f"/s/{key}/t/{'b' * 32}", ""),
-            (f"/s/{key}/t/{'c' * 32}", ""), ("/health", "")]  # fmt: skip
+    zooms = [(f"/s/{key}", "view=cards"), (f"/s/{key}", "view=waterfall")]
+    later = f"/s/{key}/t/{'b' * 32}"
+    of_lists = [("/compare", f"s={key}&s={key}"), ("/", ""), ("/rows", ""), ("/beside", ""), ("/", "q=no")]
+    closely = [(turn, ""), *spans, (later, ""), (turn, "only=path"), (f"{turn}/diff", ""), (f"{later}/diff", "")]
+    return [*of_lists, (f"/s/{key}", ""), *closely, *zooms, (f"/s/{key}/t/{'c' * 32}", ""), ("/health", "")]
 
 
 def _skeletons(ask, new_house, conversation, text):

@@ -30,6 +30,9 @@ EXAMPLES = {
     "/live": 503,
     # Without a text there is nothing to answer.
     "/search.json": 400, "/s/{key}": 200, "/s/{key}.json": 200, "/s/{key}/t/{trace}": 200,
+    "/s/{key}.md": 200, "/s/{key}/t/{trace}/diff": 200, "/s/{key}/t/{trace}.curl": 200, "/s/{key}/t/{trace}.md": 200,
+    # A part is asked for by its name.
+    "/s/{key}/t/{trace}.json": 200, "/s/{key}/t/{trace}/part": 404,
     "/s/{key}/a/ffffffffffffffff": 200, "/s/{key}/t/{trace}/split": 405,
     "/s/{key}/delete": 405,
     "/s/{key}/scores": 405, "/health": 200, "/health.json": 200, "/healthz": 200, "/static/{hash}/app.css": 200,

@@ -6,9 +6,9 @@ import dataclasses
 
 import pytest
 
-from convotrace.model import Conversation, Document, Event, Failure, Left, Payload, Session, Span, Trace
+from convotrace.model import Conversation, Document, Event, Excerpt, Failure, Left, Payload, Session, Span, Trace
 from convotrace.page.steps import Frame, Moment, Retrieval, blocks, moment
-from convotrace.page.transcript import Gap, Loose, Others, Turn, feed, hidden_lines, turn
+from convotrace.page.transcript import WINDOW, Gap, Loose, Others, Turn, feed, hidden_lines, turn
 
 S = 1_000_000_000
 
@@ -25,6 +25,11 @@ def _span(at: int, kind: str = "tool", **fields) -> Span:
 
 def _conversation(*traces: Trace, events=()) -> Conversation:
     return Conversation(Session("s", "s"), traces, tuple(events))
+
+
+def _feed(conversation: Conversation, start: int = 1):
+    total = sum(trace.turn is not None for trace in conversation.traces)
+    return feed(Excerpt(conversation, start, min(total, start + WINDOW - 1), total))
 
 
 def _failed(at: int, message: str = "no", **fields) -> Span:
@@ -59,33 +64,35 @@ def test_a_missing_text_is_said_and_never_invented(fields, user, agent):
 
 
 def test_a_conversation_is_turns_gaps_and_other_requests_in_the_order_of_time():
-    items = feed(_conversation(_trace(1, 0), _trace(None, 5), _trace(2, 10), _trace(3, 1000), _trace(None, 1010))).items
+    items = _feed(
+        _conversation(_trace(1, 0), _trace(None, 5), _trace(2, 10), _trace(3, 1000), _trace(None, 1010))
+    ).items
     assert [type(item) for item in items] == [Turn, Others, Turn, Gap, Turn, Others]
 
 
 def test_a_gap_is_shown_only_above_five_minutes():
-    assert [type(item) for item in feed(_conversation(_trace(1, 0), _trace(2, 301))).items] == [Turn, Turn]
-    assert feed(_conversation(_trace(1, 0), _trace(2, 302))).items[1] == Gap(301 * S)
+    assert [type(item) for item in _feed(_conversation(_trace(1, 0), _trace(2, 301))).items] == [Turn, Turn]
+    assert _feed(_conversation(_trace(1, 0), _trace(2, 302))).items[1] == Gap(301 * S)
 
 
 def test_two_turns_with_the_same_text_are_two_turns():
-    assert len(feed(_conversation(_trace(1, 0), _trace(2, 10))).turns) == 2
+    assert len(_feed(_conversation(_trace(1, 0), _trace(2, 10))).turns) == 2
 
 
 def test_a_long_conversation_is_read_in_windows_that_leave_out_nothing():
-    whole = _conversation(*(_trace(number, number * 10) for number in range(1, 451)))
+    whole = _conversation(*(_trace(number, number * 10) for number in range(1, 131)))
     numbers, start, steps = [], 1, 0
     while start and steps < 9:
-        window = feed(whole, start)
+        window = _feed(whole, start)
         numbers += [turn.number for turn in window.turns]
         start, steps = window.later, steps + 1
-    assert numbers == list(range(1, 451))
-    assert (feed(whole, 401).earlier, feed(whole, 1).earlier, feed(whole, 99_999).first) == (201, None, 450)
+    assert numbers == list(range(1, 131))
+    assert (_feed(whole, 81).earlier, _feed(whole, 1).earlier, _feed(whole, 1).later) == (57, None, 25)
 
 
 def test_a_session_without_a_turn_shows_its_requests():
-    assert [type(item) for item in feed(_conversation(_trace(None, 1))).items] == [Others]
-    assert feed(_conversation()).items == []
+    assert [type(item) for item in _feed(_conversation(_trace(None, 1))).items] == [Others]
+    assert _feed(_conversation()).items == []
 
 
 def test_events_of_the_session_stand_in_the_turn_they_fall_into():
@@ -95,7 +102,7 @@ def test_events_of_the_session_stand_in_the_turn_they_fall_into():
         Event("after", 12 * S),
         Event("line", 10 * S + 2, "info"),
     ]
-    items = feed(_conversation(_trace(1, 5, duration_ns=S), _trace(2, 10), events=events)).items
+    items = _feed(_conversation(_trace(1, 5, duration_ns=S), _trace(2, 10), events=events)).items
     assert isinstance(items[0], Loose)
     second = items[-1]
     assert [block.event.name for block in second.blocks] == ["inside"]
@@ -121,14 +128,13 @@ def test_calls_in_a_row_share_a_frame_and_a_retrieval_has_its_own():
     assert [len(block.rows) for block in found if isinstance(block, Frame)] == [2, 1]
 
 
-def test_thoughts_follow_their_model_call():
+def test_a_model_call_that_went_well_shows_by_its_thoughts_alone():
     output = [
         {"role": "assistant", "parts": [{"type": "reasoning", "content": "Hm."}, {"type": "text", "content": "Yes"}]}
     ]
-    assert [(row.type, row.thought) for row in _rows(_span(1, "generation", output=output))] == [
-        ("generation", ""),
-        ("thought", "Hm."),
-    ]
+    assert [(row.type, row.thought) for row in _rows(_span(1, "generation", output=output))] == [("thought", "Hm.")]
+    failed = dataclasses.replace(_failed(2), kind="generation")
+    assert [(row.type, row.error) for row in _rows(failed)] == [("generation", "no")]
 
 
 def test_a_failing_call_made_again_is_counted_and_its_message_told_once():
@@ -172,7 +178,7 @@ def test_a_long_text_is_folded_after_a_screen():
 def test_a_replaced_turn_stays_and_says_by_which():
     first = _trace(1, 0)
     second = _trace(2, 10, replaces=first.id)
-    assert [turn.replaced_by for turn in feed(_conversation(first, second)).turns] == [2, None]
+    assert [turn.replaced_by for turn in _feed(_conversation(first, second)).turns] == [2, None]
 
 
 def test_the_page_of_a_replaced_turn_keeps_its_text(ask, new_house):
