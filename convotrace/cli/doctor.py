@@ -46,6 +46,8 @@ def _facts(found: Diagnosis) -> dict[str, Any]:
         "free_on_disk": found.free_on_disk,
         "file_mode": _octal(found.file_mode),
         "folder_mode": _octal(found.folder_mode),
+        "text_index": found.index.is_there,
+        "waiting_for_index": found.index.waiting,
         "workers": [_worker(worker) for worker in found.workers],
     }
 
@@ -68,6 +70,8 @@ def _lines(found: Diagnosis) -> Iterator[tuple[str, str]]:
     yield "sessions", f"{found.sessions:,}"
     yield "size", f"{in_bytes(found.pages.bytes)}, {in_bytes(found.pages.used_bytes)} in use"
     yield "free pages", f"{found.pages.free:,}, used again or given back by prune"
+    index = f"{found.index.waiting:,} turns wait" if found.index.waiting else "complete"
+    yield "text index", index if found.index.is_there else "none"
     yield "log", f"{in_bytes(found.log_bytes)}, {found.journal}"
     if found.free_on_disk is not None:
         yield "disk", f"{in_bytes(found.free_on_disk)} free"

@@ -282,7 +282,7 @@ class ConvoTrace:
         own["opentelemetry"] = self.guard.attempt("opentelemetry", hooks.telemetry.mode, self._settings)
         try:
             store = self.open_store()
-            return health(self.settings, own, store.workers(), store.worker, store.deletions())
+            return health(self.settings, own, store.workers(), store.worker, store.deletions(), store.index_state())
         except StoreError:
             return health(self.settings, own, (), None)
 

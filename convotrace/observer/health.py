@@ -9,6 +9,7 @@ from convotrace.model import Json
 from convotrace.settings import Settings
 
 if TYPE_CHECKING:
+    from convotrace.store.indexing import IndexState
     from convotrace.store.removal import Deletion
     from convotrace.store.workers import Worker
 
@@ -21,6 +22,7 @@ def health(
     workers: Iterable[Worker],
     here: int | None,
     deletions: Sequence[Deletion] = (),
+    index: IndexState | None = None,
 ) -> dict[str, Json]:
     """Return settings in force, counters summed over every process that is there, and the state of the store.
 
@@ -30,6 +32,7 @@ def health(
         workers: Every process that the store knows.
         here: The number of this process among them.
         deletions: What was deleted lately.
+        index: The state of the text index.
     """
     there = [worker for worker in workers if worker.present]
     others = [worker.counters for worker in there if worker.id != here]
@@ -50,6 +53,7 @@ def health(
         "otlp_receiver": settings.otlp_receiver,
         "opentelemetry": own["opentelemetry"],
         "retention": _retention(settings, deletions),
+        "text_index": None if index is None else {"is_there": index.is_there, "waiting": index.waiting},
         "deletions": [_line(deletion) for deletion in deletions],
         "workers": [_shown(worker) for worker in there],
     }

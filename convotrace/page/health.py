@@ -19,6 +19,7 @@ _TITLES = {
     "dropped": "Dropped",
     "store": "Store",
     "retention": "Kept at most",
+    "text_index": "Text index",
     "hooks": "Own failures",
     "write_ms": "Write time of a batch, ms",
 }

@@ -88,6 +88,9 @@ class Connections(ABC):
 class Speech(ABC):
     """The index over what people said. A trace is in it exactly while its `indexed` is 1."""
 
+    is_there = True
+    """Whether there is an index at all: one kind of database may lack what it takes."""
+
     found: str
     """SQL for the `n` of every trace that holds a phrase (?)."""
 

@@ -6,8 +6,9 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from convotrace.store import workers
+from convotrace.store import indexing, workers
 from convotrace.store.database import State
+from convotrace.store.indexing import IndexState
 from convotrace.store.opening import Opened
 from convotrace.store.removal import Deletion, deletion
 from convotrace.store.rows import AuditRow
@@ -23,11 +24,12 @@ class Diagnosis(State):
     """The state of one store: of its database, and of the processes that write into it."""
 
     sessions: int
+    index: IndexState
     workers: tuple[Worker, ...]
 
     def troubles(self) -> list[str]:
         """Return a sentence for each thing that is wrong, with its cure."""
-        return [*self._of_file(), *self._of_access(), *self._of_workers()]
+        return [*self._of_file(), *self._of_index(), *self._of_access(), *self._of_workers()]
 
     def _of_file(self) -> Iterator[str]:
         if self.integrity != "ok":
@@ -38,6 +40,10 @@ class Diagnosis(State):
             yield f"{self.log_bytes >> 20} MB wait in the log; some process reads without end and holds it open."
         if self.free_on_disk is not None and self.free_on_disk < _ROOM_BELOW:
             yield f"{self.free_on_disk >> 20} MB are free on the disk; make room, or lower retention_bytes."
+
+    def _of_index(self) -> Iterator[str]:
+        if not self.index.is_there:
+            yield "This Python's SQLite has no FTS5, so search finds nothing; use a Python that has it."
 
     def _of_access(self) -> Iterator[str]:
         if self.file_mode is not None and self.file_mode & _OTHERS:
@@ -57,7 +63,7 @@ def diagnose(opened: Opened, now_ns: int) -> Diagnosis:
     with opened.connections.reading() as connection:
         (sessions,) = connection.execute(opened.sql.keeping.count_sessions).fetchone()
     living = tuple(workers.read(opened, now_ns))
-    return Diagnosis(**vars(opened.upkeep.state()), sessions=sessions, workers=living)
+    return Diagnosis(**vars(opened.upkeep.state()), sessions=sessions, index=indexing.state(opened), workers=living)
 
 
 def deletions(opened: Opened, limit: int) -> list[Deletion]:

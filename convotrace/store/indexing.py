@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from convotrace.errors import StoreError
@@ -51,8 +52,26 @@ def waiting(connection: Connection) -> int:
     return int(connection.execute(_COUNT, (_COUNTED,)).fetchone()[0])
 
 
+@dataclass(frozen=True)
+class IndexState:
+    """Whether there is a text index, and how many traces wait for it; more than ten thousand count as that many."""
+
+    is_there: bool
+    waiting: int
+
+
+def state(opened: Opened) -> IndexState:
+    """Return the state of the text index."""
+    if not opened.speech.is_there:
+        return IndexState(False, 0)
+    with opened.connections.reading() as connection:
+        return IndexState(True, waiting(connection))
+
+
 def any_waits(opened: Opened) -> bool:
-    """Tell whether anything is not in the index yet; a look of microseconds."""
+    """Tell whether anything is to go into the index yet; a look of microseconds."""
+    if not opened.speech.is_there:
+        return False
     with opened.connections.reading() as connection:
         return connection.execute(_WAITING, (1,)).fetchone() is not None
 

@@ -11,6 +11,7 @@ from convotrace.errors import BadRequest
 from convotrace.store import diagnosis, forgetting, indexing, retention
 from convotrace.store.diagnosis import Diagnosis
 from convotrace.store.forgetting import Forgotten
+from convotrace.store.indexing import IndexState
 from convotrace.store.leases import Leases
 from convotrace.store.opening import Opened
 from convotrace.store.removal import Deletion, Removed
@@ -110,6 +111,10 @@ class Keeper(ABC):
     def waits_for_index(self) -> bool:
         """Tell whether `index` has anything to do."""
         return indexing.any_waits(self._ready())
+
+    def index_state(self) -> IndexState:
+        """Return whether there is a text index, and how many traces wait for it."""
+        return indexing.state(self._ready())
 
     def deletions(self, limit: int = 20) -> list[Deletion]:
         """Return what was deleted lately, the newest first: how much, by whom and when, never whose it was."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import partial
 
 from convotrace.store.database import Database
-from convotrace.store.sqlite.connections import SqliteConnections
-from convotrace.store.sqlite.fulltext import SqliteSpeech
+from convotrace.store.sqlite.connections import SqliteConnections, raw
+from convotrace.store.sqlite.fulltext import SqliteSpeech, is_available
 from convotrace.store.sqlite.location import file_of, make_ready
 from convotrace.store.sqlite.making import make
+from convotrace.store.sqlite.unindexed import NoSpeech
 from convotrace.store.sqlite.upkeep import SqliteUpkeep
 
 
@@ -23,4 +24,5 @@ def connect(url: str, create: bool) -> Database:
         make_ready(path, create)
     connections = SqliteConnections(path)
     upkeep = SqliteUpkeep(connections, path)
-    return Database(connections.writer, connections, SqliteSpeech(), upkeep, partial(make, connections, path))
+    speech = SqliteSpeech() if is_available(raw(connections.writer)) else NoSpeech()
+    return Database(connections.writer, connections, speech, upkeep, partial(make, connections, path))

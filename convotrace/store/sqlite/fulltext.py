@@ -62,10 +62,37 @@ _SCHEMA = (
 )
 
 
+_TRIGGERS = ("speech_deleted", "speech_changed", "speech_added", "speech_first_deleted", "noted_added", "noted_deleted",
+             "noted_changed")  # fmt: skip
+
+
+def is_available(connection: sqlite3.Connection) -> bool:
+    """Tell whether this SQLite was built with FTS5."""
+    try:
+        connection.execute("SELECT fts5_source_id()")
+    except sqlite3.OperationalError:
+        return False
+    return True
+
+
+def is_made(connection: sqlite3.Connection) -> bool:
+    """Tell whether a file has the index, kept by its triggers."""
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'speech_added'").fetchone() is not None
+
+
 def make(connection: sqlite3.Connection) -> None:
-    """Make the index and its triggers, where they are missing."""
+    """Make the index and its triggers where they are missing; one that triggers did not keep is filled anew."""
+    if not is_made(connection):
+        connection.execute("DROP TABLE IF EXISTS speech")
+        connection.execute("UPDATE trace SET indexed = 0 WHERE indexed = 1")
     for statement in _SCHEMA:
         connection.execute(statement)
+
+
+def let_go(connection: sqlite3.Connection) -> None:
+    """Take the triggers away: without FTS5 they would stop every rewrite and deletion."""
+    for name in _TRIGGERS:
+        connection.execute(f"DROP TRIGGER IF EXISTS {name}")
 
 
 _SNIPPETS = ", ".join(f"snippet(speech, {i}, '{OPEN}', '{CLOSE}', '…', {SNIPPET})" for i in range(len(COLUMNS)))

@@ -84,14 +84,22 @@ def _make_tables(connections: SqliteConnections, tables: Tables, bring_up: Calla
                 older.bring_over(connection)
             # A wider index has taken its place.
             connection.execute('DROP INDEX IF EXISTS "session_last"')
-            fulltext.make(connection)
             bring_up(connection)
             connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        _settle_index(connection)
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+
+
+def _settle_index(connection: sqlite3.Connection) -> None:
+    """Make the text index, or let go of it, where this SQLite is another one than that which wrote the file."""
+    if fulltext.is_available(connection):
+        fulltext.make(connection)
+    elif fulltext.is_made(connection):
+        fulltext.let_go(connection)
 
 
 def _add_tables(connection: sqlite3.Connection, tables: Tables) -> None:
