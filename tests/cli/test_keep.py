@@ -112,7 +112,7 @@ def test_doctor_says_that_a_file_is_damaged(run, kept):
     path = Path(kept.removeprefix("sqlite:///"))
     whole = path.read_bytes()
     with sqlite3.connect(path) as db:
-        (root,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'span_name_started'").fetchone()
+        (root,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'trace_started'").fetchone()
     db.close()
     path.write_bytes(whole[: (root - 1) * 4096] + b"\xff" * 4096 + whole[root * 4096 :])
     result = run("doctor")
