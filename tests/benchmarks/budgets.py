@@ -56,7 +56,7 @@ class Verdict:
         if self.is_met:
             return "met"
         middle, limit = statistics.median(self.values), self.budget.limit
-        return f"**missed** by {(limit / middle if self.budget.is_least else middle / limit):.1f} x"
+        return f"**missed** by {(limit / middle if self.budget.is_least else middle / limit):.2f} x"
 
 
 def _overhead(name: str, key: str) -> Callable[[Kept], Iterable[float]]:

@@ -80,13 +80,17 @@ def _versions(kept: dict[str, Any]) -> str:
     return f"\nVersions. {'; '.join(lines)}.\n" if lines else ""
 
 
-def main() -> None:
-    kept = read()
+def written(results: str, kept: dict[str, Any]) -> str:
+    """Return RESULTS.md with what was measured between its marks; what stands outside them stays."""
+    before, _, rest = results.partition(BEGIN)
     parts = [section(part, kept[part]) for part in PARTS if part in kept]
     text = "\n\n".join(["## Budgets", budget_table(kept), "## Figures", *parts])
-    path = HERE / "RESULTS.md"
-    before, _, rest = path.read_text().partition(BEGIN)
-    path.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}")
+    return f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}"
+
+
+def main() -> None:
+    kept, path = read(), HERE / "RESULTS.md"
+    path.write_text(written(path.read_text(), kept))
     for name, drawn in plot.pictures(kept).items():
         (HERE / name).write_text(drawn)
     print(budget_table(kept))

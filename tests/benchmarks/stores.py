@@ -162,7 +162,7 @@ def changes(spans: int, talk: Talk | None = None, until_ns: int | None = None) -
     for number in range(turns):
         session, at = session_of(number, turns), end - (turns - number) * pause
         if session == FIFTY:  # a minute between two turns, whatever the size of the store
-            at = end - (turns - number) * FIFTY_TURNS // turns * 60 * SECOND
+            at = end - (turns - number) * FIFTY_TURNS * 60 * SECOND // turns
         yield talk.turn(number, session, at)
 
 
