@@ -32,10 +32,11 @@ Question = Callable[["Asked"], int]
 class Asked:
     """A store that is asked, and the page over it."""
 
-    spans: int
+    size: int
     observer: ct.ConvoTrace
     store: ct.Store
-    trace_id: str
+    trace_id: str | None
+    """A turn of the session of fifty turns, None where there is no such session."""
 
     def body(self, path: str, query: str = "") -> bytes:
         """Ask for a page; return what it is.
@@ -50,13 +51,12 @@ class Asked:
         return answer.body
 
 
-def opened(url: str, spans: int) -> Asked:
+def opened(url: str, size: int) -> Asked:
     """Return a store that is to be asked, by its URL."""
     observer = ct.ConvoTrace(store=url, token=TOKEN, retention_days=None, retention_bytes=None)
     store = observer.open_store()
     fifty = store.session(stores.FIFTY)
-    assert fifty is not None
-    return Asked(spans, observer, store, fifty.traces[-1].id)
+    return Asked(size, observer, store, fifty.traces[-1].id if fifty else None)
 
 
 _WORDS = stores.Talk().words
@@ -135,12 +135,19 @@ def run(all_asked: list[Asked], rounds: int, only: str) -> dict[str, dict[str, A
     for number in range(rounds + 1):
         for name, question in questions().items():
             for asked in all_asked:
-                if only not in name or (name in LONG and asked.spans < stores.LONG_FROM):
+                if only not in name or not _fits(name, asked):
                     continue
-                cell = found.setdefault(name, {}).setdefault(str(asked.spans), {"cpu": [], "wall": [], "skip": 1})
+                cell = found.setdefault(name, {}).setdefault(str(asked.size), {"cpu": [], "wall": [], "skip": 1})
                 if number % cell["skip"] == 0:
                     _ask(question, asked, cell, first=number == 0)
     return found
+
+
+def _fits(name: str, asked: Asked) -> bool:
+    # Of the sessions that are asked for by name, some stores have none.
+    if name in LONG:
+        return asked.trace_id is not None and asked.size >= stores.LONG_FROM
+    return asked.trace_id is not None or not name.startswith(("session", "turn"))
 
 
 def _ask(question: Question, asked: Asked, cell: dict[str, Any], first: bool) -> None:
@@ -162,10 +169,10 @@ def growth(cells: dict[str, Any], clock: str = "cpu") -> float | None:
     return statistics.median(cells[sizes[-1]][clock]) / statistics.median(cells[sizes[0]][clock])
 
 
-def table(found: dict[str, dict[str, Any]]) -> str:
+def table(found: dict[str, dict[str, Any]], shape: str = "spans") -> str:
     """Return a Markdown table: medians of CPU and wall in ms, in brackets the least and the greatest."""
     sizes = sorted({size for cells in found.values() for size in cells}, key=int)
-    heads = [f"{int(size):,} spans: CPU | wall" for size in sizes]
+    heads = [f"{int(size):,} {shape}: CPU | wall" for size in sizes]
     lines = ["| question | bytes or hits | " + " | ".join(heads) + " | growth |"]
     lines.append("|---" * (3 + 2 * len(sizes)) + "|")
     for name, cells in found.items():

@@ -20,6 +20,7 @@ PARTS = {
     "paced": "A paced app",
     "ingest": "Ingest",
     "queries": "Reading",
+    "sessions": "A million sessions",
     "size": "Bytes",
     "footprint": "Install and import",
 }
@@ -60,6 +61,7 @@ def section(part: str, kept: dict[str, Any]) -> str:
         "paced": lambda: _by_door(kept, paced.table),
         "ingest": lambda: ingest.table(kept["sizes"]),
         "queries": lambda: queries.table(kept["questions"]),
+        "sessions": lambda: queries.table(kept["questions"], "sessions"),
         "size": lambda: size.table(kept),
         "footprint": lambda: footprint.table(kept),
     }

@@ -1,6 +1,6 @@
 """Stores of many spans to measure with: conversations of thirty days, built by usual writes, kept in the temp folder.
 
-A store is built once for each schema: `path(spans)` gives its file, which nobody may write to; `copied` a copy to work
+A store is built once for each schema: `path(size)` gives its file, which nobody may write to; `copied` a copy to work
 on. Turns have five spans; words come from a vocabulary of 20,000 by Zipf's law, one turn in eight is in Chinese.
 """
 
@@ -13,8 +13,9 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from convotrace.model import Change, Document, Failure, Payload, Score, SessionFacts, Span, Target, Trace, Usage
@@ -166,41 +167,51 @@ def changes(spans: int, talk: Talk | None = None, until_ns: int | None = None) -
         yield talk.turn(number, session, at)
 
 
-def path(spans: int) -> Path:
-    """Return the file of a store with so many spans, built where it is not there."""
+def lone(sessions: int) -> Iterator[Change]:
+    """Yield so many sessions of one turn without spans, of the thirty days before now."""
+    talk, pause, end = Talk(), DAYS * 86_400 * SECOND // sessions, time.time_ns()
+    for number in range(sessions):
+        change = talk.turn(number, f"s{number}", end - (sessions - number) * pause)
+        yield replace(change, trace=replace(change.trace, spans=(), errors=0))
+
+
+SHAPES: dict[str, Callable[[int], Iterator[Change]]] = {"spans": changes, "sessions": lone}
+
+
+def path(size: int, shape: str = "spans") -> Path:
+    """Return the file of a store with so many spans or sessions, built where it is not there."""
     folder = Path(tempfile.gettempdir()) / "convotrace-bench"
     key = hashlib.sha256((ROOT / "convotrace" / "store" / "schema.py").read_bytes()).hexdigest()[:8]
-    found = folder / f"{_EDITION}-{key}-{spans}.db"
+    found = folder / f"{_EDITION}-{key}-{size}-{shape}.db"
     if not found.exists():
         folder.mkdir(exist_ok=True)
-        for old in [*folder.glob(f"*-{spans}.db*"), *folder.glob(f"*-{spans}.part*")]:
+        for old in folder.glob(f"*-{size}-{shape}.*"):
             old.unlink()
         part = found.with_suffix(".part")
-        _build(part, spans)
+        _build(part, size, shape)
         part.rename(found)
     return found
 
 
-def _build(file: Path, spans: int) -> None:
+def _build(file: Path, size: int, shape: str) -> None:
     began, written = time.perf_counter(), 0
-    store = Store.open(f"sqlite:///{file}")
-    coming = changes(spans)
+    store, coming = Store.open(f"sqlite:///{file}"), SHAPES[shape](size)
     while batch := list(itertools.islice(coming, _BATCH)):
         store.write(batch)
-        written += len(batch) * SPANS_A_TURN
-        if written % 100_000 == 0:
-            print(f"{written:,} spans in {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
+        written += len(batch)
+        if written % 20_000 == 0:
+            print(f"{written:,} turns in {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
     for _ in store.index():
         pass
     store.close()
-    print(f"built {file.name}: {spans:,} spans in {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
+    print(f"built {file.name}: {size:,} {shape} in {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
 
 
 @contextmanager
-def copied(spans: int) -> Iterator[str]:
-    """Yield the URL of a copy of a store, or of an empty one for no spans; it is deleted afterwards."""
+def copied(size: int, shape: str = "spans") -> Iterator[str]:
+    """Yield the URL of a copy of a store, or of an empty one for no size; it is deleted afterwards."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "bench.db"
-        if spans:
-            shutil.copy(path(spans), file)
+        if size:
+            shutil.copy(path(size, shape), file)
         yield f"sqlite:///{file}"
