@@ -42,6 +42,8 @@ def health(
         **summed,
         "last_error": own["last_error"],
         "write_ms": own["write_ms"],
+        "room": own["room"],
+        "overhead": own["overhead"],
         "store": own["store"],
         "warnings": list(settings.warnings),
         "mount": settings.mount,

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from convotrace.errors import BadRequest, FilterError
 from convotrace.export import as_json
 from convotrace.model import Session, SessionPage, View
-from convotrace.page import first, strip, terms
+from convotrace.page import first, health, strip, terms
 from convotrace.page.day import day
 from convotrace.page.facets import FIRST, beside
 from convotrace.page.http import PageResponse, as_data
@@ -122,6 +122,7 @@ def _around(visit: Visit, q: str, order: str, wrong: FilterError | None, is_new:
     reader, now_ns = visit.reader(), time.time_ns()
     is_asked = not (wrong or is_new)
     return {
+        "banner": health.worst(visit, visit.backend.health()),
         "wrong": wrong, "wrong_parts": _place(q, wrong), "terms": FIELDS.values(), "is_new": is_new,
         "snippet": first.snippet(visit) if is_new else "", "checks": first.checks(visit) if is_new else [],
         "views": _views(reader.views(), q, order),

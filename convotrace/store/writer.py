@@ -80,6 +80,7 @@ class Writer(Generic[T]):
         self._signal, self._stopped, self._start_lock = Signal(), Signal(), new_lock()
         self._running = self._working = self._urgent = False
         self._idle = True
+        self._begun_ns = self._spent_ns = 0
 
     def put(self, item: T, size: int = 0, rows: int = 1, important: bool = False, kind: str = "trace") -> bool:
         """Queue an item without ever waiting.
@@ -160,7 +161,10 @@ class Writer(Generic[T]):
 
     def stats(self) -> dict[str, Json]:
         """Return what this process wrote, lost and waits for."""
-        return {"queued": self._backlog.rows, **self._delivery.stats()}
+        spent, elapsed = self._spent_ns, time.monotonic_ns() - self._begun_ns
+        overhead: Json = {"writer_cpu_s": spent / 1e9, "writer_cpu_share": spent / elapsed} if spent else None
+        own = {"queued": self._backlog.rows, "room": self._limits[0], "overhead": overhead}
+        return {**own, **self._delivery.stats()}
 
     def before_fork(self) -> None:
         """Do nothing: the store itself waits until nobody is inside it."""
@@ -181,11 +185,13 @@ class Writer(Generic[T]):
             self.start()
 
     def _run(self) -> None:
+        self._begun_ns = time.monotonic_ns()
         try:
             while not self._closed:
                 self._rest()
                 self._in_thread()
                 self._round()
+                self._spent_ns = time.thread_time_ns()
         finally:
             self._end()
             self._running = False
