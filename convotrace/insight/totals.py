@@ -7,6 +7,8 @@ from typing import Any
 
 from convotrace.model import Span
 
+REPEATS_CALL, REPEATS_COST = 1, 2
+
 SCOPE = "otel.scope.name"
 """The attribute of a span that names the library which made it, where one did."""
 
@@ -18,11 +20,8 @@ def totals(spans: tuple[Span, ...]) -> dict[str, Any]:
     """Return token and cost totals, each model call counted once: a parent may repeat its children's tokens."""
     if all(span.usage is None and span.cost_nano is None for span in spans):
         return dict.fromkeys(_NAMES)
-    twice = _told_twice(spans)
-    calls = [span for span in spans if span.id not in twice] if twice else spans
-    called = _once(_leaves([span for span in calls if span.usage is not None], spans))
+    called, paid = _counted(spans)
     usage = [span.usage for span in called if span.usage]
-    paid = _once(_leaves([span for span in calls if span.cost_nano is not None], spans))
     sums = (
         _sum([u.input for u in usage]),
         _sum([u.output for u in usage]),
@@ -32,6 +31,33 @@ def totals(spans: tuple[Span, ...]) -> dict[str, Any]:
         _sum([span.cost_nano for span in paid]),
     )
     return dict(zip(_NAMES, sums, strict=True))
+
+
+def repeats(spans: tuple[Span, ...]) -> dict[int, int]:
+    """Return which spans tell what others tell as well, by their places.
+
+    Returns:
+        REPEATS_CALL where others tell its tokens, REPEATS_COST where they tell its cost, both added up.
+    """
+    telling = [span for span in spans if span.usage is not None or span.cost_nano is not None]
+    if len(telling) < 2:
+        return {}
+    called, paid = ({id(span) for span in counted} for counted in _counted(spans))
+    found = {}
+    for place, span in enumerate(spans):
+        mark = REPEATS_CALL if span.usage is not None and id(span) not in called else 0
+        mark += REPEATS_COST if span.cost_nano is not None and id(span) not in paid else 0
+        if mark:
+            found[place] = mark
+    return found
+
+
+def _counted(spans: tuple[Span, ...]) -> tuple[list[Span], list[Span]]:
+    """Return the spans whose tokens are counted, and those whose cost is."""
+    twice = _told_twice(spans)
+    calls = [span for span in spans if span.id not in twice] if twice else spans
+    called = _once(_leaves([span for span in calls if span.usage is not None], spans))
+    return called, _once(_leaves([span for span in calls if span.cost_nano is not None], spans))
 
 
 def _leaves(counted: list[Span], spans: tuple[Span, ...]) -> list[Span]:

@@ -27,11 +27,12 @@ class Chores:
         """Begin, once; called where something is written."""
         self.begun = True
         from convotrace.jobs.retention import retention  # Peewee is loaded only where something is recorded
+        from convotrace.jobs.roll_ups import JOB
         from convotrace.jobs.runner import RUNNER
         from convotrace.jobs.text_index import JOBS
         from convotrace.jobs.work import Work
 
-        jobs = [job for job in (retention(settings), *JOBS) if job is not None]
+        jobs = [job for job in (retention(settings), JOB, *JOBS) if job is not None]
         self._work = Work(open_store, jobs, partial(_failed, guard), time.time_ns())
         RUNNER.add(self._work)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from convotrace.model import Change, Trace
+from convotrace.store.counting import Count
 from convotrace.store.database import Connection
 from convotrace.store.keys import SessionKeys, pack_trace_id, trace_key
 from convotrace.store.recount import facets_between
@@ -16,8 +17,11 @@ from convotrace.store.touched import Touched
 class Earlier:
     """Finds and deletes, inside one transaction."""
 
-    def __init__(self, sql: Statements, connection: Connection, keys: SessionKeys, touched: Touched) -> None:
+    def __init__(
+        self, sql: Statements, connection: Connection, keys: SessionKeys, touched: Touched, count: Count
+    ) -> None:
         self._sql = sql
+        self._count = count
         self._connection = connection
         self._keys = keys
         self._touched = touched
@@ -51,6 +55,7 @@ class Earlier:
         touched, labelling = self._touched, self._touched.labelling
         said = facets_between(self._sql, self._connection, old.sid, old.tk, old.tk)
         touched.unsaid[old.sid] = touched.unsaid.get(old.sid, set()) | said
+        self._count.leaves(old.sid, old.tk)
         for statement in self._sql.delete_trace:
             self._connection.execute(statement, (old.sid, old.tk))
         if old.sid == sid:

@@ -14,7 +14,9 @@ from operator import itemgetter
 
 from convotrace.store.codec import decode_column, encode_column, original, storable
 from convotrace.store.conversations import row_of_id
+from convotrace.store.counting import take_back, take_session_back
 from convotrace.store.database import Connection
+from convotrace.store.folding import fold, settle_left
 from convotrace.store.indexing import always, tidy
 from convotrace.store.labelling import Labelling
 from convotrace.store.opening import Opened
@@ -26,6 +28,8 @@ from convotrace.store.statements import Statements
 
 PERSONAL = frozenset({("session", "user_id"), ("trace", "user_id"), ("score", "author")})
 """The columns that name a user; `forget_user` covers each, and a test walks the schema for others."""
+
+_EVER = 1 << 62
 
 LOG_PATIENCE = 5.0
 """Seconds to wait for readers that hold the old words in the log."""
@@ -68,6 +72,8 @@ class _Eraser:
 
     def __init__(self, opened: Opened, now_ns: int, actor: str, action: str) -> None:
         self._opened, self._sql = opened, opened.sql
+        # What others have still to count would have to be kept for them, by names.
+        settle_left(opened, _EVER)
         self._line = (secrets.token_bytes(16), now_ns, actor, action)
         self._ids: set[str] = set()
 
@@ -87,6 +93,7 @@ class _Eraser:
             found = connection.execute(self._sql.session_by_sid, (left.pop(),)).fetchone()
             if found is not None:
                 row = SessionRow(*found)
+                take_session_back(self._sql.buckets, connection, row.sid)
                 self._ids.add(original(row.id) or "")
                 deleted += remove(self._sql, connection, row.sid, row.traces + row.spans + row.events)
                 removed += Removed(1, row.traces, row.spans)
@@ -134,6 +141,7 @@ class _Eraser:
         for (trace_id,) in connection.execute(self._sql.trace_at, (sid, tk)).fetchall():
             for (score_id,) in connection.execute(self._sql.scores_on_trace, (sid, trace_id)).fetchall():
                 connection.execute(self._sql.delete_score, (sid, score_id))
+        take_back(self._sql.buckets, connection, sid, tk)
         for statement in self._sql.delete_trace:
             connection.execute(statement, (sid, tk))
 
@@ -141,6 +149,8 @@ class _Eraser:
         """Take away the links to what was deleted, and wipe its bytes from index, file and log."""
         if self._ids:
             unlink(self._opened, self._ids)
+        # A group that was only theirs has no bucket any more.
+        fold(self._opened, self._line[1])
         # Also where nothing was removed: it completes what was cut off by the end of its process.
         tidy(self._opened, always)
         wiped = self._opened.upkeep.wipe(LOG_PATIENCE)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from convotrace.errors import BadRequest
-from convotrace.store import diagnosis, forgetting, indexing, retention
+from convotrace.store import diagnosis, folding, forgetting, indexing, retention
 from convotrace.store.diagnosis import Diagnosis
 from convotrace.store.forgetting import Forgotten
 from convotrace.store.indexing import IndexState
@@ -115,6 +115,24 @@ class Keeper(ABC):
     def index_state(self) -> IndexState:
         """Return whether there is a text index, and how many traces wait for it."""
         return indexing.state(self._ready())
+
+    def roll_up(self, now_ns: int | None = None, go_on: Callable[[], bool] = indexing.always) -> None:
+        """Bring what is counted into buckets of minutes, hours and days, in short transactions; drop those too old.
+
+        Metrics are exact without it, but slower with each minute.
+
+        Args:
+            now_ns: The time; now when None.
+            go_on: Asked before each transaction; False ends it there.
+
+        Raises:
+            StoreError: The store cannot be written now.
+        """
+        folding.roll_up(self._ready(), time.time_ns() if now_ns is None else now_ns, go_on)
+
+    def waits_for_roll_up(self) -> bool:
+        """Tell whether `roll_up` has anything to do."""
+        return folding.is_waiting(self._ready(), time.time_ns())
 
     def deletions(self, limit: int = 20) -> list[Deletion]:
         """Return what was deleted lately, the newest first: how much, by whom and when, never whose it was."""

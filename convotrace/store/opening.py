@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from convotrace.store import databases
-from convotrace.store.database import Connections, Speech, Upkeep
+from convotrace.store.counting import count_all
+from convotrace.store.database import Connection, Connections, Speech, Upkeep
 from convotrace.store.labelling import label_all
 from convotrace.store.schema import Tables, make_tables
 from convotrace.store.statements import Statements
@@ -34,11 +35,17 @@ def open_database(url: str, create: bool) -> Opened:
     try:
         tables = make_tables(database.models)
         sql = Statements(tables)
-        database.make(tables, partial(label_all, sql))
+        database.make(tables, partial(_bring_up, sql))
         return Opened(database.connections, tables, sql, database.speech, database.upkeep)
     except BaseException:
         database.connections.close()
         raise
+
+
+def _bring_up(sql: Statements, connection: Connection) -> None:
+    """Make what a store of an older schema lacks; in a new one there is nothing to do."""
+    label_all(sql, connection)
+    count_all(sql.buckets, connection)
 
 
 def meta(opened: Opened, key: str, first: str) -> str:

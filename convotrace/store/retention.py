@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from convotrace.store.database import Connection
+from convotrace.store.folding import LEFT_AFTER_NS, settle_left
 from convotrace.store.indexing import always
 from convotrace.store.native import REST, pause
 from convotrace.store.opening import Opened
@@ -18,6 +19,9 @@ from convotrace.store.removal import ROWS_AT_ONCE, Removed, clear_some, note, re
 from convotrace.store.workers import living_workers
 
 DAY_NS = 86400 * 10**9
+
+PRUNED = "pruned"
+"""Under this key the store knows when the last session that went had been active last, in ns."""
 
 _HOLD_S = 0.02
 """Seconds after which a transaction takes no further session."""
@@ -62,6 +66,8 @@ def prune(
     Yields:
         What each transaction deleted.
     """
+    # Metrics outlive sessions; what was never counted would not.
+    settle_left(opened, now_ns - LEFT_AFTER_NS)
     run = _Run(opened, limits, now_ns, actor)
     while go_on():
         began = time.perf_counter()
@@ -105,7 +111,7 @@ class _Run:
         self._limits, self._now, self._actor = limits, now_ns, actor
         self._living = living_workers(opened, now_ns)
         self._spared: set[int] = set()
-        self._gone = 0
+        self._gone = self._last = 0
         with opened.connections.reading() as connection:
             self._rows = 0 if limits.rows is None else count_rows(opened, connection)
             self._used = opened.upkeep.gauge(connection, partial(count_rows, opened, connection))
@@ -121,6 +127,7 @@ class _Run:
             if removed.sessions:
                 day = f"{self._actor} {self._now // DAY_NS}".encode()
                 note(self._sql, connection, day, self._now, self._actor, "retention", removed)
+                self._mark(connection)
             return removed
 
     def _idle(self) -> bool:
@@ -148,12 +155,19 @@ class _Run:
             deleted += remove(self._sql, connection, sid, traces + spans + events)
             self._gone += traces + spans + events
             removed += Removed(1, traces, spans)
+            self._last = max(self._last, last)
             if deleted >= ROWS_AT_ONCE or time.perf_counter() - began > _HOLD_S:
                 break
         return removed
 
     def _before(self, connection: Connection) -> int | None:
         return self._limits.before(self._now, self._used(connection, self._gone), self._rows - self._gone)
+
+    def _mark(self, connection: Connection) -> None:
+        """Note until when sessions are gone: metrics of before then are told from more than is stored."""
+        found = connection.execute(self._sql.meta_by_key, (PRUNED,)).fetchone()
+        if found is None or int(found[0]) < self._last:
+            connection.execute(self._sql.put_meta, (PRUNED, str(self._last)))
 
     def _runs(self, connection: Connection, sid: int) -> bool:
         """Tell whether a trace of a session runs in a process that lives."""

@@ -113,6 +113,8 @@ class TraceRow(NamedTuple):
     failures: str | None
     notes: str | None
     indexed: int
+    environment: str | None
+    release: str | None
     work: str | None
 
 
@@ -163,6 +165,40 @@ class ContentRow(NamedTuple):
     codec: int
     size: int
     body: bytes
+
+
+class BucketRow(NamedTuple):
+    """Sums of one group in one span of time; `writer` is 0 where they are folded, the times are sketches."""
+
+    res: int
+    kind: int
+    at: int
+    key: str
+    writer: int
+    n: int
+    traces: int
+    failed: int
+    errors: int
+    duration: int
+    first_byte: int
+    input_tokens: int | None
+    output_tokens: int | None
+    cached_tokens: int | None
+    cache_write_tokens: int | None
+    reasoning_tokens: int | None
+    cost_nano: int | None
+    durations: bytes | None
+    first_bytes: bytes | None
+
+
+class UncountedRow(NamedTuple):
+    """Traces of one writer that no bucket holds: those from a row on, or what a deleted one was worth."""
+
+    writer: int
+    lost: int
+    since: int
+    at: int
+    worth: bytes | None
 
 
 class LeaseRow(NamedTuple):

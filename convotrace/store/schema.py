@@ -22,7 +22,7 @@ from peewee import (
     TextField,
 )
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
 LISTED = (
     "started", "turns", "traces", "spans", "errors", "events", "input_tokens", "output_tokens", "cost_nano",
@@ -49,6 +49,7 @@ class Tables:
     score: Table
     content: Table
     bucket: Table
+    uncounted: Table
     incident: Table
     audit: Table
     span: Table
@@ -196,6 +197,8 @@ def _conversations(base: Table) -> dict[str, Table]:
         failures = TextField(null=True)
         notes = TextField(null=True)
         indexed = SmallIntegerField()
+        environment = TextField(null=True)
+        release = TextField(null=True)
         # Last, so that who does not ask for it reads none of its pages.
         work = TextField(null=True)
 
@@ -326,25 +329,45 @@ def _said(base: Table) -> dict[str, Table]:
 
 def _summaries(base: Table) -> dict[str, Table]:
     class Bucket(base):  # type: ignore[misc]
+        """Sums of one group of turns or calls in one minute, hour or day; `buckets` says which there are."""
+
         res = SmallIntegerField()
-        kind = TextField()
-        key = TextField()
+        kind = SmallIntegerField()
         at = BigIntegerField()
+        key = TextField()
+        # Who wrote a fresh one, so that no two processes ever change the same row.
         writer = BigIntegerField()
         n = IntegerField()
+        traces = IntegerField()
+        failed = IntegerField()
         errors = IntegerField()
+        duration = BigIntegerField()
+        first_byte = BigIntegerField()
         input_tokens = BigIntegerField(null=True)
         output_tokens = BigIntegerField(null=True)
         cached_tokens = BigIntegerField(null=True)
         cache_write_tokens = BigIntegerField(null=True)
         reasoning_tokens = BigIntegerField(null=True)
         cost_nano = BigIntegerField(null=True)
-        total = BigIntegerField()
-        hist = BlobField(null=True)
+        durations = BlobField(null=True)
+        first_bytes = BlobField(null=True)
 
         class Meta:
-            primary_key = CompositeKey("res", "kind", "key", "at", "writer")
+            primary_key = CompositeKey("res", "kind", "at", "key", "writer")
             without_rowid = True
+
+    class Uncounted(base):  # type: ignore[misc]
+        """Which stored traces no bucket holds yet: those of one writer from one row on; `counting` has the rules."""
+
+        writer = BigIntegerField()
+        # 0; or the number of a note on a trace that was deleted before its writer counted it.
+        lost = BigIntegerField()
+        since = BigIntegerField()
+        at = BigIntegerField()
+        worth = BlobField(null=True)
+
+        class Meta:
+            primary_key = CompositeKey("writer", "lost")
 
     class Incident(base):  # type: ignore[misc]
         id = BlobField(primary_key=True)
@@ -366,4 +389,4 @@ def _summaries(base: Table) -> dict[str, Table]:
         target = TextField(null=True)
         detail = TextField(null=True)
 
-    return {"bucket": Bucket, "incident": Incident, "audit": Audit}
+    return {"bucket": Bucket, "uncounted": Uncounted, "incident": Incident, "audit": Audit}

@@ -88,6 +88,12 @@ def resumed(row: Row, at_ns: int) -> Event | None:
     return event
 
 
+def placed(trace: TraceRow, row: Row) -> TraceRow:
+    """Return a trace with the environment and release of its session where it says none itself."""
+    said = {name: row[name] for name in ("environment", "release") if row[name] and getattr(trace, name) is None}
+    return trace._replace(**said) if said else trace
+
+
 def add_trace(row: Row, trace: TraceRow, old: OldState | None) -> bool:
     """Add what a trace is worth and take away what its earlier state in this session was.
 

@@ -5,8 +5,9 @@ What a statement takes stands in parentheses beside it; what it returns are the 
 
 from __future__ import annotations
 
-from peewee import SQL, Value, fn
+from peewee import EXCLUDED, SQL, Value, fn
 
+from convotrace.store.bucket_sql import BucketStatements
 from convotrace.store.contents import FILE
 from convotrace.store.keeping_sql import KeepingStatements
 from convotrace.store.label_sql import LabelStatements
@@ -46,6 +47,7 @@ class Statements:
         self._quote(tables.trace)
         self.keeping = KeepingStatements(tables)
         self.labels = LabelStatements(tables)
+        self.buckets = BucketStatements(tables)
 
     def _insert(self, tables: Tables) -> None:
         """Rows as they come: (the row)."""
@@ -60,6 +62,10 @@ class Statements:
         """Facts about the store: (key, value), (key), (the row), (), (seen before), ()."""
         meta, worker, trace = tables.meta, tables.worker, tables.trace
         self.insert_meta = text(meta.insert({meta.key: "", meta.value: ""}).on_conflict_ignore())
+        replaced = {meta.value: EXCLUDED.value}
+        self.put_meta = text(
+            meta.insert({meta.key: "", meta.value: ""}).on_conflict(conflict_target=[meta.key], update=replaced)
+        )
         self.meta_by_key = text(meta.select(meta.value).where(meta.key == ""))
         self.put_worker = upsert(worker, WorkerRow, "id", keep="started")
         self.workers = text(selection(worker, WorkerRow).order_by(worker.started))

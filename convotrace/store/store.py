@@ -313,6 +313,8 @@ class Store(Keeper):
         workers.put(self._ready(), worker, counters, now_ns)
         if worker == self.worker:
             self._seen_ns, self._counters = now_ns, counters
+            if self._recorder is not None:
+                self._recorder.count()
 
     def workers(self) -> list[Worker]:
         """Return the processes that write or lately wrote into this store."""

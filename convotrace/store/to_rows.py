@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 
 from convotrace.insight.history import exchange_hash
+from convotrace.insight.totals import repeats
 from convotrace.model import Attachment, Event, Json, Score, SessionFacts, Trace
 from convotrace.store.codec import encode, encode_column, storable
 from convotrace.store.contents import Packer
 from convotrace.store.keys import pack_trace_id
 from convotrace.store.labels import Facets, facets_of
 from convotrace.store.rows import AwaitedRow, EventRow, ScoreRow, TraceRow
-from convotrace.store.work import work_of
+from convotrace.store.work import Call, calls_of, work_of
 
 _LONGEST_FAILURE = 2000
 
@@ -25,6 +26,7 @@ class TraceRows:
 
     trace: TraceRow
     facets: Facets
+    calls: Sequence[Call]
     awaited: Sequence[AwaitedRow] = ()
     scores: Sequence[ScoreRow] = ()
 
@@ -38,14 +40,16 @@ def trace_rows(packer: Packer, sid: int, tk: int, trace: Trace, facts: SessionFa
         tk: Key of the trace inside the session.
         trace: The record.
         facts: What it says about its session.
-        worker: Id of this process, kept while the trace is running.
+        worker: Id of this process: who wrote it, and where it runs while it does.
     """
     scores = [*facts.scores, *trace.scores]
     for span in trace.spans:
         if span.scores:
             scores += span.scores
+    told = repeats(trace.spans)
     return TraceRows(
-        _trace_row(packer, sid, tk, trace, facts, worker), facets_of(trace, facts.events),
+        _trace_row(packer, sid, tk, trace, facts, worker, told), facets_of(trace, facts.events),
+        calls_of(trace.spans, told),
         [AwaitedRow(sid, tk, storable(name) or "") for name in trace.answer_ids],
         [score_row(sid, tk, seq, score) for seq, score in enumerate(scores)],
     )  # fmt: skip
@@ -74,12 +78,14 @@ def score_row(sid: int, origin: int | None, seq: int, score: Score) -> ScoreRow:
     )  # fmt: skip
 
 
-def _trace_row(packer: Packer, sid: int, tk: int, trace: Trace, facts: SessionFacts, worker: int) -> TraceRow:
+def _trace_row(
+    packer: Packer, sid: int, tk: int, trace: Trace, facts: SessionFacts, worker: int, told: Mapping[int, int]
+) -> TraceRow:
     events = len(trace.events) + len(facts.events) + sum([len(span.events) for span in trace.spans])
     return TraceRow(
         sid=sid, tk=tk, trace_id=pack_trace_id(trace.id), name=storable(trace.name) or "", is_turn=int(trace.is_turn),
         replaces=storable(trace.replaces), route=storable(trace.route), status=trace.status,
-        status_code=trace.status_code, worker=worker if trace.status == "running" else None,
+        status_code=trace.status_code, worker=worker,
         started=trace.started_ns, duration=trace.duration_ns, first_byte=trace.first_byte_ns,
         input_text=storable(trace.input.text), output_text=storable(trace.output.text),
         input_body=packer.pack(sid, trace.input.body), output_body=packer.pack(sid, trace.output.body),
@@ -92,7 +98,8 @@ def _trace_row(packer: Packer, sid: int, tk: int, trace: Trace, facts: SessionFa
         metadata=encode_column(trace.metadata), extra=encode_column(_trace_extra(packer, sid, trace)),
         said=exchange_hash(trace.input.text, trace.output.text) if trace.is_turn else None,
         placed=1 if trace.placed else None, failures=_failures(trace), notes=None, indexed=0,
-        work=work_of(packer, sid, trace, facts.events),
+        environment=storable(facts.environment), release=storable(facts.release),
+        work=work_of(packer, sid, trace, facts.events, told),
     )  # fmt: skip
 
 

@@ -10,11 +10,12 @@ from convotrace.insight.places import back, kept, of_other_user, resumption
 from convotrace.model import Change, Event, SessionFacts, Trace
 from convotrace.store.building import Builder
 from convotrace.store.codec import storable
+from convotrace.store.counting import Count
 from convotrace.store.database import Connection
 from convotrace.store.earlier import Earlier
 from convotrace.store.labels import facets_of_events, with_facets
 from convotrace.store.lookup import StoreLookup
-from convotrace.store.sessions import OldState, Row, add_facts, add_link, add_trace, resumed
+from convotrace.store.sessions import OldState, Row, add_facts, add_link, add_trace, placed, resumed
 from convotrace.store.statements import Statements
 from convotrace.store.to_rows import TraceRows, outside_events, score_row
 from convotrace.store.touched import Again, Touched
@@ -28,15 +29,17 @@ class Transaction:
         sql: The statements.
         connection: Inside a transaction.
         careful: Each change may have been written already: look before adding it up.
+        count: Takes note of the traces that come and go.
     """
 
-    def __init__(self, builder: Builder, sql: Statements, connection: Connection, careful: bool) -> None:
+    def __init__(self, builder: Builder, sql: Statements, connection: Connection, careful: bool, count: Count) -> None:
         self._builder = builder
         self._sql = sql
         self._connection = connection
         self._careful = careful
         self._touched = Touched(builder, sql, connection)
-        self._earlier = Earlier(sql, connection, builder.keys, self._touched)
+        self._count = count
+        self._earlier = Earlier(sql, connection, builder.keys, self._touched, count)
         self._lookup = StoreLookup(sql, connection, builder.keys, self._touched.rows)
         self._written: set[tuple[str, int]] = set()
         self._pending: list[TraceRows] = []
@@ -48,8 +51,10 @@ class Transaction:
         return written
 
     def finish(self) -> dict[int, int]:
-        """Write the sessions; return the birth of each."""
-        return self._touched.finish()
+        """Write the sessions and what is counted; return the birth of each session."""
+        born = self._touched.finish()
+        self._count.finish()
+        return born
 
     def _one(self, change: Change, built: TraceRows | None) -> Change | None:
         """Write one change as it was decided; its rows are still to be inserted."""
@@ -115,6 +120,7 @@ class Transaction:
             # An earlier state, shown while it ran, may have stored what is not to be kept.
             self._touched.left.add(sid)
         rows = built or self._builder.build(change, self._earlier.free_key(trace, sid))
+        rows.trace = placed(rows.trace, row)
         self._note_said(row, rows)
         if add_trace(row, rows.trace, old):
             self._touched.uncertain.add(sid)
@@ -167,6 +173,7 @@ class Transaction:
 
     def _insert(self) -> None:
         rows, self._pending = self._pending, []
+        self._count.comes((row.trace, row.spans) for row in rows)
         inserted = self._execute_many(self._sql.insert_trace, [row.trace for row in rows])
         if inserted != len(rows):
             # Another trace has this key, or this very trace was written before.

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from convotrace.model import Document, Event, Json, Span, Trace
-from convotrace.store.codec import decode, encode
+from convotrace.store.codec import decode, encode, storable
 from convotrace.store.contents import Packer
 
 Work = Mapping[str, list[list[Any]]]
@@ -20,13 +20,21 @@ Work = Mapping[str, list[list[Any]]]
 attributes]. Moments count from the start of the trace, in ns. The rest holds the fields of a span that say something;
 what of it is packed stands in its `packed`, in hexadecimal digits."""
 
+_NO_TOKENS: tuple[int | None, ...] = (None,) * 5
 _TEXT_APART = 128
 _SHORT = 100
 _JSON_FROM = b'"'[0]
 """The least byte that JSON as `encode` makes it begins with; what is packed, or only slowly read, begins with less."""
 
 
-def work_of(packer: Packer, sid: int, trace: Trace, on_session: Sequence[Event]) -> str | None:
+Call = tuple[Any, ...]
+"""What a call adds to metrics: kind, name, model, status, duration, first token, what of it others tell as well
+(`totals.repeats`), tokens of the input, output, read from a cache, written into it, of reasoning, cost."""
+
+
+def work_of(
+    packer: Packer, sid: int, trace: Trace, on_session: Sequence[Event], told: Mapping[int, int]
+) -> str | None:
     """Return the document of a trace, None where nothing happened in it.
 
     Args:
@@ -34,14 +42,15 @@ def work_of(packer: Packer, sid: int, trace: Trace, on_session: Sequence[Event])
         sid: Key of its session.
         trace: The record.
         on_session: Events of its session that it brought.
+        told: What of its spans others tell as well, by their places.
     """
     if not (trace.spans or trace.events or on_session):
         return None
     try:
-        return orjson.dumps(_Writing(packer, sid, trace.started_ns).document(trace, on_session)).decode()
+        return orjson.dumps(_Writing(packer, sid, trace.started_ns).document(trace, on_session, told)).decode()
     except TypeError:
         # A name or a number that only the slow codec holds; it takes no JSON that is made already.
-        return encode(_Writing(packer, sid, trace.started_ns, made=False).document(trace, on_session)).decode()
+        return encode(_Writing(packer, sid, trace.started_ns, made=False).document(trace, on_session, told)).decode()
 
 
 def read_work(text: str | None) -> Work:
@@ -60,6 +69,34 @@ def calls_in(work: Work) -> Iterator[tuple[str, str, str | None]]:
     """Yield kind, name and model of each span."""
     for span in work.get("spans", ()):
         yield span[2], span[3], rest_of(span).get("model")
+
+
+def calls_of(spans: Sequence[Span], told: Mapping[int, int]) -> list[Call]:
+    """Return what the calls among spans add to metrics: of tools, and of whatever has a model, tokens or a cost."""
+    found: list[Call] = []
+    for place, span in enumerate(spans):
+        usage = span.usage
+        if span.kind != "tool" and span.model is None and usage is None and span.cost_nano is None:
+            continue
+        tokens = _NO_TOKENS
+        if usage is not None:
+            tokens = (usage.input, usage.output, usage.cached_read, usage.cached_write, usage.reasoning)
+        head = (span.kind, storable(span.name) or "", storable(span.model), span.status, span.duration_ns)
+        found.append((*head, span.first_token_ns, told.get(place), *tokens, span.cost_nano))
+    return found
+
+
+def metered_in(work: Work) -> list[Call]:
+    """Return the same from the document of a stored trace."""
+    found: list[Call] = []
+    for span in work.get("spans", ()):
+        rest = rest_of(span)
+        if span[2] != "tool" and not ({"model", "usage", "cost"} & rest.keys()):
+            continue
+        tokens = (*rest.get("usage", ()), *_NO_TOKENS)[:5]
+        head = (span[2], storable(span[3]) or "", storable(rest.get("model")), span[4], span[6])
+        found.append((*head, rest.get("first_token"), rest.get("told"), *tokens, rest.get("cost")))
+    return found
 
 
 def events_in(work: Work) -> Iterator[str]:
@@ -100,8 +137,10 @@ class _Writing:
         self._started_ns = started_ns
         self._made = made
 
-    def document(self, trace: Trace, on_session: Sequence[Event]) -> dict[str, Any]:
+    def document(self, trace: Trace, on_session: Sequence[Event], told: Mapping[int, int]) -> dict[str, Any]:
         document: dict[str, Any] = {"spans": [self._span(span) for span in trace.spans]} if trace.spans else {}
+        for place, mark in told.items():
+            document["spans"][place][7]["told"] = mark
         if trace.events:
             document["events"] = self._events(trace.events)
         if on_session:

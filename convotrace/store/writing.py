@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from convotrace.model import Change
 from convotrace.store.building import Builder
+from convotrace.store.counting import Count, Counter
 from convotrace.store.native import new_lock
 from convotrace.store.opening import Opened
 from convotrace.store.touched import Again
@@ -21,6 +22,7 @@ class Recorder:
     def __init__(self, opened: Opened, sid_secret: bytes, content_secret: bytes, worker: int) -> None:
         self._opened = opened
         self._builder = Builder(sid_secret, content_secret, worker)
+        self._counter = Counter(opened.sql.buckets, worker)
         self._lock = new_lock()
 
     def write(self, changes: Sequence[Change], retry: bool) -> list[Change | None]:
@@ -41,12 +43,27 @@ class Recorder:
                     continue
         raise RuntimeError("the keys of the store collide without end")
 
+    def count(self) -> None:
+        """Write into the buckets what was counted and is not written yet."""
+        with self._lock:
+            if not self._counter.is_waiting:
+                return
+            try:
+                with self._opened.connections.writing() as connection:
+                    count = Count(self._counter, connection)
+                    count.finish(now=True)
+            except BaseException:
+                self._counter.distrust()
+                raise
+            count.committed()
+
     def _attempt(self, changes: Sequence[Change], careful: bool) -> list[Change | None]:
         positions, changes = united(changes)
         try:
             written, born = self._written(changes, careful)
         except BaseException:
             self._builder.packer.rollback()
+            self._counter.distrust()
             raise
         self._builder.packer.commit(born)
         return spread(written, positions)
@@ -60,8 +77,10 @@ class Recorder:
         built = [None if careful else builder.early(change) for change in changes]
         written: list[Change | None] = []
         with self._opened.connections.writing() as connection:
-            transaction = Transaction(builder, self._opened.sql, connection, careful)
+            count = Count(self._counter, connection)
+            transaction = Transaction(builder, self._opened.sql, connection, careful, count)
             for run in runs(changes):
                 written += transaction.write([(changes[i], built[i]) for i in run])
             born = transaction.finish()
+        count.committed()
         return written, born

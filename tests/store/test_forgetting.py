@@ -21,7 +21,7 @@ INDEX = {"speech", *(f"speech_{part}" for part in ("data", "idx", "docsize", "co
 
 CANARY = "canary-7f3a"
 LONG = f"{CANARY} " * 400
-NOBODYS = {"meta", "worker", "lease", "bucket", "audit"}
+NOBODYS = {"meta", "worker", "lease", "bucket", "uncounted", "audit"}
 """Tables that hold nothing of a session or user: a table that is new is in this list, or belongs to a session."""
 
 

@@ -17,6 +17,7 @@ PAIRS = {
     "trace": rows.TraceRow, "awaited": rows.AwaitedRow,
     "event": rows.EventRow,
     "score": rows.ScoreRow, "content": rows.ContentRow, "worker": rows.WorkerRow,
+    "bucket": rows.BucketRow, "uncounted": rows.UncountedRow,
 }  # fmt: skip
 
 

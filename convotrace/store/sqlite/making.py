@@ -15,6 +15,10 @@ from convotrace.store.sqlite.connections import OPEN_PATIENCE, SqliteConnections
 # "CTRC": tells a file of ours from the app's own database, whose tables must not be touched.
 APPLICATION_ID = 0x43545243
 
+_BUCKETS_SINCE = 8
+"""The schema whose buckets are filled."""
+
+
 # Where a filter looks for parts of words, in the order of lists: a fourth of the bytes of the rows themselves. Here and
 # not in `schema`, because other databases refuse entries of such a length.
 _SHOWN = "CREATE INDEX IF NOT EXISTS session_shown ON session(last, sid, id, user_id, first_input, last_output)"
@@ -76,6 +80,9 @@ def _make_tables(connections: SqliteConnections, tables: Tables, bring_up: Calla
         # Another process may have been first.
         if application != APPLICATION_ID or version < SCHEMA_VERSION:
             is_older = older.set_aside(connection)
+            if version < _BUCKETS_SINCE:
+                # It had other columns while nothing filled it.
+                connection.execute("DROP TABLE IF EXISTS bucket")
             _add_columns(connection, tables)
             _add_tables(connection, tables)
             connection.execute(_SHOWN)

@@ -1,0 +1,231 @@
+"""The groups in which turns and calls are summed up, and what stored rows add to each. Pure.
+
+A bucket holds one group, by one dimension, in one minute, hour or day. Rows of `FRESH` are what writers add, minute by
+minute, each its own; `folding` brings them into the other three, each of which is whole without the others. So all
+there is of a group in some time are the rows of one resolution and the fresh ones, and what `counting` has not written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b
+from operator import itemgetter
+from typing import Any
+
+import orjson
+
+from convotrace.insight.sketch import decode, encode
+from convotrace.insight.sums import COUNTS, KNOWN, Sums
+from convotrace.insight.totals import REPEATS_CALL, REPEATS_COST
+from convotrace.store.rows import BucketRow, SpanRow, TraceRow
+
+FRESH, MINUTE, HOUR, DAY = range(4)
+"""Resolutions, as they are stored."""
+
+MINUTE_NS, HOUR_NS, DAY_NS = 60 * 10**9, 3600 * 10**9, 86400 * 10**9
+WIDTHS = {FRESH: MINUTE_NS, MINUTE: MINUTE_NS, HOUR: HOUR_NS, DAY: DAY_NS}
+
+DIMENSIONS = {"all": 0, "environment": 1, "release": 2, "service": 3, "route": 4, "model": 5, "tool": 6}
+"""By what turns are summed up, one at a time, as it is stored; `model` and `tool` sum up calls."""
+
+OTHER = "(other)"
+"""The key of all for which there was no room."""
+
+KEYS_OF_WRITER = 200
+"""Keys of one dimension that a writer tells apart in a day."""
+
+LONGEST = 120
+
+TRACE_WORTH = (
+    "is_turn", "status", "errors", "duration", "first_byte", *KNOWN, "started", "environment", "release", "service",
+    "route",
+)  # fmt: skip
+"""The columns of a trace that tell what it adds."""
+
+SPAN_WORTH = (
+    "kind", "name", "model", "status", "duration", "first_token", "repeats", "input_tokens", "output_tokens",
+    "cached_read", "cached_write", "reasoning", "cost_nano",
+)  # fmt: skip
+"""The columns of a span that tell what it adds."""
+
+worth_of_trace = itemgetter(*map(TraceRow._fields.index, TRACE_WORTH))
+worth_of_span = itemgetter(*map(SpanRow._fields.index, SPAN_WORTH))
+
+_COUNT, _STATUS, _ERRORS, _KNOWN, _PLACE = 0, 1, 2, slice(5, 11), slice(11, 16)
+_MODEL, _TOOL = DIMENSIONS["model"], DIMENSIONS["tool"]
+_OF_TRACES = (1, 2, 3, 4)
+_NOTHING: tuple[None, ...] = (None,) * len(KNOWN)
+
+Group = tuple[int, int, str]
+"""A dimension, the minute, a key; an unknown value has the key ""."""
+
+
+class Worths:
+    """What traces and their spans add to the buckets of their minutes."""
+
+    def __init__(self) -> None:
+        # Most traces are alike in all that they are grouped by: added up together, and taken apart in `groups`.
+        self._traces: dict[tuple[Any, ...], Sums] = {}
+        self._calls: dict[Group, Sums] = {}
+        self._more: dict[Group, Sums] = {}
+        self.traces = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._traces or self._calls or self._more)
+
+    def add(self, trace: Sequence[Any], spans: Iterable[Sequence[Any]], sign: int = 1) -> None:
+        """Add a trace with its spans, or with a sign of -1 take them back.
+
+        Args:
+            trace: Its columns of TRACE_WORTH.
+            spans: The columns of SPAN_WORTH of each of its spans; those that are no call may be left out.
+            sign: 1 or -1.
+        """
+        is_turn, status, errors, duration, first_byte = trace[:5]
+        started, *names = trace[_PLACE]
+        minute = started - started % MINUTE_NS
+        key = (minute, *names)
+        sums = self._traces.get(key)
+        if sums is None:
+            sums = self._traces[key] = Sums()
+        self.traces += sign
+        failed = 1 if is_turn and (errors or status == "error") else 0
+        sums.add(sign, is_turn, failed, errors, *trace[_KNOWN])
+        if is_turn:
+            sums.add_times(sign, duration, first_byte)
+        for span in spans:
+            if span[0] == "tool":
+                self._add_call((_TOOL, minute, span[1]), span, sign, _NOTHING)
+            if span[2] is not None or span[7] is not None or span[8] is not None or span[12] is not None:
+                self._add_model_call(minute, span, sign)
+
+    def add_groups(self, groups: Iterable[tuple[Group, Sums]]) -> None:
+        """Add what was summed up before."""
+        for group, sums in groups:
+            _merge(self._more, group, sums)
+
+    def groups(self, vocabulary: Vocabulary | None = None) -> dict[Group, Sums]:
+        """Return the sums of each group.
+
+        Args:
+            vocabulary: Which keys have a group of their own; all when None.
+        """
+        found: dict[Group, Sums] = {}
+        for (minute, *names), sums in self._traces.items():
+            _merge(found, (0, minute, ""), sums)
+            for kind, name in zip(_OF_TRACES, names, strict=True):
+                _merge(found, _group(vocabulary, kind, minute, name), sums)
+        for (kind, minute, name), sums in self._calls.items():
+            _merge(found, _group(vocabulary, kind, minute, name), sums)
+        for (kind, minute, name), sums in self._more.items():
+            _merge(found, (kind, minute, name), sums)
+        return found
+
+    def _add_model_call(self, minute: int, span: Sequence[Any], sign: int) -> None:
+        repeats = span[6] or 0
+        if repeats == REPEATS_CALL | REPEATS_COST:
+            return
+        tokens = _NOTHING[:-1] if repeats & REPEATS_CALL else span[7:12]
+        cost = None if repeats & REPEATS_COST else span[12]
+        self._add_call((_MODEL, minute, span[2]), span, sign, (*tokens, cost), not repeats & REPEATS_CALL)
+
+    def _add_call(
+        self, group: tuple[int, int, str | None], span: Sequence[Any], sign: int, known: Any, is_counted: bool = True
+    ) -> None:
+        sums = self._calls.get(group)  # type: ignore[arg-type]
+        if sums is None:
+            sums = self._calls[group] = Sums()  # type: ignore[index]
+        if not is_counted:
+            sums.add(sign, 0, 0, 0, *known)
+            sums.traces -= sign
+            return
+        failed = 1 if span[3] == "error" else 0
+        sums.add(sign, 1, failed, failed, *known)
+        sums.add_times(sign, span[4], span[5])
+
+
+class Vocabulary:
+    """The keys that one writer tells apart, each day anew: names that are made up without end must not fill a table."""
+
+    def __init__(self, most: int = KEYS_OF_WRITER) -> None:
+        self._most = most
+        self._day = 0
+        self._keys: dict[int, set[str]] = {}
+
+    def begin(self, now_ns: int) -> None:
+        """Forget the keys of another day."""
+        if now_ns // DAY_NS != self._day:
+            self._day, self._keys = now_ns // DAY_NS, {}
+
+    def admit(self, kind: int, key: str) -> str:
+        """Return a key, or that of all others where there is no room."""
+        held = self._keys.setdefault(kind, set())
+        if key in held:
+            return key
+        if len(held) >= self._most:
+            return OTHER
+        held.add(key)
+        return key
+
+
+def key_of(name: str | None) -> str:
+    """Return a name as a key: a long one is cut, and told apart by a hash."""
+    if name is None or len(name) <= LONGEST:
+        return name or ""
+    return f"{name[:LONGEST]}…{blake2b(name.encode(), digest_size=8).hexdigest()}"
+
+
+def merged(parts: Iterable[dict[Group, Sums]]) -> dict[Group, Sums]:
+    """Return groups of several sources as one."""
+    found: dict[Group, Sums] = {}
+    for part in parts:
+        for group, sums in part.items():
+            _merge(found, group, sums)
+    return found
+
+
+def row_of(res: int, group: Group, writer: int, sums: Sums, pack: bool = False) -> BucketRow:
+    """Return the row of a bucket."""
+    counts = [getattr(sums, name) for name in (*COUNTS, *KNOWN)]
+    sketches = [encode(sketch, pack) or None for sketch in (sums.durations, sums.first_bytes)]
+    return BucketRow(res, *group, writer, *counts, *sketches)
+
+
+def sums_of(columns: Sequence[Any], into: Sums | None = None) -> Sums:
+    """Return what the columns of a bucket hold, those behind its key, added to what was there."""
+    sums = Sums() if into is None else into
+    sums.count += columns[0]
+    sums.traces += columns[1]
+    sums.failed += columns[2]
+    sums.errors += columns[3]
+    sums.duration += columns[4]
+    sums.first_byte += columns[5]
+    for name, value in zip(KNOWN, columns[6:12], strict=True):
+        if value is not None:
+            setattr(sums, name, (getattr(sums, name) or 0) + value)
+    sums.add_sketches(decode(columns[12]), decode(columns[13]))
+    return sums
+
+
+def pack_groups(groups: dict[Group, Sums]) -> bytes:
+    """Return groups as bytes."""
+    rows = (row_of(FRESH, group, 0, sums) for group, sums in groups.items())
+    return orjson.dumps([[*row[1:4], *row[5:-2], *((data or b"").hex() for data in row[-2:])] for row in rows])
+
+
+def unpack_groups(data: bytes) -> Iterator[tuple[Group, Sums]]:
+    """Yield the groups that were packed."""
+    for kind, at, key, *columns in orjson.loads(data):
+        yield (kind, at, key), sums_of([*columns[:-2], *(bytes.fromhex(text) for text in columns[-2:])])
+
+
+def _group(vocabulary: Vocabulary | None, kind: int, minute: int, name: str | None) -> Group:
+    key = key_of(name)
+    return kind, minute, key if vocabulary is None else vocabulary.admit(kind, key)
+
+
+def _merge(found: dict[Group, Sums], group: Group, sums: Sums) -> None:
+    held = found.get(group)
+    if held is None:
+        held = found[group] = Sums()
+    held.merge(sums)

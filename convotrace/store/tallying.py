@@ -1,0 +1,46 @@
+"""All that is known of one dimension in a range: from buckets, and what no bucket holds yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from convotrace.insight.sums import Sums
+from convotrace.store.bucket_sql import BucketStatements
+from convotrace.store.buckets import FRESH, Group, sums_of
+from convotrace.store.counting import uncounted, worths_of
+from convotrace.store.database import Connection
+
+Cells = dict[tuple[str, int], Sums]
+"""Sums by key, and by the beginning of a span of time."""
+
+
+def from_buckets(
+    sql: BucketStatements, connection: Connection, res: int, kind: int, since: int, until: int, width: int
+) -> Cells:
+    """Return the sums of one dimension.
+
+    Args:
+        sql: The statements.
+        connection: Inside one transaction: what a writer moves from one place to another is counted once.
+        res: The resolution to read.
+        kind: The dimension.
+        since: From when, in ns; a multiple of `width`.
+        until: Until when, without that moment.
+        width: Of the spans of time, in ns; as wide as the resolution, or a multiple of that.
+    """
+    cells: Cells = {}
+    for resolution in (res, FRESH):
+        for at, key, *columns in connection.execute(sql.between, (resolution, kind, since, until)):
+            place = (key, at - at % width)
+            cells[place] = sums_of(columns, cells.get(place))
+    for group, sums in _not_in_buckets(sql, connection):
+        if group[0] == kind and since <= group[1] < until:
+            place = (group[2], group[1] - group[1] % width)
+            cells.setdefault(place, Sums()).merge(sums)
+    return cells
+
+
+def _not_in_buckets(sql: BucketStatements, connection: Connection) -> Iterable[tuple[Group, Sums]]:
+    for writer, since in connection.execute(sql.all_since).fetchall():
+        yield from uncounted(sql, connection, writer, since).groups().items()
+    yield from worths_of(connection, sql.running, sql.running_spans).groups().items()
