@@ -40,11 +40,7 @@ class Sums:
         self._new_durations: dict[int, int] = {}
         self._new_first_bytes: dict[int, int] = {}
 
-    def add(
-        self, sign: int, counted: int, failed: int, errors: int,
-        given: int | None, written: int | None, cached: int | None, cache_write: int | None, reasoning: int | None,
-        cost: int | None,
-    ) -> None:  # fmt: skip
+    def add(self, sign: int, counted: int, failed: int, errors: int) -> None:
         """Add one trace or call, or with a sign of -1 take it back.
 
         Args:
@@ -52,17 +48,17 @@ class Sums:
             counted: 1 where it is a turn, or a call; 0 for another trace.
             failed: 1 where it is one that failed.
             errors: How many errors it had.
-            given: Its tokens, as in KNOWN: of the input,
-            written: of the output,
-            cached: read from a cache,
-            cache_write: written into one,
-            reasoning: and spent on reasoning.
-            cost: What it cost.
         """
         self.traces += sign
         self.count += sign * counted
         self.failed += sign * failed
         self.errors += sign * errors
+
+    def add_known(
+        self, sign: int, given: int | None, written: int | None, cached: int | None, cache_write: int | None,
+        reasoning: int | None, cost: int | None,
+    ) -> None:  # fmt: skip
+        """Add tokens and cost, each where it is known; they come in the order of KNOWN."""
         if given is not None:
             self.input_tokens = (self.input_tokens or 0) + sign * given
         if written is not None:
@@ -89,12 +85,18 @@ class Sums:
 
     def merge(self, other: Sums) -> None:
         """Add all that another one holds."""
-        for name in COUNTS:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        for name in KNOWN:
-            more = getattr(other, name)
-            if more is not None:
-                setattr(self, name, (getattr(self, name) or 0) + more)
+        self.count += other.count
+        self.traces += other.traces
+        self.failed += other.failed
+        self.errors += other.errors
+        self.duration += other.duration
+        self.first_byte += other.first_byte
+        self.input_tokens = _plus(self.input_tokens, other.input_tokens)
+        self.output_tokens = _plus(self.output_tokens, other.output_tokens)
+        self.cached_tokens = _plus(self.cached_tokens, other.cached_tokens)
+        self.cache_write_tokens = _plus(self.cache_write_tokens, other.cache_write_tokens)
+        self.reasoning_tokens = _plus(self.reasoning_tokens, other.reasoning_tokens)
+        self.cost_nano = _plus(self.cost_nano, other.cost_nano)
         self._durations += other.durations
         self._first_bytes += other.first_bytes
 
@@ -124,3 +126,9 @@ class Sums:
         """Whether nothing is left of all that was added."""
         some = any(getattr(self, name) for name in (*COUNTS, *KNOWN))
         return not (some or self.durations or self.first_bytes)
+
+
+def _plus(one: int | None, other: int | None) -> int | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return one + other

@@ -49,9 +49,10 @@ SPAN_WORTH = (
 """The columns of a span that tell what it adds."""
 
 worth_of_trace = itemgetter(*map(TraceRow._fields.index, TRACE_WORTH))
-worth_of_span = itemgetter(*map(SpanRow._fields.index, SPAN_WORTH))
+_worth_of_span = itemgetter(*map(SpanRow._fields.index, SPAN_WORTH))
 
-_COUNT, _STATUS, _ERRORS, _KNOWN, _PLACE = 0, 1, 2, slice(5, 11), slice(11, 16)
+_KNOWN, _PLACE = slice(5, 11), slice(11, 16)
+_KIND, _NAME, _CALLED, _SPAN_STATUS, _SPAN_DURATION, _FIRST_TOKEN, _REPEATS, _TOLD = *range(7), slice(7, 13)
 _MODEL, _TOOL = DIMENSIONS["model"], DIMENSIONS["tool"]
 _OF_TRACES = (1, 2, 3, 4)
 _NOTHING: tuple[None, ...] = (None,) * len(KNOWN)
@@ -66,7 +67,7 @@ class Worths:
     def __init__(self) -> None:
         # Most traces are alike in all that they are grouped by: added up together, and taken apart in `groups`.
         self._traces: dict[tuple[Any, ...], Sums] = {}
-        self._calls: dict[Group, Sums] = {}
+        self._calls: dict[tuple[int, int, str | None], Sums] = {}
         self._more: dict[Group, Sums] = {}
         self.traces = 0
 
@@ -78,7 +79,7 @@ class Worths:
 
         Args:
             trace: Its columns of TRACE_WORTH.
-            spans: The columns of SPAN_WORTH of each of its spans; those that are no call may be left out.
+            spans: The columns of SPAN_WORTH of each of its calls.
             sign: 1 or -1.
         """
         is_turn, status, errors, duration, first_byte = trace[:5]
@@ -90,14 +91,18 @@ class Worths:
             sums = self._traces[key] = Sums()
         self.traces += sign
         failed = 1 if is_turn and (errors or status == "error") else 0
-        sums.add(sign, is_turn, failed, errors, *trace[_KNOWN])
+        sums.add(sign, is_turn, failed, errors)
+        known = trace[_KNOWN]
+        if known != _NOTHING:
+            sums.add_known(sign, *known)
         if is_turn:
             sums.add_times(sign, duration, first_byte)
         for span in spans:
-            if span[0] == "tool":
-                self._add_call((_TOOL, minute, span[1]), span, sign, _NOTHING)
-            if span[2] is not None or span[7] is not None or span[8] is not None or span[12] is not None:
-                self._add_model_call(minute, span, sign)
+            if span[_KIND] == "tool":
+                self._add_call((_TOOL, minute, span[_NAME]), span, sign, _NOTHING)
+                if span[_CALLED] is None and span[_TOLD] == _NOTHING:
+                    continue
+            self._add_model_call(minute, span, sign)
 
     def add_groups(self, groups: Iterable[tuple[Group, Sums]]) -> None:
         """Add what was summed up before."""
@@ -122,26 +127,26 @@ class Worths:
         return found
 
     def _add_model_call(self, minute: int, span: Sequence[Any], sign: int) -> None:
-        repeats = span[6] or 0
-        if repeats == REPEATS_CALL | REPEATS_COST:
-            return
-        tokens = _NOTHING[:-1] if repeats & REPEATS_CALL else span[7:12]
-        cost = None if repeats & REPEATS_COST else span[12]
-        self._add_call((_MODEL, minute, span[2]), span, sign, (*tokens, cost), not repeats & REPEATS_CALL)
+        group, known, repeats = (_MODEL, minute, span[_CALLED]), span[_TOLD], span[_REPEATS]
+        if repeats is None:
+            self._add_call(group, span, sign, known)
+        elif repeats != REPEATS_CALL | REPEATS_COST:
+            # Either it is a call whose cost is told elsewhere, or it tells the cost of a call and no more.
+            is_call = repeats != REPEATS_CALL
+            known = (*known[:-1], None) if is_call else (*_NOTHING[:-1], known[-1])
+            self._add_call(group, span, sign, known, is_call)
 
     def _add_call(
-        self, group: tuple[int, int, str | None], span: Sequence[Any], sign: int, known: Any, is_counted: bool = True
+        self, group: tuple[int, int, str | None], span: Sequence[Any], sign: int, known: Any, is_call: bool = True
     ) -> None:
-        sums = self._calls.get(group)  # type: ignore[arg-type]
+        sums = self._calls.get(group)
         if sums is None:
-            sums = self._calls[group] = Sums()  # type: ignore[index]
-        if not is_counted:
-            sums.add(sign, 0, 0, 0, *known)
-            sums.traces -= sign
-            return
-        failed = 1 if span[3] == "error" else 0
-        sums.add(sign, 1, failed, failed, *known)
-        sums.add_times(sign, span[4], span[5])
+            sums = self._calls[group] = Sums()
+        sums.add_known(sign, *known)
+        if is_call:
+            failed = 1 if span[_SPAN_STATUS] == "error" else 0
+            sums.add(sign, 1, failed, failed)
+            sums.add_times(sign, span[_SPAN_DURATION], span[_FIRST_TOKEN])
 
 
 class Vocabulary:
@@ -166,6 +171,16 @@ class Vocabulary:
             return OTHER
         held.add(key)
         return key
+
+
+def worth_of_calls(spans: Iterable[SpanRow]) -> list[Sequence[Any]]:
+    """Return what the calls among spans are worth; `bucket_sql` chooses them from the store by the same rule."""
+    return [
+        _worth_of_span(span)
+        for span in spans
+        if span.model is not None or span.kind == "tool" or span.cost_nano is not None
+        or span.input_tokens is not None or span.output_tokens is not None
+    ]  # fmt: skip
 
 
 def key_of(name: str | None) -> str:
@@ -227,5 +242,6 @@ def _group(vocabulary: Vocabulary | None, kind: int, minute: int, name: str | No
 def _merge(found: dict[Group, Sums], group: Group, sums: Sums) -> None:
     held = found.get(group)
     if held is None:
+        # One that is here may be merged into, and what it was made of is still counted elsewhere.
         held = found[group] = Sums()
     held.merge(sums)

@@ -26,7 +26,7 @@ from convotrace.store.buckets import (
     row_of,
     sums_of,
     unpack_groups,
-    worth_of_span,
+    worth_of_calls,
     worth_of_trace,
 )
 from convotrace.store.database import Connection
@@ -106,7 +106,7 @@ class Count:
         if found is None or found[_STATUS] == "running":
             return
         self._look()
-        _, _, n, worker, *trace = found
+        n, worker, trace = found[2], found[3], found[4:]
         spans = self._connection.execute(self._sql.calls_at, (sid, tk)).fetchall()
         if worker == self._counter.writer and self._since is not None and n >= self._since:
             self._cancelled.append((trace, spans))
@@ -164,7 +164,7 @@ class Count:
 
     def _add_to(self, worths: Worths) -> None:
         for trace, spans in self._came:
-            worths.add(worth_of_trace(trace), map(worth_of_span, spans))
+            worths.add(worth_of_trace(trace), worth_of_calls(spans))
         for gone, calls in self._cancelled:
             worths.add(gone, calls, -1)
 
@@ -190,10 +190,10 @@ def stored(
 ) -> Iterator[tuple[int, int, Sequence[Any], Sequence[Sequence[Any]]]]:
     """Yield the traces of a statement, with their calls of another: number of the row, writer, what each is worth."""
     calls: dict[tuple[int, int], list[Any]] = {}
-    for sid, tk, *call in connection.execute(spans, values):
-        calls.setdefault((sid, tk), []).append(call)
-    for sid, tk, n, writer, *trace in connection.execute(traces, values):
-        yield n, writer, trace, calls.get((sid, tk), ())
+    for row in connection.execute(spans, values):
+        calls.setdefault(row[:2], []).append(row[2:])
+    for row in connection.execute(traces, values):
+        yield row[2], row[3], row[4:], calls.get(row[:2], ())
 
 
 def put_groups(sql: BucketStatements, connection: Connection, writer: int, groups: dict[Group, Sums]) -> None:
@@ -263,8 +263,8 @@ def count_all(sql: BucketStatements, connection: Connection) -> None:
     last = 0
     while rows := connection.execute(sql.some, (last, MOST_UNCOUNTED)).fetchall():
         worths = Worths()
-        for sid, tk, n, _, *trace in rows:
-            last = n
-            if trace[1] != "running":
-                worths.add(trace, connection.execute(sql.calls_at, (sid, tk)).fetchall())
+        for row in rows:
+            last = row[2]
+            if row[_STATUS] != "running":
+                worths.add(row[4:], connection.execute(sql.calls_at, row[:2]).fetchall())
         put_groups(sql, connection, _OUTSIDER, worths.groups())

@@ -189,7 +189,7 @@ def worlds(make, tmp_path, monkeypatch):
 
 
 @given(steps=steps)
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_any_history_of_two_writers_leaves_buckets_that_equal_a_recount(worlds, steps):
     world = worlds()
     for what, *args in steps:
