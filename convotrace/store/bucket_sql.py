@@ -9,7 +9,7 @@ from typing import Any
 
 from peewee import SQL, fn
 
-from convotrace.store.buckets import SPAN_WORTH, TRACE_WORTH
+from convotrace.store.buckets import TRACE_WORTH
 from convotrace.store.rows import BucketRow, UncountedRow
 from convotrace.store.schema import Table, Tables
 from convotrace.store.sql import selection, text, upsert
@@ -17,7 +17,7 @@ from convotrace.store.sql import selection, text, upsert
 KEY = ("res", "kind", "at", "key", "writer")
 VALUES = tuple(name for name in BucketRow._fields if name not in KEY)
 
-_RUNNING, _TOOL = SQL("'running'"), SQL("'tool'")
+_RUNNING = SQL("'running'")
 _MAIN = SQL("0")
 
 
@@ -63,40 +63,24 @@ class BucketStatements:
         self.any_stale = text(stale.limit(1))
 
     def _worth(self, tables: Tables) -> None:
-        """What is not counted (writer, first n), what runs (), one trace (sid, tk), one session (sid)."""
-        trace, span = tables.trace, tables.span
+        """What is not counted (writer, first n), what runs (), one trace (sid, tk), one session (sid), all (n, limit).
+
+        Of each the n, the writer, what it is worth, and last its document; of those that are not counted, also without.
+        """
+        trace = tables.trace
         self.last_row = text(trace.select(fn.max(trace.n)))
         there = trace.sid.not_in(tables.gone.select(tables.gone.sid))
+        brief = trace.select(trace.n, trace.worker, *(getattr(trace, name) for name in TRACE_WORTH))
+        whole = brief.select_extend(trace.work)
         later = (trace.worker == 0) & (trace.n >= 0) & (trace.status != _RUNNING) & there
-        self.later, self.later_spans = _both(tables, later)
-        self.running, self.running_spans = _both(tables, (trace.status == _RUNNING) & there)
-        self.of_trace, self.of_trace_spans = _both(tables, (trace.sid == 0) & (trace.tk == 0))
-        self.of_session, self.of_session_spans = _both(tables, trace.sid == 0)
-        # All (after n, limit), to count a store that was written before there were buckets.
-        some = trace.select(trace.sid, trace.tk, trace.n, trace.worker, *_columns(trace, TRACE_WORTH))
-        self.some = text(some.where(trace.n > 0).order_by(trace.n).limit(1))
-        calls = span.select(*_columns(span, SPAN_WORTH)).where(span.sid == 0, span.tk == 0, _is_call(span))
-        self.calls_at = text(calls)
+        running = (trace.status == _RUNNING) & there
+        self.later, self.later_brief = text(whole.where(later)), text(brief.where(later))
+        self.running, self.running_brief = text(whole.where(running)), text(brief.where(running))
+        self.of_trace = text(whole.where(trace.sid == 0, trace.tk == 0))
+        self.of_session = text(whole.where(trace.sid == 0))
+        self.some = text(whole.where(trace.n > 0).order_by(trace.n).limit(1))
 
 
 def alone(query: Any) -> Any:
     """Return a query whose rows nobody else may change before the end of the transaction, where that must be said."""
     return query.for_update() if query.model._meta.database.for_update else query
-
-
-def _both(tables: Tables, condition: Any) -> tuple[str, str]:
-    """Return the SQL of the traces of a condition, and of their spans that are calls: each begins with (sid, tk)."""
-    trace, span = tables.trace, tables.span
-    traces = trace.select(trace.sid, trace.tk, trace.n, trace.worker, *_columns(trace, TRACE_WORTH)).where(condition)
-    spans = trace.select(span.sid, span.tk, *_columns(span, SPAN_WORTH))
-    joined = spans.join(span, on=(span.sid == trace.sid) & (span.tk == trace.tk)).where(condition, _is_call(span))
-    return text(traces), text(joined)
-
-
-def _is_call(span: Table) -> Any:
-    told = span.input_tokens.is_null(False) | span.output_tokens.is_null(False) | span.cost_nano.is_null(False)
-    return (span.kind == _TOOL) | span.model.is_null(False) | told
-
-
-def _columns(table: Table, names: tuple[str, ...]) -> list[Any]:
-    return [getattr(table, name) for name in names]

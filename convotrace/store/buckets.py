@@ -17,7 +17,8 @@ import orjson
 from convotrace.insight.sketch import decode, encode
 from convotrace.insight.sums import COUNTS, KNOWN, Sums
 from convotrace.insight.totals import REPEATS_CALL, REPEATS_COST
-from convotrace.store.rows import BucketRow, SpanRow, TraceRow
+from convotrace.store.rows import BucketRow, TraceRow
+from convotrace.store.work import Call
 
 FRESH, MINUTE, HOUR, DAY = range(4)
 """Resolutions, as they are stored."""
@@ -42,18 +43,11 @@ TRACE_WORTH = (
 )  # fmt: skip
 """The columns of a trace that tell what it adds."""
 
-SPAN_WORTH = (
-    "kind", "name", "model", "status", "duration", "first_token", "repeats", "input_tokens", "output_tokens",
-    "cached_read", "cached_write", "reasoning", "cost_nano",
-)  # fmt: skip
-"""The columns of a span that tell what it adds."""
-
 worth_of_trace = itemgetter(*map(TraceRow._fields.index, TRACE_WORTH))
-_worth_of_span = itemgetter(*map(SpanRow._fields.index, SPAN_WORTH))
 
 _KNOWN, _PLACE = slice(5, 11), slice(11, 16)
 _KIND, _NAME, _CALLED, _SPAN_STATUS, _SPAN_DURATION, _FIRST_TOKEN, _REPEATS, _TOLD = *range(7), slice(7, 13)
-_MODEL, _TOOL = DIMENSIONS["model"], DIMENSIONS["tool"]
+OF_CALLS = _MODEL, _TOOL = DIMENSIONS["model"], DIMENSIONS["tool"]
 _OF_TRACES = (1, 2, 3, 4)
 _NOTHING: tuple[None, ...] = (None,) * len(KNOWN)
 
@@ -74,12 +68,12 @@ class Worths:
     def __bool__(self) -> bool:
         return bool(self._traces or self._calls or self._more)
 
-    def add(self, trace: Sequence[Any], spans: Iterable[Sequence[Any]], sign: int = 1) -> None:
-        """Add a trace with its spans, or with a sign of -1 take them back.
+    def add(self, trace: Sequence[Any], calls: Iterable[Call], sign: int = 1) -> None:
+        """Add a trace with its calls, or with a sign of -1 take them back.
 
         Args:
             trace: Its columns of TRACE_WORTH.
-            spans: The columns of SPAN_WORTH of each of its calls.
+            calls: What is metered of its spans.
             sign: 1 or -1.
         """
         is_turn, status, errors, duration, first_byte = trace[:5]
@@ -97,7 +91,7 @@ class Worths:
             sums.add_known(sign, *known)
         if is_turn:
             sums.add_times(sign, duration, first_byte)
-        for span in spans:
+        for span in calls:
             if span[_KIND] == "tool":
                 self._add_call((_TOOL, minute, span[_NAME]), span, sign, _NOTHING)
                 if span[_CALLED] is None and span[_TOLD] == _NOTHING:
@@ -126,7 +120,7 @@ class Worths:
             _merge(found, (kind, minute, name), sums)
         return found
 
-    def _add_model_call(self, minute: int, span: Sequence[Any], sign: int) -> None:
+    def _add_model_call(self, minute: int, span: Call, sign: int) -> None:
         group, known, repeats = (_MODEL, minute, span[_CALLED]), span[_TOLD], span[_REPEATS]
         if repeats is None:
             self._add_call(group, span, sign, known)
@@ -137,7 +131,7 @@ class Worths:
             self._add_call(group, span, sign, known, is_call)
 
     def _add_call(
-        self, group: tuple[int, int, str | None], span: Sequence[Any], sign: int, known: Any, is_call: bool = True
+        self, group: tuple[int, int, str | None], span: Call, sign: int, known: Any, is_call: bool = True
     ) -> None:
         sums = self._calls.get(group)
         if sums is None:
@@ -171,16 +165,6 @@ class Vocabulary:
             return OTHER
         held.add(key)
         return key
-
-
-def worth_of_calls(spans: Iterable[SpanRow]) -> list[Sequence[Any]]:
-    """Return what the calls among spans are worth; `bucket_sql` chooses them from the store by the same rule."""
-    return [
-        _worth_of_span(span)
-        for span in spans
-        if span.model is not None or span.kind == "tool" or span.cost_nano is not None
-        or span.input_tokens is not None or span.output_tokens is not None
-    ]  # fmt: skip
 
 
 def key_of(name: str | None) -> str:

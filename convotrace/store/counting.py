@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from convotrace.insight.sums import Sums
@@ -26,11 +26,11 @@ from convotrace.store.buckets import (
     row_of,
     sums_of,
     unpack_groups,
-    worth_of_calls,
     worth_of_trace,
 )
 from convotrace.store.database import Connection
-from convotrace.store.rows import SpanRow, TraceRow, UncountedRow
+from convotrace.store.rows import TraceRow, UncountedRow
+from convotrace.store.work import Call, metered_in, read_work
 
 WRITTEN_EVERY_NS = 10**9
 MOST_UNCOUNTED = 256
@@ -44,10 +44,10 @@ _UNKNOWN = -1
 """No row has this number: what is remembered does not hold."""
 
 _NEVER = 1 << 63
-_STATUS = 5
+_STATUS = 3
 """Where the status stands in what `BucketStatements.of_trace` returns."""
 
-Stored = tuple[Sequence[Any], Sequence[Sequence[Any]]]
+Stored = tuple[Sequence[Any], Sequence[Call]]
 """What a trace is worth and what each of its calls is, as columns."""
 
 
@@ -81,7 +81,7 @@ class Count:
 
     def __init__(self, counter: Counter, connection: Connection) -> None:
         self._counter, self._sql, self._connection = counter, counter.sql, connection
-        self._came: list[tuple[TraceRow, Sequence[SpanRow]]] = []
+        self._came: list[tuple[TraceRow, Sequence[Call]]] = []
         self._cancelled: list[Stored] = []
         self._lost = Worths()
         self._base: Worths | None = None
@@ -89,7 +89,7 @@ class Count:
         self._since: int | None = None
         self._is_written = False
 
-    def comes(self, rows: Iterable[tuple[TraceRow, Sequence[SpanRow]]]) -> None:
+    def comes(self, rows: Iterable[tuple[TraceRow, Sequence[Call]]]) -> None:
         """Count traces that are about to be stored; one that runs is counted when it has ended."""
         ended = [row for row in rows if row[0].status != "running"]
         if not ended:
@@ -106,13 +106,12 @@ class Count:
         if found is None or found[_STATUS] == "running":
             return
         self._look()
-        n, worker, trace = found[2], found[3], found[4:]
-        spans = self._connection.execute(self._sql.calls_at, (sid, tk)).fetchall()
+        n, worker, trace, calls = _stored(found)
         if worker == self._counter.writer and self._since is not None and n >= self._since:
-            self._cancelled.append((trace, spans))
+            self._cancelled.append((trace, calls))
         else:
-            self._lost.add(trace, spans, -1)
-            note_lost(self._sql, self._connection, worker, n, (trace, spans))
+            self._lost.add(trace, calls, -1)
+            note_lost(self._sql, self._connection, worker, n, (trace, calls))
 
     def finish(self, now: bool = False) -> None:
         """Write what is counted where it is due, else that it is to be counted.
@@ -163,37 +162,37 @@ class Count:
         self._is_written = True
 
     def _add_to(self, worths: Worths) -> None:
-        for trace, spans in self._came:
-            worths.add(worth_of_trace(trace), worth_of_calls(spans))
-        for gone, calls in self._cancelled:
-            worths.add(gone, calls, -1)
+        for trace, calls in self._came:
+            worths.add(worth_of_trace(trace), calls)
+        for gone, lost in self._cancelled:
+            worths.add(gone, lost, -1)
 
 
-def uncounted(sql: BucketStatements, connection: Connection, writer: int, since: int) -> Worths:
+def uncounted(
+    sql: BucketStatements, connection: Connection, writer: int, since: int, with_calls: bool = True
+) -> Worths:
     """Return what the traces of a writer are worth that no bucket holds: from a row on, and those that were deleted."""
-    worths = worths_of(connection, sql.later, sql.later_spans, (writer, since))
+    worths = worths_of(connection, sql.later if with_calls else sql.later_brief, (writer, since), with_calls)
     for (note,) in connection.execute(sql.notes, (writer,)).fetchall():
         worths.add_groups(unpack_groups(note))
     return worths
 
 
-def worths_of(connection: Connection, traces: str, spans: str, values: Sequence[Any] = ()) -> Worths:
-    """Return what the traces of a statement are worth, with their calls of another."""
+def worths_of(connection: Connection, statement: str, values: Sequence[Any] = (), with_calls: bool = True) -> Worths:
+    """Return what the traces that a statement finds are worth."""
     worths = Worths()
-    for _, _, trace, calls in stored(connection, traces, spans, values):
-        worths.add(trace, calls)
+    for row in connection.execute(statement, values):
+        if with_calls:
+            _, _, trace, calls = _stored(row)
+            worths.add(trace, calls)
+        else:
+            worths.add(row[2:], ())
     return worths
 
 
-def stored(
-    connection: Connection, traces: str, spans: str, values: Sequence[Any]
-) -> Iterator[tuple[int, int, Sequence[Any], Sequence[Sequence[Any]]]]:
-    """Yield the traces of a statement, with their calls of another: number of the row, writer, what each is worth."""
-    calls: dict[tuple[int, int], list[Any]] = {}
-    for row in connection.execute(spans, values):
-        calls.setdefault(row[:2], []).append(row[2:])
-    for row in connection.execute(traces, values):
-        yield row[2], row[3], row[4:], calls.get(row[:2], ())
+def _stored(row: Sequence[Any]) -> tuple[int, int, Sequence[Any], list[Call]]:
+    """Return the number of a row, its writer, and what its trace is worth with its calls."""
+    return row[0], row[1], row[2:-1], metered_in(read_work(row[-1]))
 
 
 def put_groups(sql: BucketStatements, connection: Connection, writer: int, groups: dict[Group, Sums]) -> None:
@@ -208,19 +207,20 @@ def put_groups(sql: BucketStatements, connection: Connection, writer: int, group
 
 def take_back(sql: BucketStatements, connection: Connection, sid: int, tk: int) -> None:
     """Take a trace back that is about to be deleted by somebody who is no writer."""
-    _take_back(sql, connection, sql.of_trace, sql.of_trace_spans, (sid, tk))
+    _take_back(sql, connection, sql.of_trace, (sid, tk))
 
 
 def take_session_back(sql: BucketStatements, connection: Connection, sid: int) -> None:
     """Take back every trace of a session that is about to be deleted by somebody who is no writer."""
-    _take_back(sql, connection, sql.of_session, sql.of_session_spans, (sid,))
+    _take_back(sql, connection, sql.of_session, (sid,))
 
 
-def _take_back(sql: BucketStatements, connection: Connection, traces: str, spans: str, values: tuple[int, ...]) -> None:
+def _take_back(sql: BucketStatements, connection: Connection, statement: str, values: tuple[int, ...]) -> None:
     since = dict(connection.execute(sql.all_since).fetchall())
     lost, notes = Worths(), dict[int, Worths]()
-    for n, writer, trace, calls in stored(connection, traces, spans, values):
-        if trace[1] != "running":
+    for row in connection.execute(statement, values):
+        if row[_STATUS] != "running":
+            n, writer, trace, calls = _stored(row)
             lost.add(trace, calls, -1)
             if n >= since.get(writer, _NEVER):
                 notes.setdefault(writer, Worths()).add(trace, calls)
@@ -264,7 +264,7 @@ def count_all(sql: BucketStatements, connection: Connection) -> None:
     while rows := connection.execute(sql.some, (last, MOST_UNCOUNTED)).fetchall():
         worths = Worths()
         for row in rows:
-            last = row[2]
+            last = row[0]
             if row[_STATUS] != "running":
-                worths.add(row[4:], connection.execute(sql.calls_at, row[:2]).fetchall())
+                worths.add(*_stored(row)[2:])
         put_groups(sql, connection, _OUTSIDER, worths.groups())

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 from convotrace.insight.sums import Sums
 from convotrace.store.bucket_sql import BucketStatements
-from convotrace.store.buckets import FRESH, Group, sums_of
+from convotrace.store.buckets import FRESH, OF_CALLS, Group, sums_of
 from convotrace.store.counting import uncounted, worths_of
 from convotrace.store.database import Connection
 
@@ -33,14 +33,15 @@ def from_buckets(
         for at, key, *columns in connection.execute(sql.between, (resolution, kind, since, until)):
             place = (key, at - at % width)
             cells[place] = sums_of(columns, cells.get(place))
-    for group, sums in _not_in_buckets(sql, connection):
+    for group, sums in _not_in_buckets(sql, connection, kind in OF_CALLS):
         if group[0] == kind and since <= group[1] < until:
             place = (group[2], group[1] - group[1] % width)
             cells.setdefault(place, Sums()).merge(sums)
     return cells
 
 
-def _not_in_buckets(sql: BucketStatements, connection: Connection) -> Iterable[tuple[Group, Sums]]:
+def _not_in_buckets(sql: BucketStatements, connection: Connection, with_calls: bool) -> Iterator[tuple[Group, Sums]]:
     for writer, since in connection.execute(sql.all_since).fetchall():
-        yield from uncounted(sql, connection, writer, since).groups().items()
-    yield from worths_of(connection, sql.running, sql.running_spans).groups().items()
+        yield from uncounted(sql, connection, writer, since, with_calls).groups().items()
+    running = sql.running if with_calls else sql.running_brief
+    yield from worths_of(connection, running, (), with_calls).groups().items()

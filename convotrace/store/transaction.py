@@ -173,7 +173,7 @@ class Transaction:
 
     def _insert(self) -> None:
         rows, self._pending = self._pending, []
-        self._count.comes((row.trace, row.spans) for row in rows)
+        self._count.comes((row.trace, row.calls) for row in rows)
         inserted = self._execute_many(self._sql.insert_trace, [row.trace for row in rows])
         if inserted != len(rows):
             # Another trace has this key, or this very trace was written before.

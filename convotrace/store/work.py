@@ -32,9 +32,7 @@ Call = tuple[Any, ...]
 (`totals.repeats`), tokens of the input, output, read from a cache, written into it, of reasoning, cost."""
 
 
-def work_of(
-    packer: Packer, sid: int, trace: Trace, on_session: Sequence[Event], told: Mapping[int, int]
-) -> str | None:
+def work_of(packer: Packer, sid: int, trace: Trace, on_session: Sequence[Event], told: Mapping[int, int]) -> str | None:
     """Return the document of a trace, None where nothing happened in it.
 
     Args:
