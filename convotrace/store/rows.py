@@ -175,7 +175,7 @@ class BucketRow(NamedTuple):
     at: int
     key: str
     writer: int
-    n: int
+    number: int
     traces: int
     failed: int
     errors: int

@@ -337,7 +337,7 @@ def _summaries(base: Table) -> dict[str, Table]:
         key = TextField()
         # Who wrote a fresh one, so that no two processes ever change the same row.
         writer = BigIntegerField()
-        n = IntegerField()
+        number = IntegerField()
         traces = IntegerField()
         failed = IntegerField()
         errors = IntegerField()
