@@ -133,14 +133,16 @@ class LiveSpan(OpenSpan):
         """Set fields of the span (model, provider, parameters, cost, …); other names become attributes."""
         return self.take(attributes)
 
-    def take(self, attributes: Mapping[str, Any]) -> LiveSpan:
-        """Set what a mapping holds, as `set` does."""
-        fields, keep = self.fields, self.trace.keep
-        for name, value in attributes.items():
-            if name in SPAN_FIELDS:
-                fields[name] = keep(value)
-            else:
-                fields.setdefault("attributes", {})[name] = keep(value)
+    def take(self, given: dict[str, Any]) -> LiveSpan:
+        """Set what a mapping holds, as `set` does; the mapping is given away."""
+        fields, trace = self.fields, self.trace
+        for name in SPAN_FIELDS.intersection(given):
+            fields[name] = trace.keep(given.pop(name))
+        if given:
+            trace.keep_each(given)
+            held = fields.setdefault("attributes", given)
+            if held is not given:
+                held.update(given)
         return self
 
     def error(self, error: BaseException | str, type: str = "error") -> LiveSpan:

@@ -15,7 +15,7 @@ from convotrace.propagation import Hosts
 from convotrace.recorder.attached import MAX_ATTACHED, MAX_ATTACHMENTS, OpenAttachment
 from convotrace.recorder.parts import OpenEvent, OpenScore, SessionNotes, Told
 from convotrace.recorder.seen import ERROR, OK, RUNNING, OpenExchange
-from convotrace.recorder.values import MAX_TEXT, weighed
+from convotrace.recorder.values import AS_IS, MAX_TEXT, PART, WORD, weighed
 
 UNSET: Any = object()
 """Marks what nobody said, where None is something to say."""
@@ -283,6 +283,17 @@ class OpenTrace(OpenExchange):
         copy, weight = weighed(value)
         self.weight += weight
         return copy
+
+    def keep_each(self, values: dict[str, Any]) -> None:
+        """Put a copy in the place of each value of a mapping, as `keep` makes it; most values need none."""
+        weight = PART * len(values)
+        for name, value in values.items():
+            kind = type(value)
+            if kind is str and len(value) <= MAX_TEXT and self.weight <= MAX_BYTES:
+                weight += len(value)
+            elif kind not in AS_IS and not (kind is int and -WORD < value < WORD):
+                values[name] = self.keep(value)
+        self.weight += weight
 
     def size(self) -> int:
         """Return about how many bytes this trace holds in memory."""

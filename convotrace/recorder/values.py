@@ -21,10 +21,10 @@ MAX_TEXT = 1 << 20
 """Longer texts are cut, visibly."""
 MAX_REPR = 2_000
 
-_AS_IS = (bool, float, type(None))
+AS_IS = frozenset({bool, float, type(None)})
 _AS_STR = (UUID, Decimal, PurePath)
-_WORD = 1 << 64
-_PART = 50
+WORD = 1 << 64
+PART = 50
 
 
 def plain(value: Any) -> Json:
@@ -43,7 +43,7 @@ def weighed(value: Any) -> tuple[Json, int]:
     if type(value) is str and len(value) <= MAX_TEXT:
         return value, len(value)
     copy = _Copy()
-    return copy.value(value, 0), copy.texts + _PART * (MAX_NODES - copy.left)
+    return copy.value(value, 0), copy.texts + PART * (MAX_NODES - copy.left)
 
 
 def text_of(value: Any) -> str:
@@ -66,7 +66,7 @@ class _Copy:
         if kind is str:
             self.texts += len(value)
             return value if len(value) <= MAX_TEXT else f"{value[:MAX_TEXT]}[cut: {len(value)} characters]"
-        if kind in _AS_IS or (kind is int and -_WORD < value < _WORD):
+        if kind in AS_IS or (kind is int and -WORD < value < WORD):
             return value
         if depth > MAX_DEPTH:
             return "[cut: too deep]"
@@ -135,7 +135,7 @@ class _Copy:
         if not isinstance(value, (int, Integral)):
             return float(value)
         number = int(value)
-        if -_WORD < number < _WORD:
+        if -WORD < number < WORD:
             return number
         return str(number) if number.bit_length() < 10_000 else f"<int of {number.bit_length()} bits>"
 
