@@ -7,6 +7,7 @@ from typing import Any
 
 from convotrace.dialects import sources
 from convotrace.dialects.messages import as_documents, as_messages, as_text, as_tools
+from convotrace.dialects.names import told
 from convotrace.dialects.sources import NOTHING, Found, find, present
 from convotrace.dialects.values import as_number, as_object, below, loaded, unquoted
 from convotrace.dialects.wrapped import looks_like_messages, reply, request
@@ -19,6 +20,7 @@ _ANSWER = (
 _PLAIN = ("internal", "http")
 _BARE = (("input",), ("output",))
 _ANSWER_CALLS = ("ai.response.toolCalls", "ai.result.toolCalls")
+_ANSWER_NAMES = frozenset({*(name for name, _kind in _ANSWER), *_ANSWER_CALLS})
 
 
 class Contents:
@@ -71,7 +73,7 @@ def _read_generation(contents: Contents, attributes: Mapping[str, Json]) -> None
     answer = _answer(attributes, made, both)
     contents.take("output", answer, as_messages(reply(answer.value), "assistant"))
     if "input" in contents.fields:
-        contents.held |= present((*sources.MESSAGES_IN, *sources.VALUES_IN), attributes)
+        contents.held |= present(sources.ASKED, attributes)
 
 
 def _answer(attributes: Mapping[str, Json], made: list[Json], both: Found) -> Found:
@@ -85,6 +87,8 @@ def _answer(attributes: Mapping[str, Json], made: list[Json], both: Found) -> Fo
 
 def _sdk_answer(attributes: Mapping[str, Json]) -> Found:
     """Return the message that the Vercel AI SDK spreads over several attributes."""
+    if _ANSWER_NAMES.isdisjoint(attributes):
+        return NOTHING
     parts: list[Json] = []
     names: list[str] = []
     for name, kind in _ANSWER:
@@ -132,7 +136,7 @@ def _is_made(item: Json) -> bool:
 
 def _read_agent(contents: Contents, attributes: Mapping[str, Json]) -> None:
     """Read messages where there are some, else values as they are."""
-    has_messages = find((*sources.MESSAGES_IN, *sources.MESSAGES_OUT, *sources.BOTH_WAYS), attributes).value
+    has_messages = find(sources.EITHER_WAY, attributes).value
     if looks_like_messages(has_messages) or isinstance(has_messages, list):
         _read_generation(contents, attributes)
     else:
@@ -146,7 +150,7 @@ def _read_other(contents: Contents, attributes: Mapping[str, Json]) -> None:
     """Read values as they are; a bare `input` or `output` of a span that is nothing in particular is no message."""
     given, made = find(sources.VALUES_IN, attributes), find(sources.VALUES_OUT, attributes)
     if given.value is None:
-        given = find((*sources.MESSAGES_IN, *sources.BOTH_WAYS), attributes)
+        given = find(sources.GIVEN, attributes)
     if contents.kind in _PLAIN:
         given, made = (NOTHING if found.names in _BARE else found for found in (given, made))
     answer = _sdk_answer(attributes)
@@ -217,20 +221,26 @@ _LONG = 256
 
 def kept(attributes: Mapping[str, Json], contents: Contents) -> dict[str, Json]:
     """Return the raw attributes without those which the fields hold whole, and without vectors."""
-    found: dict[str, Json] = {}
-    for name, value in attributes.items():
-        if name in contents.rest:
-            found[name] = contents.rest[name]
-        elif name not in contents.held:
-            found[name] = _shortened(name, value)
+    found = {name: value for name, value in attributes.items() if name not in contents.held}
+    for name in told(attributes, _vectors, None):
+        if name in found:
+            held = loaded(found[name])
+            found[name] = f"[{len(held)} left out]" if isinstance(held, list) else "[left out]"
+    for name, value in found.items():
+        if type(value) is list:
+            found[name] = _shortened(value)
+    for name, value in contents.rest.items():
+        if name in attributes:
+            found[name] = value
     return found
 
 
-def _shortened(name: str, value: Json) -> Json:
-    if name.endswith(_VECTORS):
-        held = loaded(value)
-        return f"[{len(held)} left out]" if isinstance(held, list) else "[left out]"
-    if isinstance(value, list) and len(value) > _LONG and all(as_number(item) is not None for item in value):
+def _vectors(names: tuple[str, ...], _about: None) -> tuple[str, ...]:
+    return tuple(name for name in names if name.endswith(_VECTORS))
+
+
+def _shortened(value: list[Json]) -> Json:
+    if len(value) > _LONG and all(as_number(item) is not None for item in value):
         return f"[{len(value)} numbers left out]"
     return value
 

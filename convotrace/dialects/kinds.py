@@ -64,6 +64,7 @@ _SIGNS: tuple[tuple[str, str], ...] = (
     ("http.request.method", "http"), ("http.method", "http"),
 )  # fmt: skip
 
+_KIND_NAMES = frozenset(key for key, _words in _KINDS)
 _SIGN_NAMES = frozenset(key for key, _kind in _SIGNS)
 
 
@@ -76,7 +77,7 @@ def kind_of(name: str, attributes: Mapping[str, Json]) -> str:
     """
     if attributes.get("mcp.method.name") == "tools/call":
         return "tool"
-    for key, words in _KINDS:
+    for key, words in _KINDS if not _KIND_NAMES.isdisjoint(attributes) else ():
         word = attributes.get(key)
         if isinstance(word, str) and (kind := _kind(key, word, words)) is not None:
             return kind

@@ -15,6 +15,7 @@ _ROLES = {
     "HumanMessageChunk": "user", "AIMessageChunk": "assistant", "FunctionMessage": "tool",
 }  # fmt: skip
 _SPOKEN = ("role", "content", "parts", "contents", "tool_calls", "tool_call_id", "toolCalls")
+_DONE, _DONE_PART = {"role", "parts"}, {"type", "content"}
 _TEXTS = ("parts", "contents", "text")
 # What a client says of its message besides the message itself, and what only its library needs.
 _DROPPED = frozenset({
@@ -34,6 +35,8 @@ def message(value: Json, role: str) -> dict[str, Json]:
         return {"role": role, "parts": [text(value)]}
     if not isinstance(value, dict):
         return {"role": role, "parts": [{"type": "data", "content": value}]}
+    if _is_done(value):
+        return value
     value, role = _opened(value, role)
     if "tool.name" in value and "tool.args" in value:  # any-agent
         return {"role": role, "parts": [tool_call(value)]}
@@ -46,6 +49,17 @@ def message(value: Json, role: str) -> dict[str, Json]:
     if value.get("content") is None and isinstance(rest.get("text"), str):
         del rest["text"]
     return {"role": role, "parts": parts, **rest}
+
+
+def _is_done(value: dict[str, Json]) -> bool:
+    """Tell whether a message has its final form already, of texts alone, as the conventions write it."""
+    if value.keys() != _DONE or value["role"] in _ROLES or not isinstance(value["role"], str) or not value["role"]:
+        return False
+    parts = value["parts"]
+    return type(parts) is list and all(
+        type(part) is dict and part.keys() == _DONE_PART and part["type"] == "text" and type(part["content"]) is str
+        for part in parts
+    )
 
 
 def _opened(value: Mapping[str, Json], role: str) -> tuple[dict[str, Json], str]:

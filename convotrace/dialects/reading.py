@@ -11,11 +11,13 @@ from convotrace.dialects import table
 from convotrace.dialects.contents import Contents, kept, text_documents
 from convotrace.dialects.kinds import kind_of
 from convotrace.dialects.messages import as_documents, as_nano, as_usage
-from convotrace.dialects.scores import Judgement, judgements
+from convotrace.dialects.names import Attributes, told, under
+from convotrace.dialects.scores import Judgement, are_judged, judgements
 from convotrace.dialects.sessions import Said, said_in_words, span_metadata, trace_metadata, trace_tags
 from convotrace.dialects.values import as_count, as_moment, as_number, as_object, below, first_word, loaded
 from convotrace.dialects.vendor_usage import vendor_usage
 from convotrace.model import Event, Json, Usage
+from convotrace.quick import quick
 
 _COUNTED = frozenset({"generation", "embedding", "reranker"})
 _CALLED = frozenset({*_COUNTED, "agent"})
@@ -24,6 +26,7 @@ _DETAILS = "gen_ai.client.inference.operation.details"
 _VECTOR_EVENTS = ("db.query.result.", "db.search.result.")
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What a span says.
@@ -74,22 +77,22 @@ def read(
         started_ns: When it began, for the time to the first token.
     """
     events = tuple(told_events.opened(event) for event in events)
-    attributes = _with_details(attributes, events)
+    attributes = Attributes(_with_details(attributes, events))
     kind = _kind(name, attributes, events)
     contents = Contents(kind, attributes)
     fields = {**contents.fields, **_scalars(kind, attributes, events, started_ns)}
-    told = told_events.told(events, fields.get("input"), fields.get("output"))
-    if told.input and "input" not in fields:
-        fields["input"] = told.input
-    if told.output and "output" not in fields:
-        fields["output"] = told.output
+    noted = told_events.told(events, fields.get("input"), fields.get("output"))
+    if noted.input and "input" not in fields:
+        fields["input"] = noted.input
+    if noted.output and "output" not in fields:
+        fields["output"] = noted.output
     if "finish_reason" not in fields and (reason := _reason(fields.get("output"))):
         fields["finish_reason"] = reason
     return Reading(
         kind=kind,
         fields=fields,
         attributes=kept(attributes, contents),
-        events=told.events,
+        events=noted.events,
         hidden=_is_hidden(name, attributes, scope),
         http=table.HTTP_FACTS.read(attributes),
         **said_of_trace(attributes, events),
@@ -98,12 +101,31 @@ def read(
 
 def said_of_trace(attributes: Mapping[str, Json], events: Sequence[Event] = ()) -> dict[str, Any]:
     """Return what a span says of its session and trace, as fields of a `Reading`; raw attributes say it for ever."""
+    if not events and not told(attributes, _says_of_trace, None):
+        return {**_NOTHING_SAID, "metadata": {}}
     return {
         **said_in_words(attributes),
         "tags": trace_tags(attributes),
         "metadata": trace_metadata(attributes),
         "judgements": judgements(attributes, events),
     }
+
+
+_OF_TRACE = frozenset(
+    (*table.SESSION_IDS, *table.USER_IDS, *table.SESSION_NAMES, *table.TRACE_NAMES, *table.TRACE_TAGS,
+     *table.INVENTED_IDS, *table.TRACE_METADATA_OBJECTS, *(name for name, _keys in table.SESSION_OBJECTS))
+)  # fmt: skip
+_NOTHING_SAID: dict[str, Any] = {
+    **dict.fromkeys(("user_id", "session_name", "trace_name", "session")), "tags": (), "judgements": (),
+}  # fmt: skip
+
+
+def _says_of_trace(names: tuple[str, ...], _about: None) -> bool:
+    return (
+        not _OF_TRACE.isdisjoint(names)
+        or are_judged(names)
+        or any(name.startswith(table.TRACE_METADATA_PREFIXES) for name in names)
+    )
 
 
 def _with_details(attributes: Mapping[str, Json], events: Sequence[Event]) -> Mapping[str, Json]:
@@ -171,9 +193,12 @@ def _usage(attributes: Mapping[str, Json], counts: Mapping[str, int]) -> Usage |
     return Usage(**counts) if counts else _replied_usage(attributes)
 
 
+_PARTS_OF_COST = frozenset(name for pair in table.COST_PARTS for name in pair)
+
+
 def _summed_cost(attributes: Mapping[str, Json]) -> int | None:
     """Return the cost of a call of which only the parts were sent; zeros are what clients write who know no price."""
-    for pair in table.COST_PARTS:
+    for pair in table.COST_PARTS if not _PARTS_OF_COST.isdisjoint(attributes) else ():
         parts = [number for name in pair if (number := as_number(attributes.get(name))) is not None]
         if any(parts):
             return as_nano(sum(parts))
@@ -202,6 +227,8 @@ def _parameters(attributes: Mapping[str, Json]) -> dict[str, Json]:
     for name in table.PARAMETER_OBJECTS:
         if name in attributes:
             found.update(as_object(attributes[name]))
+    if not found and not under(attributes, *table.PARAMETER_PREFIXES):
+        return found
     for prefix in table.PARAMETER_PREFIXES:
         found.update(below(attributes, prefix))
     return {

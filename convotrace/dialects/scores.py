@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from convotrace.dialects.messages import as_text
+from convotrace.dialects.names import told
 from convotrace.dialects.values import as_number, as_word, grown
 from convotrace.model import Event, Json
 
@@ -36,13 +37,18 @@ class Judgement:
 def judgements(attributes: Mapping[str, Json], events: Sequence[Event]) -> tuple[Judgement, ...]:
     """Return every judgement that a span's attributes and events tell."""
     found: list[Judgement] = []
-    if any(".annotation." in name or ".evaluation." in name for name in attributes):
+    if told(attributes, are_judged, None):
         for prefix, name, level in _LISTS:
             found += _listed(grown(attributes, prefix)[:_MAX], name, level)
     for event in events:
         if event.name == "gen_ai.evaluation.result" and (judged := _evaluated(event)) is not None:
             found.append(judged)
     return tuple(found)
+
+
+def are_judged(names: tuple[str, ...], _about: None = None) -> bool:
+    """Tell whether attributes of these names hold a judgement."""
+    return any(".annotation." in name or ".evaluation." in name for name in names)
 
 
 def _listed(entries: Iterable[Json], name: str, level: str) -> Iterable[Judgement]:

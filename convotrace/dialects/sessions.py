@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from convotrace.dialects import table
+from convotrace.dialects.names import under
 from convotrace.dialects.values import as_known, as_list, as_object, below, loaded, unquoted
 from convotrace.model import Json
 
@@ -81,7 +82,7 @@ def _metadata(attributes: Mapping[str, Json], prefixes: tuple[str, ...], objects
     for name in objects:
         if name in attributes:
             found.update(as_object(attributes[name]))
-    rest = {n: value for n, value in attributes.items() if n.startswith(prefixes) and n not in _OWN_FIELDS}
+    rest = {name: attributes[name] for name in under(attributes, *prefixes) if name not in _OWN_FIELDS}
     if rest:
         for prefix in prefixes:
             found.update({name: loaded(unquoted(value)) for name, value in below(rest, prefix).items()})

@@ -6,9 +6,10 @@ with every call, and storing it twice would grow with the square of its turns.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
+from convotrace.dialects.names import told, under
 from convotrace.dialects.values import grown, loaded, unquoted
 from convotrace.model import Json
 
@@ -20,6 +21,14 @@ class Source(NamedTuple):
     flat: bool = False
 
 
+class Sources(tuple[Source, ...]):
+    """Sources in order. Each is one of few that stand in this file, and known by itself, not by what it holds."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
+
+
 class Found(NamedTuple):
     """A value and the attributes that it was read from."""
 
@@ -29,63 +38,66 @@ class Found(NamedTuple):
 
 NOTHING = Found(None, ())
 
-MESSAGES_IN = (
+MESSAGES_IN = Sources((
     Source("gen_ai.input.messages"), Source("llm.input_messages", flat=True), Source("llm.input_messages"),
     Source("gen_ai.prompt", flat=True), Source("gen_ai.prompt"), Source("ai.prompt.messages"),
     Source("gcp.vertex.agent.llm_request"), Source("llm.messages"), Source("agent.messages"),
-)  # fmt: skip
-MESSAGES_OUT = (
+))  # fmt: skip
+MESSAGES_OUT = Sources((
     Source("gen_ai.output.messages"), Source("llm.output_messages", flat=True), Source("llm.output_messages"),
     Source("gen_ai.completion", flat=True), Source("gen_ai.completion"), Source("gcp.vertex.agent.llm_response"),
-)  # fmt: skip
-BOTH_WAYS = (Source("pydantic_ai.all_messages"), Source("all_messages_events"), Source("events"))
+))  # fmt: skip
+BOTH_WAYS = Sources((Source("pydantic_ai.all_messages"), Source("all_messages_events"), Source("events")))
 """Input and output in one list."""
-VALUES_IN = (
+VALUES_IN = Sources((
     Source("llm.prompts", flat=True), Source("llm.prompts"), Source("langfuse.observation.input"),
     Source("ai.prompt"), Source("mlflow.spanInputs"), Source("traceloop.entity.input"), Source("input.value"),
     Source("ai.values"), Source("ai.value"), Source("langfuse.trace.input"), Source("gen_ai.input"),
     Source("agent.input"), Source("maxim.input"), Source("agentops.entity.input"), Source("genkit:input"),
     Source("haystack.component.input"), Source("haystack.pipeline.input_data"), Source("lk.input_text"),
     Source("lk.user_transcript"), Source("lk.user_input"), Source("lk.chat_ctx"), Source("input"),
-)  # fmt: skip
-VALUES_OUT = (
+))  # fmt: skip
+VALUES_OUT = Sources((
     Source("langfuse.observation.output"), Source("mlflow.spanOutputs"), Source("traceloop.entity.output"),
     Source("final_result"), Source("output.value"), Source("langfuse.trace.output"), Source("gen_ai.output"),
     Source("agent.output"), Source("maxim.output"), Source("agentops.entity.output"), Source("genkit:output"),
     Source("haystack.component.output"), Source("haystack.pipeline.output_data"), Source("lk.response.text"),
     Source("output"),
-)  # fmt: skip
-TOOLS = (
+))  # fmt: skip
+TOOLS = Sources((
     Source("gen_ai.tool.definitions"), Source("llm.tools", flat=True), Source("llm.tools"), Source("ai.prompt.tools"),
     Source("llm.request.functions", flat=True), Source("mlflow.chat.tools"), Source("gen_ai.request.tools"),
-)  # fmt: skip
-ARGUMENTS = (
+))  # fmt: skip
+ARGUMENTS = Sources((
     Source("gen_ai.tool.call.arguments"), Source("tool_arguments"), Source("ai.toolCall.args"),
     Source("ai.toolCall.input"), Source("gcp.vertex.agent.tool_call_args"), Source("gen_ai.tool.args"),
     Source("lk.function_tool.arguments"), Source("spring.ai.tool.call.arguments"), *VALUES_IN,
     Source("tool.parameters"),
-)  # fmt: skip
-RESULT = (
+))  # fmt: skip
+RESULT = Sources((
     Source("gen_ai.tool.call.result"), Source("tool_response"), Source("ai.toolCall.result"),
     Source("ai.toolCall.output"), Source("gcp.vertex.agent.tool_response"), Source("lk.function_tool.output"),
     Source("spring.ai.tool.call.result"), *VALUES_OUT,
-)  # fmt: skip
-QUERY = (
+))  # fmt: skip
+QUERY = Sources((
     Source("gen_ai.retrieval.query.text"), Source("gen_ai.retrieval.query"), Source("reranker.query"), *VALUES_IN,
     Source("db.query.text"), Source("db.vector.query.content"),
-)  # fmt: skip
-DOCUMENTS = (
+))  # fmt: skip
+DOCUMENTS = Sources((
     Source("gen_ai.retrieval.documents"), Source("retrieval.documents", flat=True), Source("retrieval.documents"),
     Source("reranker.output_documents", flat=True), Source("reranker.output_documents"),
-)  # fmt: skip
-EMBEDDED = (Source("embedding.embeddings", flat=True), Source("embedding.text"), *VALUES_IN)
+))  # fmt: skip
+EMBEDDED = Sources((Source("embedding.embeddings", flat=True), Source("embedding.text"), *VALUES_IN))
 
 
-def find(sources: Iterable[Source], attributes: Mapping[str, Json]) -> Found:
+EITHER_WAY = Sources((*MESSAGES_IN, *MESSAGES_OUT, *BOTH_WAYS))
+GIVEN = Sources((*MESSAGES_IN, *BOTH_WAYS))
+ASKED = Sources((*MESSAGES_IN, *VALUES_IN))
+
+
+def find(sources: Sources, attributes: Mapping[str, Json]) -> Found:
     """Return the first value that is there; JSON written as text is read, an empty value is none."""
-    for source in sources:
-        if not source.flat and source.name not in attributes:
-            continue
+    for source in told(attributes, _present, sources):
         found = _flattened(source, attributes) if source.flat else _whole(source, attributes)
         if found.value not in (None, "", [], ()):
             return found
@@ -98,8 +110,7 @@ def _whole(source: Source, attributes: Mapping[str, Json]) -> Found:
 
 
 def _flattened(source: Source, attributes: Mapping[str, Json]) -> Found:
-    prefix = source.name + "."
-    names = tuple(name for name in attributes if name.startswith(prefix))
+    names = under(attributes, source.name + ".")
     return Found([_with_parts(entry) for entry in grown(attributes, source.name)], names) if names else NOTHING
 
 
@@ -113,9 +124,17 @@ def _with_parts(entry: Json) -> Json:
     return {**entry, "content": parts} if typed else entry
 
 
-def present(sources: Iterable[Source], attributes: Mapping[str, Json]) -> set[str]:
+def _present(names: tuple[str, ...], sources: Sources) -> tuple[Source, ...]:
+    return tuple(source for source in sources if _is_there(source, names))
+
+
+def _is_there(source: Source, names: tuple[str, ...]) -> bool:
+    return any(name.startswith(source.name + ".") for name in names) if source.flat else source.name in names
+
+
+def present(sources: Sources, attributes: Mapping[str, Json]) -> set[str]:
     """Return the attributes that stand under any of these names."""
-    return {name for source in sources for name in (source.name,) if not source.flat and name in attributes}
+    return {source.name for source in told(attributes, _present, sources) if not source.flat}
 
 
 _EVERYWHERE = (

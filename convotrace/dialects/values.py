@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from convotrace.dialects.names import under
 from convotrace.model import Json
 
 MAX_ITEMS = 2_000
@@ -124,7 +125,7 @@ def as_moment(value: Json) -> int | None:
 def below(attributes: Mapping[str, Json], prefix: str) -> dict[str, Json]:
     """Return what stands under a prefix, by the rest of its name."""
     length = len(prefix)
-    return {name[length:]: value for name, value in attributes.items() if name.startswith(prefix)}
+    return {name[length:]: attributes[name] for name in under(attributes, prefix)}
 
 
 def grown(attributes: Mapping[str, Json], prefix: str) -> list[Json]:

@@ -11,7 +11,7 @@ from convotrace.dialects.sources import is_content
 from convotrace.insight.totals import SCOPE
 from convotrace.model import Event, Json
 from convotrace.recorder.open import OpenSpan, OpenTrace
-from convotrace.recorder.values import plain
+from convotrace.recorder.values import plain_mapping
 from convotrace.redaction import Redactor
 
 CONTENT_FIELDS = frozenset({"input", "output", "arguments", "result", "query", "documents", "tools"})
@@ -36,10 +36,9 @@ def told_fields(span: OpenSpan, content: bool) -> dict[str, Any]:
     told = span.told
     if told is None or told.reading is None:
         return {}
-    fields = {name: value for name, value in told.reading.fields.items() if content or name not in CONTENT_FIELDS}
-    fields["attributes"] = dict(told.reading.attributes)
-    if told.scope is not None:
-        fields["attributes"][SCOPE] = told.scope
+    reading = told.reading
+    fields = dict(reading.fields) if content else {n: v for n, v in reading.fields.items() if n not in CONTENT_FIELDS}
+    fields["attributes"] = {**reading.attributes} if told.scope is None else {**reading.attributes, SCOPE: told.scope}
     return fields
 
 
@@ -51,8 +50,8 @@ def told_events(span: OpenSpan) -> tuple[Event, ...]:
 def _reading(span: OpenSpan, redactor: Redactor, content: bool) -> dialects.Reading:
     told = span.told
     assert told is not None
-    attributes = redactor.attributes(_plain(told.attributes))
-    events = [Event(e.name, e.at, None, redactor.attributes(_plain(e.attributes))) for e in told.events]
+    attributes = redactor.attributes(plain_mapping(told.attributes))
+    events = [Event(e.name, e.at, None, redactor.attributes(plain_mapping(e.attributes))) for e in told.events]
     reading = dialects.read(span.name, attributes, events, told.scope, span.started)
     # The library's own objects are not kept: they hold everything twice.
     told.attributes, told.events = {}, ()
@@ -66,8 +65,3 @@ def _without_content(reading: dialects.Reading) -> dialects.Reading:
 
 def _about(attributes: Mapping[str, Json]) -> dict[str, Json]:
     return {name: value for name, value in attributes.items() if not is_content(name)}
-
-
-def _plain(attributes: Mapping[str, Any]) -> dict[str, Json]:
-    copied: dict[str, Json] = plain(dict(attributes))
-    return copied
