@@ -12,6 +12,7 @@ from opentelemetry.trace import Span, SpanKind, StatusCode
 from convotrace.capture.current import here, trace_of
 from convotrace.capture.spans import settle
 from convotrace.hooks.opentelemetry.live import SCOPE, RequestTelemetry
+from convotrace.hooks.opentelemetry.provider import Span as OwnSpan
 from convotrace.hooks.opentelemetry.server import is_adopted, remember, traces_under_way
 from convotrace.identity import Incoming
 from convotrace.model import Failure
@@ -32,6 +33,8 @@ _SERVER, _FAILED = SpanKind.SERVER, StatusCode.ERROR
 
 class ConvoTraceProcessor:
     """Copies finished spans into the traces of the requests they belong to; a span processor of OpenTelemetry's."""
+
+    is_ours = True
 
     def on_start(self, span: Any, parent_context: Any = None) -> None:
         """Note a span, and write the session and user on it where they are known."""
@@ -77,10 +80,17 @@ def _start(span: Any) -> None:
         traces = trace.telemetry.server.traces or [trace]
     else:
         traces = traces_under_way(ids.trace_id)
-    if traces:
+    if not traces:
+        return
+    is_own = type(span) is OwnSpan
+    if not is_own or span.heard:
         if isinstance(telemetry := traces[0].telemetry, RequestTelemetry):
             telemetry.stamp(traces[0], span)
-        remember(_started, ids.span_id, [_opened(trace, span, ids.span_id) for trace in traces])
+    opened = [_opened(trace, span, ids.span_id) for trace in traces]
+    if is_own:
+        span.noted = opened
+    else:
+        remember(_started, ids.span_id, opened)
 
 
 def _is_server_span(span: Any, trace: OpenTrace | None) -> bool:
@@ -121,7 +131,7 @@ def _end(span: Any) -> None:
     ids = span.get_span_context()
     if span.kind is _SERVER:
         _servers.pop(ids.trace_id, None)
-    opened = _started.pop(ids.span_id, None)
+    opened = span.noted if type(span) is OwnSpan else _started.pop(ids.span_id, None)
     if opened is None:
         if is_adopted(ids.span_id) or _scope(span) == SCOPE or not (traces := traces_under_way(ids.trace_id)):
             return
@@ -137,8 +147,10 @@ def _fill(made: OpenSpan, span: Any) -> None:
     # The SDK makes a copy of its events each time they are asked for, of none too.
     noted = span.events if getattr(span, "_events", True) else ()
     events = [OpenEvent(event.name, event.timestamp, None, event.attributes or {}) for event in noted]
-    # Its own mapping takes a lock for each value that is read; its copy is a plain one.
-    attributes = span.attributes.copy() if span.attributes is not None else {}
+    attributes = span.attributes if span.attributes is not None else {}
+    if type(span) is not OwnSpan:  # ours takes nothing more
+        # Its own mapping takes a lock for each value that is read; its copy is a plain one.
+        attributes = attributes.copy()
     made.told = Told(attributes, events, _scope(span))
     trace.weight += _weight(attributes)
     for event in events:

@@ -6,7 +6,8 @@ Its spans are shaped like the SDK's finished ones, so that the SDK's own process
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from random import getrandbits
 from time import time_ns
 from types import TracebackType
@@ -14,16 +15,16 @@ from typing import Any
 
 from opentelemetry import context as context_api
 from opentelemetry import trace as trace_api
-from opentelemetry.context import Context
+from opentelemetry.context import Context, attach, detach, get_current
 from opentelemetry.trace import (
+    INVALID_SPAN,
     NonRecordingSpan,
     SpanContext,
     SpanKind,
     Status,
     StatusCode,
     TraceFlags,
-    get_current_span,
-    use_span,
+    set_span_in_context,
 )
 from opentelemetry.util._decorator import _agnosticcontextmanager
 
@@ -31,6 +32,8 @@ from convotrace.recorder import failure_of
 
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 _SUPPRESS: str | None = getattr(context_api, "_SUPPRESS_INSTRUMENTATION_KEY", None)
+# Under which name the API keeps the current span: to ask by its own functions takes longer than all the rest.
+_CURRENT = next(iter(set_span_in_context(INVALID_SPAN, Context())))
 _MANY = 1_000
 _UNSET = Status(StatusCode.UNSET)
 
@@ -87,6 +90,9 @@ class Span(trace_api.Span):
         self.parent = parent
         self.kind = kind
         self.attributes: dict[str, Any] = {}
+        # What a processor has made of it, and whether anybody but convotrace hears of it.
+        self.noted: Any = None
+        self.heard = tracer.provider.heard
         self.events: list[SpanEvent] = []
         self.links = list(links or ())
         self.status = _UNSET
@@ -113,8 +119,12 @@ class Span(trace_api.Span):
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         """Set several attributes."""
+        if self.end_time is not None:
+            return
+        held = self.attributes
         for key, value in attributes.items():
-            self.set_attribute(key, value)
+            if value is not None:
+                held[key] = tuple(value) if type(value) is list else value
 
     def add_event(
         self, name: str, attributes: Mapping[str, Any] | None = None, timestamp: int | None = None, **_: Any
@@ -174,6 +184,59 @@ class Span(trace_api.Span):
         self.end()
 
 
+class Current:
+    """A span that is current for a block, or for each call of a function that it decorates.
+
+    The API's own way is a generator inside a generator, which takes as long as making the span and storing it.
+
+    Args:
+        begin: Makes the span.
+        record_exception: Whether an exception that leaves the block is noted.
+        set_status: Whether it marks the span as failed.
+        end: Whether the span ends with the block.
+    """
+
+    __slots__ = ("_begin", "_ends", "_span", "_token", "_tells")
+
+    def __init__(
+        self, begin: Callable[[], trace_api.Span], record_exception: bool, set_status: bool, end: bool
+    ) -> None:
+        self._begin = begin
+        self._tells = record_exception, set_status
+        self._ends = end
+        self._span: trace_api.Span = INVALID_SPAN
+        self._token: Any = None
+
+    def __enter__(self) -> trace_api.Span:
+        self._span = made = self._begin()
+        self._token = attach(Context({**get_current(), _CURRENT: made}))
+        return made
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        made = self._span
+        detach(self._token)
+        try:
+            if isinstance(error, Exception) and made.is_recording():
+                records, sets = self._tells
+                if records:
+                    made.record_exception(error)
+                if sets:
+                    made.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
+        finally:
+            if self._ends:
+                made.end()
+
+    def __call__(self, function: Any) -> Any:
+        """Return a function, of either sort, each call of which is such a block."""
+        return _each_call(self)(function)
+
+
+@_agnosticcontextmanager
+def _each_call(of: Current) -> Iterator[trace_api.Span]:
+    with Current(of._begin, *of._tells, of._ends) as span:
+        yield span
+
+
 class Tracer(trace_api.Tracer):
     """Makes the spans of one library."""
 
@@ -194,18 +257,16 @@ class Tracer(trace_api.Tracer):
         **_: Any,
     ) -> trace_api.Span:
         """Begin a span below the one that is current in a context."""
-        parent: SpanContext | None = get_current_span(context).get_span_context()
-        if parent is None or not parent.is_valid:
-            parent = None
-        if _SUPPRESS is not None and context_api.get_value(_SUPPRESS, context):
-            return trace_api.INVALID_SPAN if parent is None else NonRecordingSpan(parent)
+        place = get_current() if context is None else context
+        parent = _context_of(place.get(_CURRENT))
+        if _SUPPRESS is not None and place.get(_SUPPRESS):
+            return INVALID_SPAN if parent is None else NonRecordingSpan(parent)
         made = Span(self, name, _ids(parent), parent, kind, attributes, links, start_time)
         for processor in self.provider.processors:
             processor.on_start(made, parent_context=context)
         return made
 
-    @_agnosticcontextmanager
-    def start_as_current_span(
+    def start_as_current_span(  # type: ignore[override]
         self,
         name: str,
         context: Context | None = None,
@@ -217,11 +278,10 @@ class Tracer(trace_api.Tracer):
         set_status_on_exception: bool = True,
         end_on_exit: bool = True,
         **_: Any,
-    ) -> Iterator[trace_api.Span]:
+    ) -> Current:
         """Begin a span and make it current for a block."""
-        made = self.start_span(name, context, kind, attributes, links, start_time)
-        with use_span(made, end_on_exit, record_exception, set_status_on_exception) as span:
-            yield span
+        begin = partial(self.start_span, name, context, kind, attributes, links, start_time)
+        return Current(begin, record_exception, set_status_on_exception, end_on_exit)
 
 
 class TracerProvider(trace_api.TracerProvider):
@@ -234,6 +294,8 @@ class TracerProvider(trace_api.TracerProvider):
     def __init__(self, attributes: Mapping[str, Any] | None = None) -> None:
         self.resource = Resource(attributes or {})
         self.processors: tuple[Any, ...] = ()
+        self.heard = False
+        """Whether anybody but convotrace hears of its spans."""
         self._lock = threading.Lock()
 
     def get_tracer(
@@ -250,6 +312,7 @@ class TracerProvider(trace_api.TracerProvider):
     def add_span_processor(self, span_processor: Any) -> None:
         """Tell a processor of every span that begins from now on."""
         with self._lock:
+            self.heard = self.heard or not getattr(span_processor, "is_ours", False)
             self.processors = (*self.processors, span_processor)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
@@ -261,6 +324,14 @@ class TracerProvider(trace_api.TracerProvider):
         """Shut every processor down."""
         for processor in self.processors:
             processor.shutdown()
+
+
+def _context_of(span: object) -> SpanContext | None:
+    """Return the ids of a span that is current; None where it is none, or stands for none."""
+    found = span.context if type(span) is Span else None
+    if found is None and isinstance(span, trace_api.Span):
+        found = span.get_span_context()
+    return found if found is not None and found.is_valid else None
 
 
 def _ids(parent: SpanContext | None) -> SpanContext:

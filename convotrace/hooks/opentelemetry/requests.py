@@ -138,4 +138,11 @@ _known: dict[str, tuple[TextMapPropagator, frozenset[Any]]] = {}
 
 
 def _tracer(found: AnyProvider) -> Tracer:
-    return found.get_tracer("convotrace")
+    known = _tracers.get("ours")
+    if known is None or known[0] is not found:
+        known = _tracers["ours"] = found, found.get_tracer("convotrace")
+    return known[1]
+
+
+# An SDK makes a new one each time that it is asked.
+_tracers: dict[str, tuple[AnyProvider, Tracer]] = {}

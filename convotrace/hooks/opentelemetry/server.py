@@ -117,7 +117,7 @@ class Server:
             return self.span
 
     def _begin(self) -> Span:
-        if self.tracer is None or self.is_left_out or not self.traces:
+        if self.tracer is None or self.is_left_out or not self.traces or not _is_heard(self.tracer):
             return NonRecordingSpan(self._own_context())
         trace = self.traces[0]
         self.own = True
@@ -189,6 +189,11 @@ class Server:
             servers.remove(self)
         if not servers:
             _under_way.pop(id, None)
+
+
+def _is_heard(tracer: Tracer) -> bool:
+    """Tell whether anybody but convotrace hears of a tracer's spans: of a request it knows all that one would tell."""
+    return bool(getattr(getattr(tracer, "provider", None), "heard", True))
 
 
 class Follower(NonRecordingSpan):
