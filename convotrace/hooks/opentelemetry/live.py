@@ -100,7 +100,9 @@ class RequestTelemetry:
         self.server.leave(trace)
 
     def stamp(self, trace: OpenTrace, span: Span) -> None:
-        """Write session and user on a span, as far as they are known."""
+        """Write session and user on a span, as far as they are known; nothing on one that takes nothing."""
+        if not span.is_recording():
+            return
         # One by one: the SDK takes half as long as for several at once.
         for name, value in self.who(trace).items():
             span.set_attribute(name, value)
