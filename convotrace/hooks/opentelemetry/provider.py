@@ -196,7 +196,7 @@ class Current:
         end: Whether the span ends with the block.
     """
 
-    __slots__ = ("_begin", "_ends", "_span", "_token", "_tells")
+    __slots__ = ("_begin", "_ends", "_span", "_tells", "_token")
 
     def __init__(
         self, begin: Callable[[], trace_api.Span], record_exception: bool, set_status: bool, end: bool
