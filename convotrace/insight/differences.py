@@ -20,7 +20,7 @@ Change = Literal["same", "added", "removed"]
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a line; `is_changed` where the other side has something else."""
+    """A part of a line; `is_changed` where the other version of the line has something else."""
 
     text: str
     is_changed: bool = False
@@ -83,12 +83,12 @@ def _replaced(old: list[str], new: list[str], i: int, k: int) -> Iterator[Line]:
         gone, come = _words(old[x], new[x])
         yield Line("removed", i + x + 1, None, gone)
         yield Line("added", None, k + x + 1, come)
-    yield from (Line("removed", i + x + 1, None, (Piece(old[x], True),)) for x in range(pairs, len(old)))
-    yield from (Line("added", None, k + x + 1, (Piece(new[x], True),)) for x in range(pairs, len(new)))
+    yield from (Line("removed", i + x + 1, None, (Piece(old[x]),)) for x in range(pairs, len(old)))
+    yield from (Line("added", None, k + x + 1, (Piece(new[x]),)) for x in range(pairs, len(new)))
 
 
 def _words(old: str, new: str) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
-    """Return two lines with the words marked that differ; of lines that have little in common all is marked."""
+    """Return two lines with the words marked that differ; none in lines that have little in common."""
     left, right = pieces(old), pieces(new)
     if len(left) + len(right) <= _MOST_PIECES:
         matcher = SequenceMatcher(None, left, right, autojunk=False)
@@ -98,4 +98,4 @@ def _words(old: str, new: str) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
             gone = [Piece("".join(left[i:j]), tag != "equal") for tag, i, j, _, _ in codes if j > i]
             come = [Piece("".join(right[k:n]), tag != "equal") for tag, _, _, k, n in codes if n > k]
             return tuple(gone), tuple(come)
-    return (Piece(old, True),), (Piece(new, True),)
+    return (Piece(old),), (Piece(new),)

@@ -18,6 +18,7 @@ from convotrace.page.visit import Unknown, Visit
 UP_TO = 12
 """Turns under the lens: those that lead up to the one that is looked at."""
 _AGAINST = 5
+_SHOWN_OF_NEW = 8
 _AROUND = 3
 """Lines around a change that are shown; longer runs of the same are folded."""
 _MANY_TOKENS = 3_000
@@ -41,10 +42,16 @@ STATES = {
 
 @dataclass(frozen=True)
 class Run:
-    """Lines in a row: shown, or folded since nothing changed in them."""
+    """Lines in a row: shown, or folded since nothing changed in them or they are very many."""
 
     lines: tuple[Line, ...]
     is_folded: bool
+
+    @property
+    def words(self) -> str:
+        """Return what a fold says."""
+        number = f"{len(self.lines):,} line" + ("" if len(self.lines) == 1 else "s")
+        return f"{number} unchanged" if self.lines[0].change == "same" else f"{number} more {self.lines[0].change}"
 
 
 @dataclass(frozen=True)
@@ -120,7 +127,9 @@ def _diff(sections: tuple[Section, ...]) -> dict[str, object]:
 
 
 def runs(item: Item) -> list[Run]:
-    """Return the lines of an item in runs; where nothing changes for long they are folded."""
+    """Return the lines of an item in runs; where nothing changes for long, or all is new or gone, they are folded."""
+    if item.verdict in ("added", "removed") and len(item.lines) > _SHOWN_OF_NEW + _AROUND:
+        return [Run(item.lines[:_SHOWN_OF_NEW], False), Run(item.lines[_SHOWN_OF_NEW:], True)]
     near = {
         at + step for at, line in enumerate(item.lines) if line.change != "same"
         for step in range(-_AROUND, _AROUND + 1)
@@ -140,6 +149,7 @@ def _lens(seen: tuple[Seen, ...]) -> dict[str, object]:
     return {
         "stacks": stacks(seen),
         "by_tokens": by_tokens,
+        "is_told": bool(contexts),
         "origins": [(origin, ORIGIN_WORDS[origin]) for origin in ORIGINS],
         "now": seen[-1] if seen else None,
         "documents": [(one, told(one)) for one in seen if one.documents],

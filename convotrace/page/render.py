@@ -53,6 +53,7 @@ _RECORDS: dict[str, Callable[..., object]] = {
     "key": session_key, "hint": hints.hint, "first_hint": hints.first_hint, "is_shown": attachments.is_shown,
     "why_absent": attachments.why_absent, "link_of": attachments.link_of, "host_of": attachments.host_of,
     "first_line": messages.first_line, "shown": tree.shown,
+    "capped": values.capped, "left_out": values.left_out,
 }  # fmt: skip
 
 

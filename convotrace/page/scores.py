@@ -26,11 +26,12 @@ _WORDS = {"true": True, "yes": True, "false": False, "no": False}
 
 def add(visit: Visit) -> PageResponse:
     """Store a score and return it, or lead back to the page where its form is."""
-    conversation = visit.conversation()
+    around = visit.excerpt(1, None, 1, is_light=True).conversation
     is_form = visit.request.is_form
     if visit.request.exceeds(MAX_BODY):
         return wrong(f"The body is over {MAX_BODY // 1024} kB; send less.", 413, as_json=not is_form)
-    score = _score(_form(visit.request.body) if is_form else _json(visit.request), conversation)
+    fields = _form(visit.request.body) if is_form else _json(visit.request)
+    score = _score(fields, _judged(visit, fields, around))
     if not _kept(visit, score):
         return wrong("The queue is full, so the score was not stored; send it again.", 503, as_json=not is_form)
     if is_form:
@@ -45,6 +46,15 @@ def type_of(value: bool | float | str) -> str:
     if isinstance(value, (int, float)):
         return "numeric"
     return "categorical" if len(value) <= _LONGEST_CATEGORY and "\n" not in value else "text"
+
+
+def _judged(visit: Visit, fields: Mapping[str, Any], around: Conversation) -> Conversation:
+    """Return as much of the session as holds what is judged: nobody waits until ten thousand turns are read."""
+    trace_id, span_id, key = fields.get("trace_id"), fields.get("span_id"), visit.parts["key"]
+    if isinstance(trace_id, str) and trace_id:
+        excerpt = visit.backend.store().excerpt_by_key(key, trace_id=trace_id, count=1, is_light=True)
+        return around if excerpt is None else excerpt.conversation
+    return (visit.backend.store().session_by_key(key) or around) if span_id else around
 
 
 def _kept(visit: Visit, score: Score) -> bool:

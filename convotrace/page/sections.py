@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 from markupsafe import Markup
 
@@ -20,6 +20,8 @@ from convotrace.page.visible import visible
 from convotrace.page.visit import Unknown, Visit
 
 _OPEN = frozenset({"query", "arguments", "input", "output", "result", "message", "answer"})
+_ELSEWHERE = frozenset({"tools", "documents", "error"})
+"""Values that the page shows in its own way."""
 _WORDS = {
     "message": "Message, raw", "answer": "Answer, raw", "request_body": "Request body",
     "response_body": "Response body", "raw_input": "Raw input", "raw_output": "Raw output",
@@ -52,21 +54,26 @@ def part(visit: Visit) -> PageResponse:
     return plain(visible(value if isinstance(value, str) else dump(value, indented=True).decode()) + "\n")
 
 
+def part_of(trace: Trace, name: str, span: Span | None = None) -> str:
+    """Return the address of all of one value of a turn or of one of its spans, from the folder of the turn."""
+    fields = {"began": str(trace.started_ns), **({"span": span.id} if span else {}), "name": name}
+    return f"{trace.id}/part?{urlencode(fields, errors='replace')}"
+
+
 def sections_of_span(trace: Trace, span: Span) -> list[Section]:
     """Return the values of a span; what was given and what came back stand open."""
-    base = f"{trace.id}/part?span={quote(span.id, safe='')}"
-    return list(_sections(of_span(span), base, True))
+    return list(_sections(trace, span, of_span(span), may_open=True))
 
 
 def sections_of_trace(trace: Trace) -> list[Section]:
     """Return the exact texts and bodies of a turn."""
-    return list(_sections(of_trace(trace), f"{trace.id}/part?", not trace.spans))
+    return list(_sections(trace, None, of_trace(trace), may_open=not trace.spans))
 
 
-def _sections(values: Mapping[str, Json], base: str, may_open: bool) -> Iterator[Section]:
+def _sections(trace: Trace, span: Span | None, values: Mapping[str, Json], may_open: bool) -> Iterator[Section]:
     for name, value in values.items():
-        if value is not None:
-            href = f"{base}{'' if base.endswith('?') else '&'}name={name}"
+        if value is not None and name not in _ELSEWHERE:
+            href = part_of(trace, name, span)
             label = _WORDS.get(name, name.capitalize())
             yield Section(label, shown(value, href), may_open and name in _OPEN, href)
 
@@ -87,6 +94,7 @@ def of_span(span: Span) -> dict[str, Json]:
         "raw_output": span.output if is_call else None,
         "tools": [asdict(tool) for tool in span.tools] or None if is_call else None,
         "documents": [_document(one) for one in map(asdict, span.documents)] or None,
+        "error": f"{span.error.type}: {span.error.message}" if span.error else None,
         "stack": span.error.stack if span.error else None,
     }
 
@@ -103,6 +111,7 @@ def of_trace(trace: Trace) -> dict[str, Json]:
         "request_body": trace.input.body,
         "response_body": trace.output.body,
         "metadata": dict(trace.metadata) or None,
+        "error": f"{trace.error.type}: {trace.error.message}" if trace.error else None,
         "stack": trace.error.stack if trace.error else None,
     }  # fmt: skip
 

@@ -17,6 +17,7 @@ from convotrace.page.format import duration, plural, share
 from convotrace.page.markdown import rendered
 from convotrace.page.steps import HAND_OFFS, Block, Moment, blocks, moment
 from convotrace.page.strip import IDLE_NS
+from convotrace.page.values import LONGEST
 
 WINDOW = 24
 """Turns on one page: with more, a page would take longer to make than people like to wait."""
@@ -68,6 +69,11 @@ class Turn:
     def href(self) -> str:
         """Return the address of its own page, from the folder of the session's turns."""
         return self.anchor.replace("-", "?began=")
+
+    def part(self, name: str) -> str:
+        """Return the address at which all of one of its texts is, from the folder of the session's turns."""
+        place, _, began = self.href.partition("?")
+        return f"{place}/part?{began}{'&' if began else ''}name={name}"
 
     def to(self, span: Span) -> str:
         """Return the address of one of its spans, from the folder of the session's turns."""
@@ -200,7 +206,7 @@ def turn(trace: Trace, events: Sequence[Event], replaced_by: int | None, scores:
         scores: The session's scores, among which some may be of this turn.
     """
     text = trace.output.text
-    answer, notice = rendered(text) if text else (None, None)
+    answer, notice = rendered(text[:LONGEST]) if text else (None, None)
     inside, after = _parted(trace, events)
     return Turn(
         trace, trace.turn or 0, inside, after, answer, notice, _user_words(trace), _agent_words(trace), _state(trace),

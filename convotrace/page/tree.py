@@ -20,7 +20,8 @@ _MOST = 1_500
 _DEEPEST = 24
 _OPEN_TO = 2
 _OPEN_UP_TO = 30
-"""Folds stand open down to this depth where they hold at most so many entries."""
+"""Folds stand open down to this depth where they hold at most so many entries; of a small tree all do."""
+_SMALL = 100
 
 
 def shown(value: Json, whole: str | None = None) -> Markup:
@@ -32,7 +33,8 @@ def shown(value: Json, whole: str | None = None) -> Markup:
     """
     held = parsed(value)
     if isinstance(held, (Mapping, list, tuple)) and held and _fits(held):
-        return Markup('<div class="tree">{}</div>').format(_entry(held, 0))
+        is_small = sum(1 for _ in islice(_nodes(held, 0), _SMALL + 1)) <= _SMALL
+        return Markup('<div class="tree">{}</div>').format(_entry(held, -_DEEPEST if is_small else 0))
     return Markup("<pre>{}</pre>{}").format(pretty(held), _rest(held, whole))
 
 

@@ -11,7 +11,7 @@ from convotrace.page.format import cost, cut_end, duration, plural, size, tokens
 from convotrace.page.http import PageResponse
 from convotrace.page.messages import of_call
 from convotrace.page.render import page as render
-from convotrace.page.sections import sections_of_span, sections_of_trace
+from convotrace.page.sections import part_of, sections_of_span, sections_of_trace
 from convotrace.page.signs import kinds_of
 from convotrace.page.transcript import log_lines, where_left
 from convotrace.page.transcript import turn as turn_view
@@ -35,18 +35,22 @@ def page(visit: Visit) -> PageResponse:
     frame = {**visit.frame("sessions"), "kinds": sorted({*kinds_of([trace]), "http", "tool"}), "marks": True}
     chosen = _chosen(trace, asked.get("span"))
     view = {**_head(excerpt, trace), **_waterfall(trace, fields), **_below(trace, chosen)}
-    return render("turn.html", {**frame, **view, "to": _Addresses(fields)})
+    return render("turn.html", {**frame, **view, "to": _Addresses(trace, fields)})
 
 
 class _Addresses:
     """Makes addresses of the same turn: another span, another filter, with all else as it is."""
 
-    def __init__(self, fields: Mapping[str, str]) -> None:
-        self._fields = fields
+    def __init__(self, trace: Trace, fields: Mapping[str, str]) -> None:
+        self._trace, self._fields = trace, fields
 
     def span(self, span: Span, place: str = "call") -> str:
         """Return the address of a span of the turn."""
         return self._with(f"#{place}", span=span.id)
+
+    def part(self, span: Span, name: str) -> str:
+        """Return the address of all of one value of a span."""
+        return part_of(self._trace, name, span)
 
     def only(self, which: str) -> str:
         """Return the address at which the waterfall shows some of its rows alone, or all again."""

@@ -17,6 +17,17 @@ from convotrace.page.visible import visible
 _STRING = re.compile(r"(&#34;(?:[^&\\]|\\&#34;|\\(?!&)[^&]|&(?!#34;))*&#34;)(:?)")
 _LINE = 200
 LONGEST = 64 * 1024
+"""Characters of one text that a page shows; all of it is a link away."""
+
+
+def capped(text: str) -> str:
+    """Return as much of a text as a page shows."""
+    return text if len(text) <= LONGEST else text[:LONGEST]
+
+
+def left_out(text: str | None) -> int:
+    """Return how many characters of a text a page does not show."""
+    return max(0, len(text or "") - LONGEST)
 
 
 def parsed(value: Json) -> Json:

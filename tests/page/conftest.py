@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from socketserver import ThreadingMixIn
 from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
 
@@ -52,6 +55,7 @@ from convotrace.query import parse
 from convotrace.settings import Settings
 
 TOKEN = "open-sesame-0123456789"
+_MOUNT = "/_sessions"
 START = 1_795_355_342_123_456_789
 SECOND = 1_000_000_000
 PIXEL = base64.b64decode(
@@ -237,6 +241,14 @@ def _with_scores(conversation: Conversation, change: Change) -> Conversation:
     return dataclasses.replace(conversation, scores=(*conversation.scores, *change.session.scores))
 
 
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _Silent(WSGIRequestHandler):
+    def log_message(self, *args: Any) -> None: ...
+
+
 Ask = Callable[..., PageResponse]
 
 
@@ -265,6 +277,29 @@ def ask() -> Ask:
         return answer(PageRequest(method, path, query, sent, body, peer, scheme, dev), house)
 
     return _ask
+
+
+@pytest.fixture
+def site(house: House) -> Iterator[str]:
+    """Serve a house under its mount; give the address of the mount on a host that is not this machine's own name."""
+    with make_server("127.0.0.1", 0, lambda environ, start: _app(house, environ, start), _Server, _Silent) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://app.example:{server.server_port}{_MOUNT}"
+        server.shutdown()
+
+
+def _app(house: House, environ: dict[str, Any], start: Callable[..., object]) -> list[bytes]:
+    path = environ["PATH_INFO"]
+    if not path.startswith(_MOUNT):
+        start("404 Not Found", [])
+        return [b""]
+    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
+    headers["content-type"] = environ.get("CONTENT_TYPE", "")
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    request = PageRequest(environ["REQUEST_METHOD"], path[len(_MOUNT) :], environ["QUERY_STRING"], headers, body)
+    response = answer(request, house)
+    start(f"{response.status} -", response.headers)
+    return [response.body]
 
 
 @pytest.fixture

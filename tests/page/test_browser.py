@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from socketserver import ThreadingMixIn
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
-
-from convotrace.page import PageRequest, answer
 
 TOKEN = "open-sesame-0123456789"
 MOUNT = "/_sessions"
@@ -18,41 +12,10 @@ MOUNT = "/_sessions"
 pytestmark = pytest.mark.browser
 
 
-class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-
-
-class _Silent(WSGIRequestHandler):
-    def log_message(self, *args: Any) -> None: ...
-
-
 @pytest.fixture
 def house(new_house, seed):
     """A house with three sessions, whose link gives the right to delete them too."""
     return new_house([seed(f"Hello <b>{number}</b>") for number in range(3)], rights=("read", "annotate", "delete"))
-
-
-@pytest.fixture
-def site(house) -> Iterator[str]:
-    """Serve a house under its mount; give the address of the mount on a host that is not this machine's own name."""
-    with make_server("127.0.0.1", 0, lambda environ, start: _app(house, environ, start), _Server, _Silent) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://app.example:{server.server_port}{MOUNT}"
-        server.shutdown()
-
-
-def _app(house, environ, start):
-    path = environ["PATH_INFO"]
-    if not path.startswith(MOUNT):
-        start("404 Not Found", [])
-        return [b""]
-    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
-    headers["content-type"] = environ.get("CONTENT_TYPE", "")
-    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-    request = PageRequest(environ["REQUEST_METHOD"], path[len(MOUNT) :], environ["QUERY_STRING"], headers, body)
-    response = answer(request, house)
-    start(f"{response.status} -", response.headers)
-    return [response.body]
 
 
 def _open(browser: Any, site: str, path: str = "/", **options: Any) -> Any:

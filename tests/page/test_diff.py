@@ -41,10 +41,17 @@ def diff(ask, new_house):
 
 
 def _changed(page: str) -> dict[str, list[str]]:
-    """Return the changed words of a page by its section."""
+    """Return the changed words of a page by its section; of lines without marked words, the whole line."""
     sections = re.findall(r'<section id="d-(\w+)">(.*?)</section>', page, re.S)
-    found = {name: re.findall(r"<(?:ins|del)>(.*?)</(?:ins|del)>", html) for name, html in sections}
+    lines = r'<div class="dl (?:added|removed)">.*?<span class="text" dir="auto">(.*?)</span></div>'
+    found = {name: [_words(line) for line in re.findall(lines, html, re.S)] for name, html in sections}
+    found = {name: [word for words in many for word in words] for name, many in found.items()}
     return {name: words for name, words in found.items() if words}
+
+
+def _words(line: str) -> list[str]:
+    marked = re.findall(r"<(?:ins|del)>(.*?)</(?:ins|del)>", line)
+    return marked or [line] * (" " not in line)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +62,7 @@ def _changed(page: str) -> dict[str, list[str]]:
         ({"tools": (ToolDefinition("book", "Books!"),)}, {"tools": [".", "!"]}),
         ({"parameters": {"temperature": 1}}, {"parameters": ["0", "1"]}),
         ({"said": "Go home now"}, {"prompt": [" now"]}),
-        ({"answer": "Done it"}, {"answer": [" it"]}),
+        ({"answer": "Done it"}, {"answer": ["Done", " it"]}),
     ],
 )
 def test_a_planted_change_is_what_the_page_shows_and_nothing_else(diff, fields, told):
@@ -90,6 +97,13 @@ def test_long_runs_of_the_same_are_folded_and_all_lines_are_there():
     assert sum((run.lines for run in found), ()) == lines
 
 
+def test_of_what_is_wholly_new_the_first_lines_are_shown_and_the_rest_is_folded():
+    long = Item("", "added", compared("", RULES))
+    assert [(len(run.lines), run.is_folded) for run in runs(long)] == [(8, False), (22, True)]
+    assert runs(long)[1].words == "22 lines more added"
+    assert len(runs(Item("", "removed", compared("a\nb", "")))) == 1
+
+
 def test_the_lens_tells_tokens_new_and_carried_over(diff):
     page = diff(_trace(1), _trace(2))
     assert page.count('<a class="lr"') == 2
@@ -109,4 +123,6 @@ def test_documents_are_followed_and_their_words_in_answers_are_marked(diff):
 
 def test_a_prompt_that_was_not_captured_is_said(diff):
     page = diff(*(replace(_trace(number), spans=()) for number in (1, 2)))
-    assert page.count("no prompt was captured") == 2
+    assert "No model call with its messages was captured in these turns" in page
+    half = diff(_trace(1), replace(_trace(2), spans=()))
+    assert half.count("no prompt was captured") == 1

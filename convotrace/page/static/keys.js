@@ -20,7 +20,7 @@ export function stops() {
 export function here() {
   const items = stops();
   const at = items.find((item) => item === document.activeElement || item.hasAttribute("data-current"));
-  return at ?? (location.hash && items.find((item) => `#${item.id}` === location.hash)) ?? null;
+  return at ?? (location.hash ? items.find((item) => `#${item.id}` === location.hash) : null) ?? null;
 }
 
 export function step(by) {

