@@ -15,6 +15,7 @@ from convotrace.cli.prune import prune
 from convotrace.cli.serve import serve
 from convotrace.cli.sessions import sessions
 from convotrace.cli.show import show
+from convotrace.cli.stats import stats
 from convotrace.cli.tail import tail
 
 
@@ -24,5 +25,5 @@ def main() -> None:
     """See every conversation your web app holds, inside that app."""
 
 
-for command in (backup, demo, doctor, export, forget, import_, link, prune, serve, sessions, show, tail):
+for command in (backup, demo, doctor, export, forget, import_, link, prune, serve, sessions, show, stats, tail):
     main.add_command(command)

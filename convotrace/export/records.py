@@ -120,6 +120,43 @@ def _trace(it: model.Trace) -> dict[str, Json]:
     }  # fmt: skip
 
 
+def _metrics(it: model.Metrics) -> dict[str, Json]:
+    return {
+        "since": iso(it.since_ns), "until": iso(it.until_ns), "width_ms": model.as_ms(it.width_ns), "by": it.by,
+        "tier": it.tier, "rolled_up": it.rolled_up, "sampled": it.sampled, "share": it.share,
+        "series": [_series(one) for one in it.series], "total": _tally(it.total), "sessions": _ended(it.sessions),
+    }  # fmt: skip
+
+
+def _series(it: model.MetricSeries) -> dict[str, Json]:
+    points = [{"at": iso(one.at_ns), **_tally(one.tally), "sessions": _ended(one.sessions)} for one in it.points]
+    return {"key": it.key, **_tally(it.tally), "sessions": _ended(it.sessions), "points": points}
+
+
+def _tally(it: model.Tally) -> dict[str, Json]:
+    return {
+        "turns": it.count, "requests": it.traces, "failed": it.failed, "error_rate": it.error_rate,
+        "errors": it.errors, **_tokens(it), "cost": it.cost, "duration": _times(it.duration),
+        "first_byte": _times(it.first_byte),
+    }  # fmt: skip
+
+
+def _ended(it: model.SessionTally | None) -> Json:
+    if it is None:
+        return None
+    ends = {name: getattr(it, name) for name in model.OUTCOMES}
+    return {
+        "sessions": it.count, "turns": it.turns, **ends, "resolved": it.resolved, "unresolved": it.unresolved,
+        "duration": _times(it.duration),
+    }  # fmt: skip
+
+
+def _times(it: model.Times) -> dict[str, Json]:
+    return {
+        "count": it.count, "mean_ms": it.mean_ms, "p50_ms": it.p50_ms, "p95_ms": it.p95_ms, "p99_ms": it.p99_ms
+    }  # fmt: skip
+
+
 def _left(it: model.Left | None) -> Json:
     if it is None:
         return None
@@ -179,7 +216,7 @@ def _page(it: model.SessionPage) -> dict[str, Json]:
     return {"sessions": [_session(session) for session in it.sessions], "next": it.next}
 
 
-def _tokens(it: model.Session | model.Trace) -> dict[str, Json]:
+def _tokens(it: model.Session | model.Trace | model.Tally) -> dict[str, Json]:
     return {
         "input_tokens": it.input_tokens, "output_tokens": it.output_tokens, "cached_tokens": it.cached_tokens,
         "cache_write_tokens": it.cache_write_tokens, "reasoning_tokens": it.reasoning_tokens,
@@ -239,4 +276,5 @@ def _strip(marks: Sequence[model.TurnMark], began_ns: int) -> list[Json]:
 _SHAPES: dict[type, Callable[[Any], dict[str, Json]]] = {
     model.Session: _session, model.Trace: _trace, model.Span: _span, model.Event: _event, model.Score: _score,
     model.Conversation: _conversation, model.SessionPage: _page, model.HitPage: _hits,
+    model.Metrics: _metrics,
 }  # fmt: skip

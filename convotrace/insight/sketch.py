@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 
 Sketch = int
 """Counts of all cells; 0 is of no value at all."""
@@ -68,10 +70,7 @@ def cells(sketch: Sketch) -> list[tuple[int, int]]:
         return []
     lowest = _lowest(sketch)
     sketch >>= _WIDTH * lowest
-    size = sketch.bit_length() // _WIDTH + 1
-    # With half of what fits added to each, no count that is below 0 borrows from the next cell.
-    counts = struct.unpack(f"<{size}I", (sketch + _bias(size)).to_bytes(4 * size, "little"))
-    return [(number, count - _HALF) for number, count in enumerate(counts, lowest) if count != _HALF]
+    return [(number, count) for number, count in enumerate(_counts(sketch), lowest) if count]
 
 
 def count(sketch: Sketch) -> int:
@@ -88,9 +87,12 @@ def quantiles(sketch: Sketch, shares: Iterable[float]) -> list[int | None]:
         sketch: The values.
         shares: From 0 to 1.
     """
-    held = [one for one in cells(sketch) if one[1] > 0]
-    total = sum(count for _, count in held)
-    return [_at(held, rank(share, total)) if total else None for share in shares]
+    if sketch <= 0:
+        return [None for _ in shares]
+    lowest = _lowest(sketch)
+    counts = _counts(sketch >> _WIDTH * lowest)
+    places = list(accumulate(max(count, 0) for count in counts) if min(counts) < 0 else accumulate(counts))
+    return [middle(lowest + bisect_left(places, rank(share, places[-1]))) for share in shares]
 
 
 def rank(share: float, total: int) -> int:
@@ -125,13 +127,15 @@ def _lowest(sketch: Sketch) -> int:
     return ((sketch & -sketch).bit_length() - 1) // _WIDTH
 
 
+def _counts(sketch: Sketch) -> Sequence[int]:
+    """Return the counts of all cells, from the first on."""
+    size = sketch.bit_length() // _WIDTH + 1
+    if not sketch & _bias(size):
+        return struct.unpack(f"<{size}I", sketch.to_bytes(4 * size, "little"))
+    # With half of what fits added to each, no count that is below 0 borrows from the next cell.
+    counts = struct.unpack(f"<{size}I", (sketch + _bias(size)).to_bytes(4 * size, "little"))
+    return [count - _HALF for count in counts]
+
+
 def _bias(size: int) -> int:
     return _ALL_HALVES & ((1 << _WIDTH * size) - 1)
-
-
-def _at(held: list[tuple[int, int]], place: int) -> int:
-    for number, count in held:
-        place -= count
-        if place <= 0:
-            return middle(number)
-    return middle(held[-1][0])

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
+from convotrace.insight.ranges import When
 from convotrace.model import (
     Activity,
     Attachment,
@@ -18,6 +19,7 @@ from convotrace.model import (
     Facets,
     HitPage,
     Json,
+    Metrics,
     Places,
     SessionPage,
     View,
@@ -39,6 +41,12 @@ class Reader(Protocol):
 
     def search(self, text: str, limit: int = 50, after: str | None = None) -> HitPage:
         """Return one page of hits; raise BadRequest for a text or cursor that cannot be used."""
+
+    def metrics(
+        self, since: When = None, until: When = None, *, by: str | None = None, q: str | None = None,
+        width: int | str | None = None, most: int = 20, points: bool = True, sessions: bool = False,
+    ) -> Metrics:  # fmt: skip
+        """Return what many turns come to; raise BadRequest for what cannot be asked."""
 
     def places(self, q: str | None = None, order: str = "-last", every: int = 100) -> Places:
         """Return where the pages of a whole list begin; raise BadRequest as `sessions` does."""

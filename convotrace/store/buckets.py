@@ -16,6 +16,7 @@ import orjson
 
 from convotrace.insight.sketch import decode, encode
 from convotrace.insight.sums import COUNTS, KNOWN, Sums
+from convotrace.insight.tally import OTHER
 from convotrace.insight.totals import REPEATS_CALL, REPEATS_COST
 from convotrace.store.rows import BucketRow, TraceRow
 from convotrace.store.work import Call
@@ -28,9 +29,6 @@ WIDTHS = {FRESH: MINUTE_NS, MINUTE: MINUTE_NS, HOUR: HOUR_NS, DAY: DAY_NS}
 
 DIMENSIONS = {"all": 0, "environment": 1, "release": 2, "service": 3, "route": 4, "model": 5, "tool": 6}
 """By what turns are summed up, one at a time, as it is stored; `model` and `tool` sum up calls."""
-
-OTHER = "(other)"
-"""The key of all for which there was no room."""
 
 KEYS_OF_WRITER = 200
 """Keys of one dimension that a writer tells apart in a day."""
@@ -46,7 +44,7 @@ TRACE_WORTH = (
 worth_of_trace = itemgetter(*map(TraceRow._fields.index, TRACE_WORTH))
 
 _KNOWN, _PLACE = slice(5, 11), slice(11, 16)
-_KIND, _NAME, _CALLED, _SPAN_STATUS, _SPAN_DURATION, _FIRST_TOKEN, _REPEATS, _TOLD = *range(7), slice(7, 13)
+_KIND, _NAME, _CALLED, _CALL_STATUS, _CALL_DURATION, _FIRST_TOKEN, _REPEATS, _TOLD = *range(7), slice(7, 13)
 OF_CALLS = _MODEL, _TOOL = DIMENSIONS["model"], DIMENSIONS["tool"]
 _OF_TRACES = (1, 2, 3, 4)
 _NOTHING: tuple[None, ...] = (None,) * len(KNOWN)
@@ -76,7 +74,6 @@ class Worths:
             calls: What is metered of its spans.
             sign: 1 or -1.
         """
-        is_turn, status, errors, duration, first_byte = trace[:5]
         started, *names = trace[_PLACE]
         minute = started - started % MINUTE_NS
         key = (minute, *names)
@@ -84,19 +81,12 @@ class Worths:
         if sums is None:
             sums = self._traces[key] = Sums()
         self.traces += sign
-        failed = 1 if is_turn and (errors or status == "error") else 0
-        sums.add(sign, is_turn, failed, errors)
-        known = trace[_KNOWN]
-        if known != _NOTHING:
-            sums.add_known(sign, *known)
-        if is_turn:
-            sums.add_times(sign, duration, first_byte)
-        for span in calls:
-            if span[_KIND] == "tool":
-                self._add_call((_TOOL, minute, span[_NAME]), span, sign, _NOTHING)
-                if span[_CALLED] is None and span[_TOLD] == _NOTHING:
-                    continue
-            self._add_model_call(minute, span, sign)
+        add_trace(sums, trace, sign)
+        for call in calls:
+            if call[_KIND] == "tool":
+                add_tool_call(self._call(_TOOL, minute, call[_NAME]), call, sign)
+            if is_of_model(call):
+                add_model_call(self._call(_MODEL, minute, call[_CALLED]), call, sign)
 
     def add_groups(self, groups: Iterable[tuple[Group, Sums]]) -> None:
         """Add what was summed up before."""
@@ -120,27 +110,44 @@ class Worths:
             _merge(found, (kind, minute, name), sums)
         return found
 
-    def _add_model_call(self, minute: int, span: Call, sign: int) -> None:
-        group, known, repeats = (_MODEL, minute, span[_CALLED]), span[_TOLD], span[_REPEATS]
-        if repeats is None:
-            self._add_call(group, span, sign, known)
-        elif repeats != REPEATS_CALL | REPEATS_COST:
-            # Either it is a call whose cost is told elsewhere, or it tells the cost of a call and no more.
-            is_call = repeats != REPEATS_CALL
-            known = (*known[:-1], None) if is_call else (*_NOTHING[:-1], known[-1])
-            self._add_call(group, span, sign, known, is_call)
-
-    def _add_call(
-        self, group: tuple[int, int, str | None], span: Call, sign: int, known: Any, is_call: bool = True
-    ) -> None:
-        sums = self._calls.get(group)
+    def _call(self, kind: int, minute: int, name: str | None) -> Sums:
+        sums = self._calls.get((kind, minute, name))
         if sums is None:
-            sums = self._calls[group] = Sums()
+            sums = self._calls[kind, minute, name] = Sums()
+        return sums
+
+
+def add_trace(sums: Sums, trace: Sequence[Any], sign: int = 1) -> None:
+    """Add a trace, given its columns of TRACE_WORTH."""
+    is_turn, status, errors, duration, first_byte = trace[:5]
+    sums.add(sign, is_turn, 1 if is_turn and (errors or status == "error") else 0, errors)
+    known: Any = trace[_KNOWN]
+    if known != _NOTHING:
         sums.add_known(sign, *known)
-        if is_call:
-            failed = 1 if span[_SPAN_STATUS] == "error" else 0
-            sums.add(sign, 1, failed, failed)
-            sums.add_times(sign, span[_SPAN_DURATION], span[_FIRST_TOKEN])
+    if is_turn:
+        sums.add_times(sign, duration, first_byte)
+
+
+def add_tool_call(sums: Sums, call: Call, sign: int = 1) -> None:
+    """Add a call of a tool: how it ended, and how long it took."""
+    failed = 1 if call[_CALL_STATUS] == "error" else 0
+    sums.add(sign, 1, failed, failed)
+    sums.add_times(sign, call[_CALL_DURATION], call[_FIRST_TOKEN])
+
+
+def is_of_model(call: Call) -> bool:
+    """Tell whether a call is one of a model: one of a tool only if it tells of one."""
+    return bool(call[_KIND] != "tool" or call[_CALLED] is not None or call[_TOLD] != _NOTHING)
+
+
+def add_model_call(sums: Sums, call: Call, sign: int = 1) -> None:
+    """Add a call of a model, without what another span tells as well."""
+    repeats, known = call[_REPEATS] or 0, call[_TOLD]
+    if not repeats & REPEATS_CALL:
+        add_tool_call(sums, call, sign)
+        sums.add_known(sign, *((*known[:-1], None) if repeats else known))
+    elif not repeats & REPEATS_COST:
+        sums.add_known(sign, None, None, None, None, None, known[-1])
 
 
 class Vocabulary:

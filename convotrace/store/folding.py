@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from convotrace.insight.ranges import HOURS_KEPT_NS, MINUTES_KEPT_NS
 from convotrace.insight.sums import Sums
+from convotrace.insight.tally import OTHER
 from convotrace.store.bucket_sql import BucketStatements
 from convotrace.store.buckets import (
     DAY,
@@ -19,7 +21,6 @@ from convotrace.store.buckets import (
     HOUR_NS,
     MINUTE,
     MINUTE_NS,
-    OTHER,
     WIDTHS,
     row_of,
     sums_of,
@@ -31,7 +32,7 @@ from convotrace.store.native import pause
 from convotrace.store.opening import Opened
 from convotrace.store.rows import BucketRow
 
-KEPT_NS = {MINUTE: 48 * HOUR_NS, HOUR: 90 * DAY_NS}
+KEPT_NS = {MINUTE: MINUTES_KEPT_NS, HOUR: HOURS_KEPT_NS}
 """How long the finer ones are kept; those of days stay."""
 
 SPARED_NS = HOUR_NS

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from convotrace.errors import StoreError
+from convotrace.insight.ranges import When
 from convotrace.model import (
     Activity,
     Attachment,
@@ -18,6 +19,7 @@ from convotrace.model import (
     Facets,
     HitPage,
     Json,
+    Metrics,
     Places,
     SessionPage,
     View,
@@ -32,6 +34,7 @@ from convotrace.store import (
     exporting,
     forks,
     listing,
+    metrics,
     overview,
     searching,
     views,
@@ -231,6 +234,36 @@ class Store(Keeper):
             StoreError: The store cannot be read.
         """
         return exporting.export(self._ready(), q, format, what)
+
+    def metrics(
+        self, since: When = None, until: When = None, *, by: str | None = None, q: str | None = None,
+        width: int | str | None = None, most: int = 20, points: bool = True, sessions: bool = False,
+    ) -> Metrics:  # fmt: skip
+        """Return what many turns come to: counts, sums and percentiles, over time and by group.
+
+        Args:
+            since: From when: nanoseconds since 1970, a datetime, `2026-11-26T12:00Z`, or how long ago, `24h`; a day
+                before `until` when None.
+            until: Until when; now when None.
+            by: Group by `environment release service route model tool` (calls, for the last two), or by what the
+                sessions have: `user tag outcome resolved experiment meta.<name>`; one group when None.
+            q: A filter as in `sessions`: only the turns of the sessions that it finds.
+            width: Of the points, in ns or as `5m 1h 1d`; one that fits when None. The range is widened to whole
+                points; minutes are kept for 48 hours, hours for 90 days, days for good.
+            most: Series to return; those with the most turns, and all others as `(other)`.
+            points: Whether to return points, not the whole range alone, which is faster.
+            sessions: Whether to count the sessions that began in the range as well, by how they ended.
+
+        Returns:
+            Exact counts and sums, and percentiles within 3.2 %; where there is too much to read for a filter, what a
+            share of the sessions tells, marked `sampled`.
+
+        Raises:
+            FilterError: The filter cannot be read; it says where it is wrong, and has a hint.
+            BadRequest: Something else cannot be used; it says what, and what can be.
+            StoreError: The store cannot be read.
+        """
+        return metrics.metrics(self._ready(), since, until, by, q, width, most, points, sessions)
 
     def session(self, session_id: str) -> Conversation | None:
         """Return a session with everything in it, None where there is none of this id."""

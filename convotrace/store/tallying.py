@@ -10,13 +10,10 @@ from convotrace.store.buckets import FRESH, OF_CALLS, Group, sums_of
 from convotrace.store.counting import uncounted, worths_of
 from convotrace.store.database import Connection
 
-Cells = dict[tuple[str, int], Sums]
-"""Sums by key, and by the beginning of a span of time."""
-
 
 def from_buckets(
     sql: BucketStatements, connection: Connection, res: int, kind: int, since: int, until: int, width: int
-) -> Cells:
+) -> dict[tuple[str, int], Sums]:
     """Return the sums of one dimension.
 
     Args:
@@ -26,16 +23,16 @@ def from_buckets(
         kind: The dimension.
         since: From when, in ns; a multiple of `width`.
         until: Until when, without that moment.
-        width: Of the spans of time, in ns; as wide as the resolution, or a multiple of that.
+        width: Of the spans of time, in ns; as wide as the resolution, or a multiple of that. 0: all is one, at 0.
     """
-    cells: Cells = {}
+    cells: dict[tuple[str, int], Sums] = {}
     for resolution in (res, FRESH):
         for at, key, *columns in connection.execute(sql.between, (resolution, kind, since, until)):
-            place = (key, at - at % width)
+            place = (key, at - at % width if width else 0)
             cells[place] = sums_of(columns, cells.get(place))
     for group, sums in _not_in_buckets(sql, connection, kind in OF_CALLS):
         if group[0] == kind and since <= group[1] < until:
-            place = (group[2], group[1] - group[1] % width)
+            place = (group[2], group[1] - group[1] % width if width else 0)
             cells.setdefault(place, Sums()).merge(sums)
     return cells
 

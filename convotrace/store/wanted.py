@@ -33,6 +33,8 @@ class Wanted:
     """
 
     def __init__(self, opened: Opened, q: str | None, now_ns: int) -> None:
+        self.are_few = False
+        """Whether `conditions` names the few sessions among which all that are wanted stand."""
         self._node = parse(q or "")
         living = partial(living_workers, opened, now_ns)
         self._filter = Filter(opened.tables, opened.speech, now_ns, living, partial(is_common, opened))
@@ -42,7 +44,9 @@ class Wanted:
 
     def conditions(self, connection: Connection) -> list[Condition]:
         """Return the conditions that a row fulfils, with one that names few rows where it is known."""
-        return [*self._conditions, *self._rare(connection)]
+        rare = self._rare(connection)
+        self.are_few = bool(rare)
+        return [*self._conditions, *rare]
 
     def _rare(self, connection: Connection) -> list[Condition]:
         """Return a condition that names the few sessions among which all that are wanted stand, if it is known."""

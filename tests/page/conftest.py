@@ -31,6 +31,9 @@ from convotrace.model import (
     Hit,
     HitPage,
     Link,
+    MetricPoint,
+    Metrics,
+    MetricSeries,
     Passage,
     Payload,
     Places,
@@ -38,9 +41,12 @@ from convotrace.model import (
     Score,
     Session,
     SessionPage,
+    SessionTally,
     Signal,
     Span,
+    Tally,
     Target,
+    Times,
     ToolDefinition,
     Trace,
     TurnMark,
@@ -73,6 +79,7 @@ class Shelf:
         self.asked = 0
         self.kept: dict[str, View] = {}
         self.waiting = 0
+        self.questions: list[Any] = []
 
     def sessions(
         self, q: str | None = None, order: str = "-last", limit: int = 50, after: str | None = None
@@ -85,6 +92,16 @@ class Shelf:
         start = int(after or 0)
         following = str(start + limit) if start + limit < len(found) else None
         return SessionPage(tuple(found[start : start + limit]), following)
+
+    def metrics(self, since=None, until=None, **options: Any) -> Metrics:
+        self.questions.append((since, until, options))
+        if options["by"] == "colour":
+            raise BadRequest("by came as 'colour'; use one of environment.")
+        tally = Tally(3, 4, 1, 2, input_tokens=7, cost_nano=5 * 10**9, duration=Times(2, 3 * 10**6, 10**6, 2 * 10**6))
+        ended = SessionTally(2, 3, open=1, completed=1) if options["sessions"] else None
+        point = MetricPoint(START // (60 * SECOND) * 60 * SECOND, tally, ended)
+        series = MetricSeries("<b>m</b>", tally, (point,), ended)
+        return Metrics(point.at_ns, point.at_ns + 60 * SECOND, 60 * SECOND, options["by"], (series,), tally, ended)
 
     def search(self, text: str, limit: int = 50, after: str | None = None) -> HitPage:
         self.limits.append(limit)

@@ -29,7 +29,7 @@ EXAMPLES = {
     # No stream where the door cannot hold one: see test_live.py.
     "/live": 503,
     # Without a text there is nothing to answer.
-    "/search.json": 400, "/s/{key}": 200, "/s/{key}.json": 200, "/s/{key}/t/{trace}": 200,
+    "/search.json": 400, "/metrics.json": 200, "/s/{key}": 200, "/s/{key}.json": 200, "/s/{key}/t/{trace}": 200,
     "/s/{key}.md": 200, "/s/{key}/t/{trace}/diff": 200, "/s/{key}/t/{trace}.curl": 200, "/s/{key}/t/{trace}.md": 200,
     # A part is asked for by its name.
     "/s/{key}/t/{trace}.json": 200, "/s/{key}/t/{trace}/part": 404,
