@@ -82,7 +82,7 @@ def _load(port: int, pause: float, count: int) -> list[float]:
             if not found and sent == count:
                 raise TimeoutError(f"{count - len(latencies)} of {count} requests have no answer")
             for key, _ in found:
-                connection = key.fileobj  # type: ignore[assignment]
+                connection = key.fileobj
                 if connection.answered():
                     latencies.append((perf_counter() - connection.due) * 1000)
                     selector.unregister(connection)

@@ -22,15 +22,27 @@ IMPORTS = {
     "nothing": "", "structlog and OpenTelemetry API": FLOOR, "ASGI": "import convotrace.asgi",
     "WSGI": "import convotrace.wsgi",
 }  # fmt: skip
-PEERS = {"otel": "OpenTelemetry, SDK, OTLP/HTTP", "maxim": "maxim-py", "langfuse": "Langfuse"}
+PEERS = {
+    "otel": ("opentelemetry-exporter-otlp-proto-http", "opentelemetry-instrumentation-asgi"),
+    "maxim": ("maxim-py",),
+    "langfuse": ("langfuse",),
+}
 _MEMORY = "\nprint(open('/proc/self/statm').read().split()[1])"
+# Run in the venv: what the named packages bring with them, frameworks beside them not counted.
 _INSTALLED = """
-import json
-from importlib.metadata import distributions
-found = {d.metadata["Name"]: [(str(f), f.locate().stat().st_size) for f in d.files or () if f.locate().exists()]
-         for d in distributions() if d.metadata["Name"].lower() not in ("pip", "setuptools")}
-size = lambda compiled: sum(s for files in found.values() for name, s in files if compiled or not name.endswith(".pyc"))
-print(json.dumps({"packages": len(found), "bytes": size(False), "compiled": size(True), "names": sorted(found)}))
+import json, sys
+from importlib.metadata import distribution
+from pip._vendor.packaging.requirements import Requirement
+found, waiting = {}, sys.argv[1:]
+while waiting:
+    one = distribution(waiting.pop())
+    if one.metadata["Name"] not in found:
+        found[one.metadata["Name"]] = [file for file in one.files or () if file.locate().exists()]
+        needs = map(Requirement, one.requires or ())
+        waiting += [need.name for need in needs if not need.marker or need.marker.evaluate({"extra": ""})]
+files = [(file.suffix == ".pyc", file.locate().stat().st_size) for files in found.values() for file in files]
+sizes = {"bytes": sum(size for compiled, size in files if not compiled), "compiled": sum(size for _, size in files)}
+print(json.dumps({"packages": len(found), "names": sorted(found), **sizes}))
 """
 
 
@@ -42,9 +54,9 @@ def plain() -> str:
         return venvs.fresh("plain", [str(next(Path(folder).glob("*.whl")))])
 
 
-def installed(python: str) -> dict[str, Any]:
-    """Return how many packages a venv holds, and their bytes, pip not counted."""
-    done = subprocess.run([python, "-c", _INSTALLED], capture_output=True, text=True, check=True)
+def installed(python: str, *packages: str) -> dict[str, Any]:
+    """Return how many packages some packages are with all they need, and their bytes."""
+    done = subprocess.run([python, "-c", _INSTALLED, *packages], capture_output=True, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
@@ -99,9 +111,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=12)
     options = parser.parse_args()
     python = plain()
-    kept: dict[str, Any] = {"imports": run(python, options.rounds), "installs": {"convotrace": installed(python)}}
-    for venv, title in PEERS.items():
-        kept["installs"][title + ", with Starlette and Flask"] = installed(venvs.python(venv))
+    own = installed(python, "convotrace")
+    kept: dict[str, Any] = {"imports": run(python, options.rounds), "installs": {"convotrace": own}}
+    for venv, packages in PEERS.items():
+        kept["installs"][" + ".join(packages)] = installed(venvs.python(venv), *packages)
     print(table(kept))
     print(figures.keep("footprint", kept))
 

@@ -125,7 +125,7 @@ def page(store: Store, path: str) -> bytes:
 
 def as_bytes(store: Store, **asked: object) -> bytes:
     """Return a list as the JSON that programs get."""
-    return dump(as_json(store.sessions(**asked)))  # type: ignore[arg-type]
+    return dump(as_json(store.sessions(**asked)))
 
 
 def questions(store: Store) -> dict[str, Callable[[], object]]:

@@ -45,7 +45,7 @@ def flask_app(subject: Subject) -> Any:
         subject.steps(next(numbers), said["session_id"], said["message"])
         return {"reply": f"You said: {said['message']}"}
 
-    app.wsgi_app = subject.around(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = subject.around(app.wsgi_app)
     return app
 
 
