@@ -65,13 +65,14 @@ class BucketStatements:
     def _worth(self, tables: Tables) -> None:
         """What is not counted (writer, first n), what runs (), one trace (sid, tk), one session (sid), all (n, limit).
 
-        Of each the n, the writer, what it is worth, and last its document; of those that are not counted, also without.
+        Of each the n, the writer, what it is worth, and last what its document is read from; of those that are not
+        counted, also without.
         """
         trace = tables.trace
         self.last_row = text(trace.select(fn.max(trace.n)))
         there = trace.sid.not_in(tables.gone.select(tables.gone.sid))
         brief = trace.select(trace.n, trace.worker, *(getattr(trace, name) for name in TRACE_WORTH))
-        whole = brief.select_extend(trace.work)
+        whole = brief.select_extend(trace.work, trace.pressed, trace.input_text, trace.output_text)
         later = (trace.worker == 0) & (trace.n >= 0) & (trace.status != _RUNNING) & there
         running = (trace.status == _RUNNING) & there
         self.later, self.later_brief = text(whole.where(later)), text(brief.where(later))

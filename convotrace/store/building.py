@@ -5,6 +5,7 @@ from __future__ import annotations
 from convotrace.model import Change
 from convotrace.store.contents import Packer
 from convotrace.store.keys import SessionKeys, trace_key
+from convotrace.store.packing import pressed
 from convotrace.store.to_rows import TraceRows, trace_rows
 
 _SHARED_REMEMBERED = 10_000
@@ -17,10 +18,12 @@ class Builder:
         sid_secret: With which ids of sessions become keys.
         content_secret: With which contents are hashed.
         worker: Id of this process.
+        presses: Whether long columns of a trace are pressed into one.
     """
 
-    def __init__(self, sid_secret: bytes, content_secret: bytes, worker: int) -> None:
+    def __init__(self, sid_secret: bytes, content_secret: bytes, worker: int, presses: bool) -> None:
         self._worker = worker
+        self._presses = presses
         # Ids that several users share: what comes under one of them is not encoded before its session is known.
         self._shared: set[str] = set()
         self.keys = SessionKeys(sid_secret)
@@ -35,7 +38,11 @@ class Builder:
     def build(self, change: Change, tk: int) -> TraceRows:
         """Return the rows of a change that has a trace."""
         assert change.trace is not None
-        return trace_rows(self.packer, self.keys.of(change.session.id), tk, change.trace, change.session, self._worker)
+        sid = self.keys.of(change.session.id)
+        rows = trace_rows(self.packer, sid, tk, change.trace, change.session, self._worker)
+        if self._presses:
+            rows.trace = pressed(rows.trace)
+        return rows
 
     def note_shared(self, session_id: str) -> None:
         """Note that several users share an id."""

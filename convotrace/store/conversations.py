@@ -14,6 +14,7 @@ from convotrace.store.codec import original, storable
 from convotrace.store.database import Connection
 from convotrace.store.keys import pack_trace_id, unpack_trace_id
 from convotrace.store.opening import Opened
+from convotrace.store.packing import trace_row
 from convotrace.store.rows import ContentRow, EventRow, ScoreRow, SessionRow, TraceRow
 from convotrace.store.statements import Statements
 from convotrace.store.to_records import event_record, happened, score_record, session_record, trace_record
@@ -92,7 +93,7 @@ def _read(sql: Statements, connection: Connection, row: SessionRow) -> Parts:
     return Parts(
         original(row.id) or "",
         Contents(map(ContentRow._make, rows(sql.contents_of))),
-        [TraceRow._make(columns) for columns in rows(sql.traces_of)],
+        [trace_row(columns) for columns in rows(sql.traces_of)],
         [EventRow._make(columns) for columns in rows(sql.events_of)],
         [ScoreRow._make(columns) for columns in rows(sql.scores_of)],
     )

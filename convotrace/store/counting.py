@@ -29,6 +29,7 @@ from convotrace.store.buckets import (
     worth_of_trace,
 )
 from convotrace.store.database import Connection
+from convotrace.store.packing import work_in
 from convotrace.store.rows import TraceRow, UncountedRow
 from convotrace.store.work import Call, metered_in, read_work
 
@@ -192,7 +193,7 @@ def worths_of(connection: Connection, statement: str, values: Sequence[Any] = ()
 
 def _stored(row: Sequence[Any]) -> tuple[int, int, Sequence[Any], list[Call]]:
     """Return the number of a row, its writer, and what its trace is worth with its calls."""
-    return row[0], row[1], row[2:-1], metered_in(read_work(row[-1]))
+    return row[0], row[1], row[2:-4], metered_in(read_work(work_in(*row[-4:])))
 
 
 def put_groups(sql: BucketStatements, connection: Connection, writer: int, groups: dict[Group, Sums]) -> None:

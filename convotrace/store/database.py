@@ -216,3 +216,5 @@ class Database:
     upkeep: Upkeep
     make: Callable[[Tables, Callable[[Connection], None]], None]
     """Refuses what is no store of ours, makes the tables that are missing, and calls back where they were older."""
+    presses: bool = False
+    """Whether long columns of a trace are to be pressed into one: not where the database does so by itself."""

@@ -16,6 +16,7 @@ from convotrace.store.conversations import Parts, row_of_key, with_totals_of
 from convotrace.store.database import Connection
 from convotrace.store.keys import pack_trace_id, unpack_trace_id
 from convotrace.store.opening import Opened
+from convotrace.store.packing import trace_row
 from convotrace.store.rows import ContentRow, EventRow, ScoreRow, SessionRow, TraceRow
 from convotrace.store.statements import Statements
 from convotrace.store.to_records import session_record
@@ -107,11 +108,11 @@ def _parts(
     def rows(statement: str, *values: object) -> list[tuple[object, ...]]:
         return connection.execute(statement, (row.sid, place.low, place.high, *values)).fetchall()
 
-    turns = [TraceRow._make(columns) for columns in rows(sql.turns_between)]
-    others = [TraceRow._make(columns) for columns in rows(sql.others_between, MOST_OTHERS)]
+    turns = [trace_row(columns) for columns in rows(sql.turns_between)]
+    others = [trace_row(columns) for columns in rows(sql.others_between, MOST_OTHERS)]
     number = int(connection.execute(sql.others_number, (row.sid, place.low, place.high)).fetchone()[0])
     if place.own is not None and all(one.tk != place.own for one in (*turns, *others)):
-        others.append(TraceRow._make(connection.execute(sql.trace_of_key, (row.sid, place.own)).fetchone()))
+        others.append(trace_row(connection.execute(sql.trace_of_key, (row.sid, place.own)).fetchone()))
     full = set() if is_light else {one.tk for one in turns[place.first - 1 - place.before : place.last - place.before]}
     if place.own is not None and not is_light:
         full.add(place.own)

@@ -11,6 +11,7 @@ from convotrace.model import Conversation, Score, Stored, Trace
 from convotrace.store.codec import original, storable
 from convotrace.store.database import Connection
 from convotrace.store.keys import SessionKeys, pack_trace_id
+from convotrace.store.packing import trace_row
 from convotrace.store.rows import ContentRow, ScoreRow, SessionRow, TraceRow
 from convotrace.store.sessions import Row, old_state
 from convotrace.store.statements import Statements
@@ -44,13 +45,13 @@ class StoreLookup:
     def traces(self, trace_id: str) -> list[Stored]:
         """Return every trace of this id, in any session, the earliest first."""
         rows = self._all(self._sql.traces_of_id, pack_trace_id(trace_id))
-        return [self._stored(TraceRow._make(columns)) for columns in rows]
+        return [self._stored(trace_row(columns)) for columns in rows]
 
     def awaiting(self, names: Sequence[str], since_ns: int) -> list[Stored]:
         """Return the turns begun since that promised an answer under one of these names, the latest first."""
         found: dict[tuple[int, int], TraceRow] = {}
         for name in names:
-            rows = map(TraceRow._make, self._all(self._sql.awaiting, storable(name), since_ns, _MOST_AWAITED))
+            rows = map(trace_row, self._all(self._sql.awaiting, storable(name), since_ns, _MOST_AWAITED))
             found |= {(row.sid, row.tk): row for row in rows}
         return [self._stored(row) for row in sorted(found.values(), key=lambda row: row.started, reverse=True)]
 
@@ -72,7 +73,7 @@ class StoreLookup:
 
     def whole(self, session_id: str) -> list[Stored]:
         """Return every trace of a session with all that it brought."""
-        return [self._stored(TraceRow._make(row)) for row in self._all(self._sql.traces_of, self._keys.of(session_id))]
+        return [self._stored(trace_row(row)) for row in self._all(self._sql.traces_of, self._keys.of(session_id))]
 
     def having_said(self, exchange: int, since_ns: int) -> list[Conversation]:
         """Return the sessions with a turn of this hash that were active since; none where they are very many."""
@@ -86,7 +87,7 @@ class StoreLookup:
         return [self._conversation(row) for row in rows] if len(sids) <= _MOST_SESSIONS else []
 
     def _conversation(self, row: SessionRow) -> Conversation:
-        found = map(TraceRow._make, self._all(self._sql.last_turns, row.sid, _TURNS))
+        found = map(trace_row, self._all(self._sql.last_turns, row.sid, _TURNS))
         nothing, id = Contents(()), original(row.id) or ""
         light = (turn._replace(input_body=None, output_body=None) for turn in found)
         turns = [trace_record(nothing, id, turn, None) for turn in light]
@@ -94,7 +95,7 @@ class StoreLookup:
 
     def at(self, sid: int, tk: int) -> Stored:
         """Return the trace of a key with all that it brought."""
-        return self._stored(TraceRow._make(self._connection.execute(self._sql.trace_of_key, (sid, tk)).fetchone()))
+        return self._stored(trace_row(self._connection.execute(self._sql.trace_of_key, (sid, tk)).fetchone()))
 
     def _stored(self, row: TraceRow) -> Stored:
         session_id = self._session_id(row.sid)

@@ -23,6 +23,7 @@ class Opened:
     sql: Statements
     speech: Speech
     upkeep: Upkeep
+    presses: bool
 
 
 def open_database(url: str, create: bool) -> Opened:
@@ -36,7 +37,7 @@ def open_database(url: str, create: bool) -> Opened:
         tables = make_tables(database.models)
         sql = Statements(tables)
         database.make(tables, partial(_bring_up, sql))
-        return Opened(database.connections, tables, sql, database.speech, database.upkeep)
+        return Opened(database.connections, tables, sql, database.speech, database.upkeep, database.presses)
     except BaseException:
         database.connections.close()
         raise

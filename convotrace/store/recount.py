@@ -8,7 +8,8 @@ from convotrace.store.codec import encode_column
 from convotrace.store.database import Connection
 from convotrace.store.labels import Label, facets_column, facets_of_work
 from convotrace.store.marks import KEPT, marks_of
-from convotrace.store.rows import KNOWN_TOTALS, ContentRow, TraceRow
+from convotrace.store.packing import trace_row, work_in
+from convotrace.store.rows import KNOWN_TOTALS, ContentRow
 from convotrace.store.sessions import CLIENTS_KEPT, Row, cut
 from convotrace.store.statements import COUNTED, Statements
 from convotrace.store.to_records import attachments_in
@@ -50,8 +51,8 @@ def facets_between(
 ) -> set[Label]:
     """Return what the stored traces of a session say of it, between two keys of traces."""
     found: set[Label] = set()
-    for status, work in connection.execute(sql.works, (sid, first, last)):
-        found |= facets_of_work(status, read_work(work))
+    for status, *columns in connection.execute(sql.works, (sid, first, last)):
+        found |= facets_of_work(status, read_work(work_in(*columns)))
     return found
 
 
@@ -60,7 +61,7 @@ def sweep(sql: Statements, connection: Connection, sid: int) -> None:
     rows = [ContentRow(*columns) for columns in connection.execute(sql.contents_of, (sid,))]
     contents = Contents(rows)
     used: set[bytes] = set()
-    for trace in map(TraceRow._make, connection.execute(sql.traces_of, (sid,))):
+    for trace in map(trace_row, connection.execute(sql.traces_of, (sid,))):
         work = read_work(trace.work)
         for packed in (trace.input_body, trace.output_body, *packed_in(work)):
             used |= contents.names_in(packed)

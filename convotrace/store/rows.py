@@ -70,7 +70,7 @@ class LabelRow(NamedTuple):
 class TraceRow(NamedTuple):
     """One trace with its share of the session's totals; bodies are packed values, the rest of the record is JSON.
 
-    `work` is the document of what happened in it.
+    `work` is the document of what happened in it; `pressed` holds it and other long columns, where these are empty.
     """
 
     sid: int
@@ -116,6 +116,7 @@ class TraceRow(NamedTuple):
     environment: str | None
     release: str | None
     work: str | None
+    pressed: bytes | None
 
 
 class AwaitedRow(NamedTuple):

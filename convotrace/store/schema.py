@@ -22,7 +22,7 @@ from peewee import (
     TextField,
 )
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 
 LISTED = (
     "started", "turns", "traces", "spans", "errors", "events", "input_tokens", "output_tokens", "cost_nano",
@@ -201,6 +201,7 @@ def _conversations(base: Table) -> dict[str, Table]:
         release = TextField(null=True)
         # Last, so that who does not ask for it reads none of its pages.
         work = TextField(null=True)
+        pressed = BlobField(null=True)
 
         class Meta:
             indexes = ((("sid", "tk"), True),)

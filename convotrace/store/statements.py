@@ -168,7 +168,8 @@ class Statements:
         totals = trace.select(fn.count(trace.tk), fn.sum(trace.is_turn), *span_of_time, *sums)
         self.recount = text(totals.where(trace.sid == 0))
         # What happened in the traces between two keys: (sid, first key, last key).
-        self.works = text(trace.select(trace.status, trace.work).where(trace.sid == 0, trace.tk >= 0, trace.tk <= 0))
+        happened = trace.select(trace.status, trace.work, trace.pressed, trace.input_text, trace.output_text)
+        self.works = text(happened.where(trace.sid == 0, trace.tk >= 0, trace.tk <= 0))
         turn = (trace.sid == 0) & (trace.is_turn == _ONE)
         self.last_turn = text(trace.select(fn.max(trace.started)).where(turn))
         # The first turn that began after a moment: (sid, moment).

@@ -99,7 +99,7 @@ def _trace_row(
         said=exchange_hash(trace.input.text, trace.output.text) if trace.is_turn else None,
         placed=1 if trace.placed else None, failures=_failures(trace), notes=None, indexed=0,
         environment=storable(facts.environment), release=storable(facts.release),
-        work=work_of(packer, sid, trace, facts.events, told),
+        work=work_of(packer, sid, trace, facts.events, told), pressed=None,
     )  # fmt: skip
 
 

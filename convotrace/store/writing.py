@@ -21,7 +21,7 @@ class Recorder:
 
     def __init__(self, opened: Opened, sid_secret: bytes, content_secret: bytes, worker: int) -> None:
         self._opened = opened
-        self._builder = Builder(sid_secret, content_secret, worker)
+        self._builder = Builder(sid_secret, content_secret, worker, opened.presses)
         self._counter = Counter(opened.sql.buckets, worker)
         self._lock = new_lock()
 

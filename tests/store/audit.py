@@ -4,7 +4,8 @@ import sqlite3
 
 from convotrace.store.judgements import verdict_column
 from convotrace.store.marks import marks_of
-from convotrace.store.rows import KNOWN_TOTALS, ContentRow, ScoreRow
+from convotrace.store.packing import trace_row
+from convotrace.store.rows import KNOWN_TOTALS, ContentRow, ScoreRow, TraceRow
 from convotrace.store.to_records import attachments_in
 from convotrace.store.unpacking import Contents
 from convotrace.store.work import events_in, packed_in, read_work, texts_in
@@ -35,7 +36,8 @@ def _troubles(connection):
             for row in rows(f"select distinct sid from {table} where sid is not null"):
                 if row["sid"] not in sessions:
                     yield f"{table} holds rows of a session that is not there"
-    traces = rows("select * from trace")
+    stored = rows(f"select {', '.join(TraceRow._fields)} from trace")
+    traces = [trace_row(row.values())._asdict() for row in stored]
     places = {(row["sid"], row["tk"]): row for row in traces}
     for row in rows("select sid, tk from awaited"):
         if (row["sid"], row["tk"]) not in places:

@@ -164,7 +164,7 @@ def test_it_ends_where_it_is_told_to(store, make):
 
 
 def test_room_is_given_back_to_the_disk(store, store_url, make):
-    fill(store, make, range(90, 30, -1), spans=100)
+    fill(store, make, range(90, 30, -1), spans=200)
     path = Path(store_url.removeprefix("sqlite:///"))
     Store.open(store_url).close()
     before = store.diagnosis().pages.bytes

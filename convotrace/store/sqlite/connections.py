@@ -18,6 +18,7 @@ from peewee import PeeweeException, SqliteDatabase
 from convotrace.errors import StoreError
 from convotrace.store.database import Connections
 from convotrace.store.native import new_lock, pause
+from convotrace.store.packing import work_in
 from convotrace.store.sqlite.location import identity, wal_size
 from convotrace.store.wording import spoken
 
@@ -270,6 +271,7 @@ def _connect(path: Path | None) -> SqliteDatabase:
         pragmas=_PRAGMAS, timeout=0.02, thread_safe=False, check_same_thread=False,
     )  # fmt: skip
     db.register_function(spoken, "convotrace_spoken", 1, deterministic=True)
+    db.register_function(work_in, "convotrace_work", 4, deterministic=True)
     with named_trouble(path):
         patiently(db.connect, OPEN_PATIENCE)
     return db

@@ -25,4 +25,4 @@ def connect(url: str, create: bool) -> Database:
     connections = SqliteConnections(path)
     upkeep = SqliteUpkeep(connections, path)
     speech = SqliteSpeech() if is_available(raw(connections.writer)) else NoSpeech()
-    return Database(connections.writer, connections, speech, upkeep, partial(make, connections, path))
+    return Database(connections.writer, connections, speech, upkeep, partial(make, connections, path), presses=True)

@@ -23,11 +23,11 @@ _BUCKETS_SINCE = 8
 # not in `schema`, because other databases refuse entries of such a length.
 _SHOWN = "CREATE INDEX IF NOT EXISTS session_shown ON session(last, sid, id, user_id, first_input, last_output)"
 _SPANS = """
-CREATE VIEW IF NOT EXISTS span AS SELECT t.sid, t.tk, json_extract(s.value, '$[0]') AS id,
+CREATE VIEW span AS SELECT t.sid, t.tk, json_extract(s.value, '$[0]') AS id,
  json_extract(s.value, '$[1]') AS parent, json_extract(s.value, '$[2]') AS kind, json_extract(s.value, '$[3]') AS name,
  json_extract(s.value, '$[4]') AS status, t.started + json_extract(s.value, '$[5]') AS started,
  json_extract(s.value, '$[6]') AS duration, json_extract(s.value, '$[7].model') AS model
-FROM trace t, json_each(t.work, '$.spans') s
+FROM trace t, json_each(convotrace_work(t.work, t.pressed, t.input_text, t.output_text), '$.spans') s
 """
 
 
@@ -86,6 +86,7 @@ def _make_tables(connections: SqliteConnections, tables: Tables, bring_up: Calla
             _add_columns(connection, tables)
             _add_tables(connection, tables)
             connection.execute(_SHOWN)
+            connection.execute("DROP VIEW IF EXISTS span")
             connection.execute(_SPANS)
             if is_older:
                 older.bring_over(connection)

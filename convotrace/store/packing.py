@@ -1,0 +1,105 @@
+"""The long columns of a trace's row, pressed into one: they repeat what was said, and one another.
+
+A row of over half a page leaves the rest of it empty, so this pays twice. A shorter row stays as it is: it would cost
+more time than it saves room. Only where `Database.presses` says so; what is pressed can be read anywhere.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from struct import Struct
+from typing import Any
+
+from convotrace.store.rows import TraceRow
+
+_FROM = 1800
+"""Bytes of these columns and of the texts from which on two rows do not fit into a page of four kilobytes."""
+
+_LONGEST = 12_000
+"""Characters of each text that serve as a dictionary: the compressor looks no further back than 32 KB."""
+
+_HEAD = Struct(">4i")
+_NONE = -1
+# Part of the form of every pressed row: a change of one byte would make them unreadable.
+_PRIMER = (
+    b'"error":["ValueError","Traceback (most recent call last):\\n  File \\"","interrupted","cancelled","disconnected",'
+    b'{"provider":"anthropic","provider":"openai","finish_reason":"tool_calls","finish_reason":"stop","temperature":'
+    b'"reasoning_tokens":"metadata":{"attributes":{"tags":["http","guardrail","reranker","embedding","chain","evaluator"'
+    b'"session_id":"conversation_id":"thread_id":"user_id":"messages":[{"role":"user","content":"message":"reply":"answer"'
+    b'"content-length":"host":"127.0.0.1:8000","user-agent":"Mozilla/5.0","accept":"*/*","accept-encoding":"gzip"'
+    b'{"request_bytes":,"response_bytes":,"chunks":1,"largest_gap_ns":,"resent":"","request":["POST","/chat",{},{"host":'
+    b'"content-type":"application/json","connection":"keep-alive"}]}{"events":[["spans":[["0123456789abcdef",null,"agent",'
+    b'"retrieval","documents":[{"id":"","score":0.,"title":"","url":"https://","apart":"","text":"query":"internal","ok",'
+    b'"tool","ok",,{"call_id":"call_","arguments":{"},"result":{"found":"generation","chat","ok",,{"model":"gpt-4o",'
+    b'"usage":[,],"cost":,"packed":{"input":"02","output":"01"}}],["input":"01","output":[{"role":"assistant","parts":'
+    b'[{"type":"tool_call","id":"call_","name":"","arguments":{"parts":[{"type":"text","content":"'
+)
+
+
+def pressed(row: TraceRow) -> TraceRow:
+    """Return a row with its long columns in `pressed`, if they are long."""
+    columns = [_bytes(column) for column in (row.extra, row.work, row.input_body, row.output_body)]
+    texts = len(row.input_text or "") + len(row.output_text or "")
+    if texts + sum([len(column) for column in columns if column is not None]) < _FROM:
+        return row
+    if row.extra is not None and '"attachments"' in row.extra:
+        # Files are looked up by this column alone.
+        columns[0] = None
+    head = _HEAD.pack(*(_NONE if column is None else len(column) for column in columns))
+    press = zlib.compressobj(1, zlib.DEFLATED, -15, 9, zlib.Z_DEFAULT_STRATEGY, _dictionary(row))
+    data = press.compress(b"".join([head, *(column for column in columns if column is not None)])) + press.flush()
+    extra = None if columns[0] is not None else row.extra
+    return row._replace(extra=extra, work=None, input_body=None, output_body=None, pressed=data)
+
+
+def trace_row(columns: Sequence[Any]) -> TraceRow:
+    """Return the row that was stored, its long columns in their places."""
+    row = TraceRow._make(columns)
+    return row if row.pressed is None else _unpressed(row, row.pressed)
+
+
+def work_in(work: str | None, data: bytes | None, input_text: str | None, output_text: str | None) -> str | None:
+    """Return the document of a trace by the columns that it takes: `work`, `pressed` and the texts."""
+    if data is None:
+        return work
+    return _text(_parts(data, _words(input_text, output_text))[1])
+
+
+def _unpressed(row: TraceRow, data: bytes) -> TraceRow:
+    extra, work, input_body, output_body = _parts(data, _dictionary(row))
+    return row._replace(
+        extra=row.extra if extra is None else _text(extra), work=_text(work), input_body=input_body,
+        output_body=output_body, pressed=None,
+    )  # fmt: skip
+
+
+def _parts(data: bytes, dictionary: bytes) -> list[bytes | None]:
+    """Return what was pressed; of a damaged row nothing."""
+    try:
+        raw = zlib.decompressobj(-15, dictionary).decompress(data)
+        lengths = _HEAD.unpack_from(raw)
+    except (zlib.error, ValueError):
+        return [None] * 4
+    found: list[bytes | None] = []
+    at = _HEAD.size
+    for length in lengths:
+        found.append(None if length == _NONE else raw[at : at + length])
+        at += max(length, 0)
+    return found
+
+
+def _dictionary(row: TraceRow) -> bytes:
+    return _words(row.input_text, row.output_text)
+
+
+def _words(input_text: str | None, output_text: str | None) -> bytes:
+    return _PRIMER + (input_text or "")[:_LONGEST].encode() + (output_text or "")[:_LONGEST].encode()
+
+
+def _bytes(column: str | bytes | None) -> bytes | None:
+    return column.encode() if isinstance(column, str) else column
+
+
+def _text(data: bytes | None) -> str | None:
+    return None if data is None else data.decode()
