@@ -7,6 +7,7 @@ import dataclasses
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -60,8 +61,8 @@ from convotrace.pricing import Prices
 from convotrace.query import parse
 from convotrace.settings import Settings
 
+MOUNT = "/_sessions"
 TOKEN = "open-sesame-0123456789"
-_MOUNT = "/_sessions"
 START = 1_795_355_342_123_456_789
 SECOND = 1_000_000_000
 PIXEL = base64.b64decode(
@@ -260,10 +261,67 @@ def _with_scores(conversation: Conversation, change: Change) -> Conversation:
 
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
+    request_queue_size = 64
 
 
 class _Silent(WSGIRequestHandler):
     def log_message(self, *args: Any) -> None: ...
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., str]]:
+    """Serve a WSGI app on a host that is not this machine's own name; give the address of the mount."""
+    with ExitStack() as running:
+
+        def start(app: Any) -> str:
+            server = running.enter_context(make_server("127.0.0.1", 0, app, _Server, _Silent))
+            running.callback(server.shutdown)
+            threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+            return f"http://app.example:{server.server_port}{MOUNT}"
+
+        yield start
+
+
+@pytest.fixture
+def serve_house(serve: Callable[..., str]) -> Callable[..., str]:
+    """Serve a house under its mount; give the address of the mount."""
+    return lambda house: serve(lambda environ, start: _app(house, environ, start))
+
+
+def _app(house: House, environ: Any, start: Any) -> list[bytes]:
+    path = environ["PATH_INFO"]
+    if not path.startswith(MOUNT):
+        start("404 Not Found", [])
+        return [b""]
+    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
+    headers["content-type"] = environ.get("CONTENT_TYPE", "")
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    request = PageRequest(environ["REQUEST_METHOD"], path[len(MOUNT) :], environ["QUERY_STRING"], headers, body)
+    response = answer(request, house)
+    start(f"{response.status} -", response.headers)
+    return [response.body]
+
+
+@pytest.fixture(scope="session")
+def open_page() -> Callable[..., Any]:
+    """Open a page of a browser by the link; `page.complaints` is what was blocked, failed, or asked of elsewhere."""
+
+    def _open(browser: Any, site: str, path: str = "/", token: str = TOKEN, **options: Any) -> Any:
+        page = browser.new_context(**options).new_page()
+        page.set_default_timeout(10_000)
+        page.complaints = []
+        page.on("console", lambda message: page.complaints.append(message.text) if _is_complaint(message) else None)
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on("request", lambda request: request.url.startswith(site) or page.complaints.append(request.url))
+        assert page.goto(f"{site}{path}?token={token}").status == 200
+        return page
+
+    return _open
+
+
+def _is_complaint(message: Any) -> bool:
+    # Over plain http a browser says that it ignores the opener policy; behind TLS it does not.
+    return message.type in ("error", "warning") and "Cross-Origin-Opener-Policy" not in message.text
 
 
 Ask = Callable[..., PageResponse]
@@ -297,26 +355,9 @@ def ask() -> Ask:
 
 
 @pytest.fixture
-def site(house: House) -> Iterator[str]:
-    """Serve a house under its mount; give the address of the mount on a host that is not this machine's own name."""
-    with make_server("127.0.0.1", 0, lambda environ, start: _app(house, environ, start), _Server, _Silent) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://app.example:{server.server_port}{_MOUNT}"
-        server.shutdown()
-
-
-def _app(house: House, environ: dict[str, Any], start: Callable[..., object]) -> list[bytes]:
-    path = environ["PATH_INFO"]
-    if not path.startswith(_MOUNT):
-        start("404 Not Found", [])
-        return [b""]
-    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
-    headers["content-type"] = environ.get("CONTENT_TYPE", "")
-    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-    request = PageRequest(environ["REQUEST_METHOD"], path[len(_MOUNT) :], environ["QUERY_STRING"], headers, body)
-    response = answer(request, house)
-    start(f"{response.status} -", response.headers)
-    return [response.body]
+def site(house: House, serve_house: Callable[..., str]) -> str:
+    """Serve the house of a test; give the address of the mount."""
+    return serve_house(house)
 
 
 @pytest.fixture

