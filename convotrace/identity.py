@@ -121,7 +121,7 @@ class Incoming:
         raw = self._raw_headers
         if type(raw) is not list and type(raw) is not tuple:
             raw = list(self.headers.items())  # it may be one that can be read only once
-        return any(name in spellings for name, _ in raw)
+        return not spellings.isdisjoint(dict(raw))
 
     @once
     def cookies(self) -> Mapping[str, str]:
@@ -238,8 +238,9 @@ def session_id_of_key(key: str) -> str | None:
 
 
 def _named(names: Iterable[str], values: Mapping[str, Any], source: str) -> Identity | None:
-    for name in names:
-        found = as_id(values.get(name.lower() if source == "header" else name))
+    for name in names if values else ():
+        value = values.get(name.lower() if source == "header" else name)
+        found = None if value is None else as_id(value)
         if found is not None:
             return Identity(bounded(found), source, name)
     return None

@@ -80,8 +80,8 @@ class Exchange(Passage):
     def _note_sent(self, message: Message) -> None:
         trace, kind = self._trace, message["type"]
         if kind == "http.response.start":
-            named = {bytes(k).lower(): v for k, v in message.get("headers") or ()}
-            content_type, encoding, length = (bytes(named.get(name, b"")).decode("latin-1") for name in _TOLD)
+            named = {bytes(name).lower(): value for name, value in message.get("headers") or ()}
+            content_type, encoding, length = [bytes(named.get(name, b"")).decode("latin-1") for name in _TOLD]
             trace.respond(int(message["status"]), content_type, captured(content_type), encoding, length)
         elif kind in _PARTS_OF_BODY:
             now = now_of(trace)

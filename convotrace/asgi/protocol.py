@@ -19,7 +19,7 @@ SEEN = "convotrace.stores"
 
 def kind_of(message: Any) -> Any:
     """Return what a message says it is; one that is none at all is the server's to refuse."""
-    return message.get("type") if hasattr(message, "get") else None
+    return message.get("type") if type(message) is dict or hasattr(message, "get") else None
 
 
 def app_path(scope: Scope) -> str:

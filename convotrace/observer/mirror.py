@@ -29,9 +29,10 @@ class Mirror:
     def hand_back(self) -> None:
         """Write into the caller's object what the app has written into its own since the last time."""
         copy, given = self.copy, self._given
-        # What most apps do is to write nothing. Both have their keys in one order unless something was written.
-        if len(copy) == len(given) and all(map(is_, copy.values(), given.values())):
-            return
-        for name, value in list(copy.items()):
+        items = list(copy.items())
+        # Nearly all that apps write are new keys, which stand behind those that were given.
+        if all(map(is_, copy, given)) and all(map(is_, copy.values(), given.values())):
+            items = items[len(given) :]
+        for name, value in items:
             if given.get(name, _NOTHING) is not value:
                 self._callers[name] = given[name] = value

@@ -8,7 +8,7 @@ from convotrace import hooks
 from convotrace.capture.current import now_of
 from convotrace.capture.log import LEVELS
 from convotrace.capture.spans import is_cancellation
-from convotrace.hooks import outgoing, threads
+from convotrace.hooks import outgoing, telemetry, threads
 from convotrace.identity import Incoming
 from convotrace.model import Failure
 from convotrace.observer.asking import Asker
@@ -93,9 +93,10 @@ class Recording:
         # The handshake of a connection has one caller, and its messages are traces of their own.
         if incoming is not None and protocol != "websocket":
             self._callers.join(trace, incoming)
-        trace.telemetry = self._guard.attempt("opentelemetry", hooks.telemetry.begin, self._settings, trace)
+        if telemetry.wanted(self._settings):
+            trace.telemetry = self._guard.attempt("opentelemetry", telemetry.begin, self._settings, trace)
         self._ledger.open[id(trace)] = trace
-        self._writing.writer.wake()
+        (self._writing.made or self._writing.writer).wake()
         return trace
 
     # Its end
@@ -142,7 +143,7 @@ class Recording:
             return
         trace.queued = True
         failed = trace.status == "error" or trace.is_judged
-        if not self._writing.writer.put(trace, trace.size(), 1 + len(trace.spans), important=failed):
+        if not (self._writing.made or self._writing.writer).put(trace, trace.size(), 1 + len(trace.spans), important=failed):
             trace.queued = False
             self._ledger.count(trace, "lost")
 

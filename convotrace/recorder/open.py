@@ -222,7 +222,8 @@ class OpenTrace(OpenExchange):
     @property
     def is_judged(self) -> bool:
         """Tell whether it, or its session, has a score."""
-        return bool(self.noted("scores") or getattr(self.noted("session"), "scores", ()))
+        noted = self.__dict__
+        return bool(noted) and bool(noted.get("scores") or getattr(noted.get("session"), "scores", ()))
 
     @property
     def blank(self) -> bool:

@@ -76,7 +76,13 @@ class OpenExchange:
         if not chunk or not isinstance(chunk, (bytes, bytearray, memoryview)):
             return  # nothing, or a mistake of the app's that the server answers for
         self.passed(now)
-        self._keep(chunk, limit)
+        room = limit - self.response_bytes
+        self.response_bytes += len(chunk)
+        if self.bodies:
+            self.cut_output = self.cut_output or len(chunk) > room
+            if room > 0:
+                # The app may fill the same buffer again; of bytes this is no copy.
+                self.response_chunks.append(bytes(chunk[:room]))
 
     def passed(self, now: int) -> None:
         """Note when a part of the response has been forwarded."""
@@ -86,15 +92,6 @@ class OpenExchange:
             self.largest_gap = max(self.largest_gap or 0, now - (self.last_chunk or now))
         self.last_chunk = now
         self.chunks += 1
-
-    def _keep(self, chunk: bytes, limit: int) -> None:
-        room = limit - self.response_bytes
-        self.response_bytes += len(chunk)
-        if self.bodies:
-            self.cut_output = self.cut_output or len(chunk) > room
-            if room > 0:
-                # The app may fill the same buffer again; of bytes this is no copy.
-                self.response_chunks.append(bytes(chunk[:room]))
 
     def finish_response(self, now: int) -> None:
         """Note that the last byte has been forwarded; the app may still be working."""
