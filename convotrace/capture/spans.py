@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from time import perf_counter_ns
 from types import TracebackType
 from typing import Any, Literal, TypeGuard
 
@@ -60,21 +61,27 @@ class LiveSpan(OpenSpan):
         return self
 
     def _enter(self, frame: Any) -> None:
-        trace = self.trace
-        parent = current() or trace
-        if parent is trace:
-            self.parent = None
-        elif trace_of(parent) is trace:
-            self.parent = parent  # type: ignore[assignment]
-        self.started = now_of(trace)
+        trace, before = self.trace, current_node.get()
+        if before is not (self.parent or trace) or before.ended is not None or trace.held:
+            # Not simply where it was made: something else is current by now, or held by a generator.
+            before = self._placed(before)
+        self.started = perf_counter_ns() + trace.offset
         trace.add(self)
-        before = current_node.get()
-        # What stands for a connection goes on doing so.
-        self._before = before if type(before) is OpenTrace and before.latest is parent else parent
+        self._before = before
         current_node.set(self)
         self.held_by = hold(self, frame)
         if trace.telemetry is not None:
             trace.telemetry.opened(self)
+
+    def _placed(self, before: Node | None) -> Node:
+        """Take the place that is current now, and return what is current again after this span."""
+        parent = current() or self.trace
+        if parent is self.trace:
+            self.parent = None
+        elif trace_of(parent) is self.trace:
+            self.parent = parent  # type: ignore[assignment]
+        # What stands for a connection goes on doing so.
+        return before if type(before) is OpenTrace and before.latest is parent else parent
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._leave(error)
@@ -100,7 +107,7 @@ class LiveSpan(OpenSpan):
         trace = self.trace
         if error is not None and not is_cancellation(error):
             self.fail(failure_of(error))
-        if self.end(now_of(trace), OK if error is None else CANCELLED):
+        if self.end(perf_counter_ns() + trace.offset, OK if error is None else CANCELLED):
             if self.telemetry is not None and trace.telemetry is not None:
                 trace.telemetry.closed(self)
             if self.kept and trace.ended is not None:
@@ -215,7 +222,8 @@ def span(name: str, kind: str = "internal", **attributes: Any) -> Any:
 
 
 def _opened(parent: Node, name: str, kind: str, fields: dict[str, Any]) -> LiveSpan:
-    made = LiveSpan(parent, text_of(name), kind if type(kind) is str and kind in SPAN_KINDS else "internal")
+    title = name if type(name) is str else text_of(name)
+    made = LiveSpan(parent, title, kind if type(kind) is str and kind in SPAN_KINDS else "internal")
     return made.take(fields) if fields else made
 
 

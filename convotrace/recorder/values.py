@@ -24,6 +24,8 @@ MAX_REPR = 2_000
 AS_IS = frozenset({bool, float, type(None)})
 _AS_STR = (UUID, Decimal, PurePath)
 WORD = 1 << 64
+_FEW = 60
+_TEXT = frozenset({str})
 PART = 50
 
 
@@ -39,25 +41,35 @@ def plain(value: Any) -> Json:
 
 
 def plain_mapping(values: Mapping[str, Any]) -> dict[str, Json]:
-    """Return the copy that `plain` makes of a mapping; one of texts and numbers alone is a quick copy."""
-    if type(values) is dict and len(values) <= MAX_DEPTH and all(map(_is_plain, values, values.values())):
-        return dict(values)
-    copied: dict[str, Json] = plain(dict(values))
+    """Return the copy that `plain` makes of a mapping."""
+    copied: dict[str, Json] = weighed(values if type(values) is dict else dict(values))[0]
     return copied
-
-
-def _is_plain(name: Any, value: Any) -> bool:
-    kind = type(value)
-    is_short = type(name) is str and (kind is not str or len(value) <= MAX_TEXT)
-    return is_short and (kind is str or kind in AS_IS or (kind is int and -WORD < value < WORD))
 
 
 def weighed(value: Any) -> tuple[Json, int]:
     """Return the copy that `plain` makes, and about how many bytes it holds."""
-    if type(value) is str and len(value) <= MAX_TEXT:
+    kind = type(value)
+    if kind is str and len(value) <= MAX_TEXT:
         return value, len(value)
+    if (kind is dict or kind is list) and len(value) <= _FEW:
+        shallow = value.copy()
+        weight = _weight(shallow) if kind is list or _TEXT.issuperset(map(type, shallow)) else None
+        if weight is not None:
+            return shallow, weight
     copy = _Copy()
     return copy.value(value, 0), copy.texts + PART * (MAX_NODES - copy.left)
+
+
+def _weight(values: Any) -> int | None:
+    """Return what a copy of texts and numbers alone holds, as most are; None where it has to be made part by part."""
+    weight = PART * (len(values) + 1)
+    for value in values.values() if type(values) is dict else values:
+        kind = type(value)
+        if kind is str and len(value) <= MAX_TEXT:
+            weight += len(value)
+        elif kind not in AS_IS and not (kind is int and -WORD < value < WORD):
+            return None
+    return weight
 
 
 def text_of(value: Any) -> str:
