@@ -143,7 +143,9 @@ class Recording:
             return
         trace.queued = True
         failed = trace.status == "error" or trace.is_judged
-        if not (self._writing.made or self._writing.writer).put(trace, trace.size(), 1 + len(trace.spans), important=failed):
+        if not (self._writing.made or self._writing.writer).put(
+            trace, trace.size(), 1 + len(trace.spans), important=failed
+        ):
             trace.queued = False
             self._ledger.count(trace, "lost")
 
