@@ -37,18 +37,21 @@ from convotrace.observer import ConvoTrace
 
 if TYPE_CHECKING:
     from convotrace import asgi, wsgi
+    from convotrace.insight import checks
+    from convotrace.insight.evaluation import evaluator
     from convotrace.store import Store
 
 __version__ = "0.0.1"
-_LATE = {"asgi": "convotrace.asgi", "wsgi": "convotrace.wsgi"}
+_INSIDE = {"Store": "convotrace.store", "evaluator": "convotrace.insight.evaluation"}
+_LATE = {"asgi": "convotrace.asgi", "wsgi": "convotrace.wsgi", "checks": "convotrace.insight.checks"}
 
 
 def __getattr__(name: str) -> Any:
     # The store brings Peewee and the doors are needed one at a time: each is loaded when first named.
     import importlib
 
-    if name == "Store":
-        return importlib.import_module("convotrace.store").Store
+    if name in _INSIDE:
+        return getattr(importlib.import_module(_INSIDE[name]), name)
     if name in _LATE:
         return importlib.import_module(_LATE[name])
     raise AttributeError(f"module 'convotrace' has no attribute {name!r}")
@@ -64,11 +67,13 @@ __all__ = [
     "attach",
     "bind",
     "carrier",
+    "checks",
     "continue_turn",
     "current_session",
     "current_span",
     "current_trace",
     "end_session",
+    "evaluator",
     "event",
     "feedback",
     "feedback_token",

@@ -153,6 +153,14 @@ class Score:
     version: str | None = None
     reason: str | None = None
     passed: bool | None = None
+    duration_ns: int | None = None
+    """How long an evaluator took."""
+    turns: int | None = None
+    """How many turns the session had when an evaluator judged it."""
+
+    @property
+    def duration_ms(self) -> float | None:
+        return as_ms(self.duration_ns)
 
     @property
     def at(self) -> datetime | None:

@@ -23,7 +23,7 @@ _HOST = re.compile(r"(?:\*\.)?(?:[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.
 
 # Options whose feature comes later: named now so that the name is fixed, refused so that nobody relies on silence.
 _NOT_YET: dict[str, Any] = {
-    "alerts": (), "evaluators": (), "webhooks": (),
+    "alerts": (), "webhooks": (),
 }  # fmt: skip
 
 
@@ -151,6 +151,13 @@ def _mount(name: str, value: Any) -> str:
     raise SettingsError(f"{name} came as {value!r}; use a path such as /_sessions.")
 
 
+def _evaluators(name: str, value: Any) -> tuple[Any, ...]:
+    given = [value] if isinstance(value, str) or callable(value) else value
+    if not isinstance(given, Sequence) or not all(isinstance(one, str) or callable(one) for one in given):
+        raise SettingsError(f"{name} came as {value!r}; use a list of evaluators, functions or names of built-in ones.")
+    return tuple(given)
+
+
 def _path(name: str, value: Any) -> str | None:
     return None if value is None else _mount(name, value)
 
@@ -247,6 +254,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "instrument": _instruments,
     "prices": _prices,
     "mount": _mount,
+    "evaluators": _evaluators,
     "feedback_path": _path,
     "store": _store,
     "rights": _rights,

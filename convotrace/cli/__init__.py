@@ -7,6 +7,7 @@ import click
 from convotrace.cli.backup import backup
 from convotrace.cli.demo import demo
 from convotrace.cli.doctor import doctor
+from convotrace.cli.evaluate import evaluate
 from convotrace.cli.export import export
 from convotrace.cli.forget import forget
 from convotrace.cli.import_ import import_
@@ -25,5 +26,8 @@ def main() -> None:
     """See every conversation your web app holds, inside that app."""
 
 
-for command in (backup, demo, doctor, export, forget, import_, link, prune, serve, sessions, show, stats, tail):
+COMMANDS = (
+    backup, demo, doctor, evaluate, export, forget, import_, link, prune, serve, sessions, show, stats, tail,
+)  # fmt: skip
+for command in COMMANDS:
     main.add_command(command)

@@ -187,7 +187,7 @@ def _score(it: model.Score) -> dict[str, Json]:
     return {
         "id": it.id, "name": it.name, "type": it.type, "value": it.value, "comment": it.comment, "source": it.source,
         "author": it.author, "at": iso(it.at_ns), "target": target, "evaluator": it.evaluator, "version": it.version,
-        "reason": it.reason, "passed": it.passed,
+        "reason": it.reason, "passed": it.passed, "duration_ms": it.duration_ms, "turns": it.turns,
     }  # fmt: skip
 
 

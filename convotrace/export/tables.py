@@ -38,7 +38,8 @@ SPAN = (
 )  # fmt: skip
 SCORE = (
     "session_id", "trace_id", "span_id", "turn", "score_id", "name", "type", "value", "passed", "comment", "source",
-    "author", "at", "at_ns", "evaluator", "version", "reason",
+    "author", "at", "at_ns", "evaluator", "version", "reason", "duration_ms",
+    "turns",
 )  # fmt: skip
 EVENT = ("session_id", "trace_id", "span_id", "turn", "name", "level", "at", "at_ns", "attributes")
 

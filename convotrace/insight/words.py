@@ -13,9 +13,9 @@ _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7ff\u0e00-\u0eff]|[^\W
 _MARKS = re.compile(r"[\u0300-\u036f]")
 
 
-def words(text: str | None) -> list[str]:
+def words(text: str | None, longest: int = LONGEST) -> list[str]:
     """Return the words of a text in order, folded."""
-    folded = _MARKS.sub("", unicodedata.normalize("NFD", (text or "")[:LONGEST].casefold()))
+    folded = _MARKS.sub("", unicodedata.normalize("NFD", (text or "")[:longest].casefold()))
     return _WORD.findall(unicodedata.normalize("NFC", folded))
 
 

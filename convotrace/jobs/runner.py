@@ -75,5 +75,5 @@ class Runner:
         self._signal.wait(min([*known, _LONGEST_SLEEP]))
 
 
-RUNNER = Runner()
-"""The runner of this process. Importing it starts nothing."""
+RUNNER, JUDGES = Runner(), Runner()
+"""The runners of this process, one for the upkeep of stores and one for evaluators. Importing them starts nothing."""

@@ -13,6 +13,7 @@ from convotrace.settings import Settings
 
 if TYPE_CHECKING:
     from convotrace.jobs import Work
+    from convotrace.jobs.runner import Runner
     from convotrace.store import Store
 
 
@@ -20,29 +21,32 @@ class Chores:
     """Work beside the requests: there is none until something is recorded."""
 
     def __init__(self) -> None:
-        self._work: Work | None = None
+        self._works: list[tuple[Runner, Work]] = []
         self.begun = False
 
     def begin(self, settings: Settings, open_store: Callable[[], Store], guard: Guard) -> None:
         """Begin, once; called where something is written."""
         self.begun = True
-        from convotrace.jobs.retention import retention  # Peewee is loaded only where something is recorded
-        from convotrace.jobs.roll_ups import JOB
-        from convotrace.jobs.runner import RUNNER
+        from convotrace.jobs.evaluation import evaluation  # Peewee is loaded only where something is recorded
+        from convotrace.jobs.retention import retention
+        from convotrace.jobs.roll_ups import JOB as ROLL_UPS
+        from convotrace.jobs.runner import JUDGES, RUNNER
         from convotrace.jobs.text_index import JOBS
         from convotrace.jobs.work import Work
 
-        jobs = [job for job in (retention(settings), JOB, *JOBS) if job is not None]
-        self._work = Work(open_store, jobs, partial(_failed, guard), time.time_ns())
-        RUNNER.add(self._work)
+        # What the app's own functions do may take its time: it is not to keep the store's upkeep waiting.
+        for runner, wanted in ((RUNNER, (retention(settings), ROLL_UPS, *JOBS)), (JUDGES, (evaluation(settings),))):
+            jobs = [job for job in wanted if job is not None]
+            if jobs:
+                work = Work(open_store, jobs, partial(_failed, guard), time.time_ns())
+                self._works.append((runner, work))
+                runner.add(work)
 
     def end(self, timeout: float = 0.0) -> None:
         """Let no job begin, and wait so many seconds for one that runs."""
-        work, self._work, self.begun = self._work, None, False
-        if work is not None:
-            from convotrace.jobs.runner import RUNNER
-
-            RUNNER.remove(work, timeout)
+        works, self._works, self.begun = self._works, [], False
+        for runner, work in works:
+            runner.remove(work, timeout)
 
 
 def _failed(guard: Guard, name: str, error: BaseException) -> None:

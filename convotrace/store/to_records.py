@@ -165,12 +165,12 @@ def attachments_in(extra: str | None) -> tuple[Attachment, ...]:
 def score_record(session_id: str, row: ScoreRow) -> Score:
     """Return a score."""
     trace_id = None if row.trace_id is None else unpack_trace_id(row.trace_id)
-    evaluator, version, reason, passed = decode_column(row.extra) or (None, None, None, None)
+    rare = [*(decode_column(row.extra) or ()), *[None] * 6]
     return Score(
         id=original(row.id) or "", name=original(row.name) or "", type=row.type, value=decode(row.value.encode()),
         at_ns=row.at, target=Target(session_id, trace_id, original(row.span_id)), source=row.source,
-        comment=original(row.comment), author=original(row.author), evaluator=evaluator, version=version,
-        reason=reason, passed=passed,
+        comment=original(row.comment), author=original(row.author), evaluator=rare[0], version=rare[1],
+        reason=rare[2], passed=rare[3], duration_ns=rare[4], turns=rare[5],
     )  # fmt: skip
 
 

@@ -65,16 +65,19 @@ def outside_events(sid: int, events: Iterable[Event]) -> list[EventRow]:
     return rows
 
 
+_NOTHING_RARE = (None,) * 6
+
+
 def score_row(sid: int, origin: int | None, seq: int, score: Score) -> ScoreRow:
     """Return the row of a score; `origin` is the key of the trace that brought it."""
     target = score.target
-    rare = (score.evaluator, score.version, score.reason, score.passed)
+    rare = (score.evaluator, score.version, score.reason, score.passed, score.duration_ns, score.turns)
     return ScoreRow(
         sid=sid, id=storable(score.id) or "", origin=origin,
         trace_id=None if target.trace_id is None else pack_trace_id(target.trace_id), span_id=storable(target.span_id),
         name=storable(score.name) or "", type=score.type, num=_number(score.value), value=encode(score.value).decode(),
         comment=storable(score.comment), source=score.source, author=storable(score.author), at=score.at_ns, seq=seq,
-        extra=None if rare == (None, None, None, None) else encode(rare).decode(),
+        extra=None if rare == _NOTHING_RARE else encode(rare).decode(),
     )  # fmt: skip
 
 

@@ -56,7 +56,7 @@ SPAN = {
 }  # fmt: skip
 SCORE = {
     "id", "name", "type", "value", "comment", "source", "author", "at", "target", "evaluator", "version", "reason",
-    "passed",
+    "passed", "duration_ms", "turns",
 }  # fmt: skip
 SCORE_RECORD = Score(
     "s1", "tone", "numeric", 0.5, AT, Target("s", "t", "p"), "evaluator", "c", "a", "e", "2", "r", True

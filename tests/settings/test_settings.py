@@ -65,7 +65,6 @@ DEFAULTS = {
 
 NOT_YET = {
     "alerts": ["rule"],
-    "evaluators": [len],
     "webhooks": ["https://example.com/t0p-s3cret"],
     "store": "postgresql://me:t0p-s3cret@db/x",
 }
