@@ -18,6 +18,7 @@ from convotrace.insight.sketch import decode, encode
 from convotrace.insight.sums import COUNTS, KNOWN, Sums
 from convotrace.insight.tally import OTHER
 from convotrace.insight.totals import REPEATS_CALL, REPEATS_COST
+from convotrace.store.codec import countable
 from convotrace.store.rows import BucketRow, TraceRow
 from convotrace.store.work import Call
 
@@ -192,7 +193,8 @@ def merged(parts: Iterable[dict[Group, Sums]]) -> dict[Group, Sums]:
 
 def row_of(res: int, group: Group, writer: int, sums: Sums, pack: bool = False) -> BucketRow:
     """Return the row of a bucket."""
-    counts = [getattr(sums, name) for name in (*COUNTS, *KNOWN)]
+    told = [getattr(sums, name) for name in (*COUNTS, *KNOWN)]
+    counts: list[Any] = [None if number is None else countable(number) for number in told]
     sketches = [encode(sketch, pack) or None for sketch in (sums.durations, sums.first_bytes)]
     return BucketRow(res, *group, writer, *counts, *sketches)
 

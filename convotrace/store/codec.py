@@ -15,6 +15,7 @@ import orjson
 from convotrace.model import Json
 
 _MAX_DEPTH = 250
+_MAX_INT = (1 << 63) - 1
 # A text that no database takes as it is (NUL, a lone surrogate) is kept as JSON behind this noncharacter.
 _MARK = "\ufdd0"
 
@@ -48,6 +49,11 @@ def encode_column(value: Json) -> str | None:
 def decode_column(text: str | None) -> Json:
     """Return the value of a column of JSON text, None for none."""
     return None if text is None else decode(text.encode())
+
+
+def countable(number: int) -> int:
+    """Return a sum as the database takes it: what others tell of tokens or money may add up to nonsense."""
+    return max(-_MAX_INT - 1, min(number, _MAX_INT))
 
 
 def storable(text: Any) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from convotrace.identity import session_key
 from convotrace.insight.places import resumption
 from convotrace.model import Event, Link, SessionFacts
-from convotrace.store.codec import decode_column, encode_column, original, storable
+from convotrace.store.codec import countable, decode_column, encode_column, original, storable
 from convotrace.store.marks import with_turn
 from convotrace.store.rows import SessionRow, TraceRow
 from convotrace.store.statements import COUNTED
@@ -154,7 +154,7 @@ def _add_counts(row: Row, trace: TraceRow, old: OldState | None) -> bool:
         if new is None and before is not None:
             vague = True
         elif new is not None:
-            row[name] = (row[name] or 0) + new - (before or 0)
+            row[name] = countable((row[name] or 0) + new - (before or 0))
     return vague
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from convotrace.model import Event, Payload, Score, Target
+from convotrace.model import Event, Payload, Score, Target, Usage
 from convotrace.store import Store
 
 KNOWN = ("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens", "cost_nano")
@@ -149,3 +149,13 @@ def test_a_session_that_holds_a_score_of_its_own_outlives_its_last_trace(memory,
     memory.write([make.change("new", trace, written_as="old")])
     left = memory.session("old")
     assert (left.session.traces, left.session.first_input, left.scores) == (0, None, (own,))
+
+
+def test_numbers_that_add_up_to_more_than_a_database_counts_are_stored_all_the_same(memory, make):
+    usage = Usage(input=2**62)
+    for _ in range(4):
+        memory.write(
+            [make.change(trace=make.trace(input_tokens=2**62, spans=[make.span(kind="generation", usage=usage)]))]
+        )
+    found = memory.session("s")
+    assert found.session.turns == 4 and found.session.input_tokens == 2**63 - 1
