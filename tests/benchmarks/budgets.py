@@ -154,6 +154,16 @@ BUDGETS = (
     Budget("M", "list, gzip, with all it loads", "size", 30, _weight("list"), "kB", digits=1),
     Budget("M", "session of 10 turns", "size", 30, _weight("session"), "kB", digits=1),
     Budget("M", "dashboard", "size", 60, _weight("dashboard"), "kB", digits=1),
+    Budget(
+        "N",
+        "pruning holds the write lock, p95",
+        "retention",
+        50,
+        lambda kept: [kept["deletions"]["p95"]],
+        "ms",
+        digits=1,
+    ),
+    Budget("N", "at worst", "retention", 200, lambda kept: [kept["deletions"]["worst"]], "ms", digits=1),
 )
 
 

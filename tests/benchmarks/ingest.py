@@ -86,14 +86,15 @@ class Raw:
 def raw_file(spans: int) -> Path:
     """Return a raw file with so many spans, built where it is not there."""
     found = stores.path(spans).with_suffix(".raw")
-    if not found.exists():
-        part = found.with_suffix(".rawpart")
-        part.unlink(missing_ok=True)
-        raw, coming = Raw(part), stores.changes(spans)
-        while batch := list(itertools.islice(coming, 1000)):
-            raw.write(rows_of(batch))
-        raw.close()
-        part.rename(found)
+    with stores.alone(found):
+        if not found.exists():
+            part = found.with_suffix(".rawpart")
+            part.unlink(missing_ok=True)
+            raw, coming = Raw(part), stores.changes(spans)
+            while batch := list(itertools.islice(coming, 1000)):
+                raw.write(rows_of(batch))
+            raw.close()
+            part.rename(found)
     return found
 
 

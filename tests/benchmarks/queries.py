@@ -95,7 +95,7 @@ PAGES = {
     "search: common word as JSON": ("/search.json", f"q={_WORDS[0]}"),
     "health as a page": ("/health", ""),
     "dashboard as a page": ("/metrics", ""),
-    "metrics as JSON": ("/metrics.json", ""),
+    "metrics of a day as JSON": ("/metrics.json", ""),
 }
 LONG = {
     # Asked of the store that has such a session.

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import budgets, figures, footprint, ingest, overhead, paced, plot, queries, size
+from tests.benchmarks import budgets, figures, footprint, ingest, overhead, paced, plot, queries, retention, size
 from tests.benchmarks.subjects import VARIANTS
 
 HERE = Path(__file__).parent
@@ -23,6 +23,7 @@ PARTS = {
     "sessions": "A million sessions",
     "size": "Bytes",
     "footprint": "Install and import",
+    "retention": "Retention",
 }
 
 
@@ -64,6 +65,7 @@ def section(part: str, kept: dict[str, Any]) -> str:
         "sessions": lambda: queries.table(kept["questions"], "sessions"),
         "size": lambda: size.table(kept),
         "footprint": lambda: footprint.table(kept),
+        "retention": lambda: retention.table(kept),
     }
     rounds = f", {kept['rounds']} rounds" if "rounds" in kept else ""
     head = f"### {PARTS[part]}\n\n`python -m tests.benchmarks.{part}`{rounds}; {machine(kept)}."

@@ -1,7 +1,7 @@
 """What retention does to a store of many spans while another process writes into it.
 
 `python -m tests.benchmarks.retention [--spans N] [--calm]`. Every generated session is older than the limit, so
-all of them go. Printed: for how long each transaction held the write lock, how long the writer waited for its batches,
+all of them go. Told: for how long each transaction held the write lock, how long the writer waited for its batches,
 and the size of the file before and after. Nothing is asserted.
 """
 
@@ -12,12 +12,13 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from typing import Any
 
 from convotrace.store import Store
 from convotrace.store.removal import Removed
 from convotrace.store.retention import DAY_NS, Limits
 from convotrace.store.sqlite.location import file_of
-from tests.benchmarks import stores
+from tests.benchmarks import figures, stores
 
 LATER_NS = 90 * DAY_NS
 """How long after the last generated turn retention runs: all of them are past the limit."""
@@ -66,21 +67,19 @@ class Watch:
         self._checkpoint(connection)
 
 
-def quantiles(values: list[float]) -> str:
-    """Return p50, p95, p99 and the worst of some times."""
-    known = sorted(values)
-    if not known:
-        return "none"
-    shares = [known[min(int(len(known) * share), len(known) - 1)] for share in (0.5, 0.95, 0.99, 1)]
-    return "p50 {:.1f}  p95 {:.1f}  p99 {:.1f}  worst {:.1f} ms".format(*shares) + f"  ({len(known):,})"
+def quantiles(values: list[float]) -> dict[str, float]:
+    """Return p50, p95, p99 and the worst of some times, and how many they are."""
+    known = sorted(values) or [0.0]
+    shares = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "worst": 1.0}
+    found = {name: known[min(int(len(known) * share), len(known) - 1)] for name, share in shares.items()}
+    return {**found, "count": len(values)}
 
 
-def measure(url: str, loaded: bool) -> None:
-    """Prune everything that was generated, with a writer beside it or without."""
-    store = Store.open(url)
-    watch = Watch(store)
-    before = store.diagnosis().pages
-    writer = None
+def measure(url: str, loaded: bool) -> dict[str, Any]:
+    """Prune everything that was generated, with a writer beside it or without; return what was seen."""
+    store, path = Store.open(url), file_of(url)
+    assert path is not None
+    watch, writer, before = Watch(store), None, store.diagnosis().pages
     if loaded:
         command = [sys.executable, "-m", "tests.benchmarks.retention", "--load", url]
         writer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -88,16 +87,31 @@ def measure(url: str, loaded: bool) -> None:
     began, cpu = time.perf_counter(), time.process_time()
     removed = sum(store.prune(Limits(30 * DAY_NS), time.time_ns() + LATER_NS), Removed())
     took, cpu = time.perf_counter() - began, time.process_time() - cpu
-    if writer is not None:
+    batches: list[float] = []
+    if writer is not None and writer.stdout is not None:
         writer.kill()
-        print("writer, a batch of 500 rows:", quantiles([float(line) for line in writer.stdout.read().split()]))
-    after, path = store.diagnosis(), file_of(url)
-    print(f"deleted {removed.sessions:,} sessions, {removed.spans:,} spans in {took:.1f} s, {cpu:.1f} s CPU")
-    print("write lock held by deletions:", quantiles(watch.held))
-    print("write lock held by vacuum, wait included:", quantiles(watch.vacuums))
-    print(f"file {before.bytes / 1e6:.0f} → {path.stat().st_size / 1e6:.0f} MB, log {after.log_bytes / 1e6:.0f} MB,")
-    print(f"{after.pages.free:,} free pages of {after.pages.count:,}, integrity {after.integrity}")
+        batches = [float(line) for line in writer.stdout.read().split()]
+    after = store.diagnosis()
     store.close()
+    return {
+        "spans": removed.spans, "sessions": removed.sessions, "seconds": took, "cpu": cpu,
+        "deletions": quantiles(watch.held), "vacuum": quantiles(watch.vacuums), "writer": quantiles(batches),
+        "bytes before": before.bytes, "bytes after": path.stat().st_size, "integrity": after.integrity,
+    }  # fmt: skip
+
+
+def table(found: dict[str, Any]) -> str:
+    """Return a Markdown table of what held the write lock, and a sentence about the run."""
+    lines = ["| ms | p50 | p95 | p99 | worst | how many |", "|---|---|---|---|---|---|"]
+    titles = {"deletions": "deletions hold the write lock", "vacuum": "vacuum, its wait included"}
+    for name, title in {**titles, "writer": "the writer's batches of 500 rows beside it"}.items():
+        one = found[name]
+        if one["count"]:
+            cells = [f"{one[key]:.1f}" for key in ("p50", "p95", "p99", "worst")]
+            lines.append(f"| {title} | " + " | ".join(cells) + f" | {one['count']:,} |")
+    sizes = f"{found['bytes before'] / 1e6:,.0f} → {found['bytes after'] / 1e6:,.0f} MB, integrity {found['integrity']}"
+    whole = f"{found['spans']:,} spans of {found['sessions']:,} sessions in {found['seconds']:.0f} s"
+    return "\n".join([*lines, "", f"{whole}, {found['cpu']:.0f} s CPU; file {sizes}."])
 
 
 def main() -> None:
@@ -109,7 +123,9 @@ def main() -> None:
     if options.load:
         load(options.load)
     with stores.copied(options.spans) as url:
-        measure(url, not options.calm)
+        found = measure(url, not options.calm)
+    print(table(found))
+    print(figures.keep("retention", found))
 
 
 if __name__ == "__main__":

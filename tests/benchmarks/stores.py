@@ -6,6 +6,7 @@ on. Turns have five spans; words come from a vocabulary of 20,000 by Zipf's law,
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import itertools
 import random
@@ -34,6 +35,7 @@ MODELS = ["gpt-4o", "gpt-4o-mini", "claude-sonnet-4", "gemini-2.5-flash", "mistr
 _SYLLABLES = [c + v for c in "bcdfghjklmnprstvz" for v in ("a", "e", "i", "o", "u", "ao", "en")]
 _CHINESE = [chr(0x4E00 + rank * 7) for rank in range(600)] + list("地铁中国人民")
 _BATCH = 100
+_KEPT_SECONDS = 86_400
 _EDITION = 4
 """To be raised when what is built here changes."""
 
@@ -183,14 +185,26 @@ def path(size: int, shape: str = "spans") -> Path:
     folder = Path(tempfile.gettempdir()) / "convotrace-bench"
     key = hashlib.sha256((ROOT / "convotrace" / "store" / "schema.py").read_bytes()).hexdigest()[:8]
     found = folder / f"{_EDITION}-{key}-{size}-{shape}.db"
-    if not found.exists():
-        folder.mkdir(exist_ok=True)
-        for old in folder.glob(f"*-{size}-{shape}.*"):
-            old.unlink()
-        part = found.with_suffix(".part")
-        _build(part, size, shape)
-        part.rename(found)
+    with alone(found):
+        if not found.exists():
+            part = found.with_suffix(".part")
+            for left in folder.glob(f"{part.name}*"):
+                left.unlink()
+            _build(part, size, shape)
+            part.rename(found)
     return found
+
+
+@contextmanager
+def alone(file: Path) -> Iterator[None]:
+    """Let one process at a time make a file; the others wait for it. Files of other days are cleared away."""
+    file.parent.mkdir(exist_ok=True)
+    for old in file.parent.iterdir():
+        if time.time() - old.stat().st_mtime > _KEPT_SECONDS:
+            old.unlink(missing_ok=True)
+    with file.with_suffix(f"{file.suffix}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _build(file: Path, size: int, shape: str) -> None:

@@ -41,8 +41,8 @@ def test_a_budget_from_below_is_missed_from_below():
 
 
 def test_results_by_hand_stay_and_measured_ones_are_replaced():
-    first = report.written(f"head\n{report.BEGIN}\nold\n{report.END}\nby hand\n", {"overhead": REQUEST})
-    assert first.startswith("head\n") and first.endswith("\nby hand\n") and "old" not in first
+    first = report.written(f"head\n{report.BEGIN}\noutdated\n{report.END}\nby hand\n", {"overhead": REQUEST})
+    assert first.startswith("head\n") and first.endswith("\nby hand\n") and "outdated" not in first
     assert "peewee 4.5.3" in first and "a chip" in first
     assert report.written(first, {"overhead": REQUEST}) == first
 
