@@ -151,10 +151,18 @@ def _lens(seen: tuple[Seen, ...]) -> dict[str, object]:
         "by_tokens": by_tokens,
         "is_told": bool(contexts),
         "origins": [(origin, ORIGIN_WORDS[origin]) for origin in ORIGINS],
+        "origin_words": ORIGIN_WORDS,
         "now": seen[-1] if seen else None,
+        "sizes": _sizes(seen[-1]) if seen else {},
         "documents": [(one, told(one)) for one in seen if one.documents],
         "states": STATES,
     }
+
+
+def _sizes(one: Seen) -> dict[str, int]:
+    """Return how much of a prompt entered, stayed and was cut, and how much of the one before is gone."""
+    parts = {"entered": one.entered, "stayed": one.stayed, "cut": one.cut, "dropped": one.dropped}
+    return {name: one.context.size_of(some) for name, some in parts.items()} if one.context else {}
 
 
 def _in_characters(one: Seen) -> Seen:

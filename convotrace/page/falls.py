@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from convotrace.model import Span, Trace
 from convotrace.page.axis import Tick, ticks_to
-from convotrace.page.transcript import Turn
+from convotrace.page.turn_view import Turn
 from convotrace.page.waterfall import THINNEST, family_of
 
 

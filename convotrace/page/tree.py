@@ -47,7 +47,7 @@ def length(value: Json) -> int:
 def _rest(value: Json, whole: str | None) -> Markup:
     if whole is None or length(value) <= LONGEST:
         return Markup("")
-    return Markup('<p><a href="{}">Show all {} characters</a></p>').format(whole, f"{length(value):,}")
+    return Markup('<p class="whole"><a href="{}">Show all {} characters</a></p>').format(whole, f"{length(value):,}")
 
 
 def _fits(value: Json) -> bool:

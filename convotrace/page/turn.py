@@ -13,8 +13,9 @@ from convotrace.page.messages import of_call
 from convotrace.page.render import page as render
 from convotrace.page.sections import part_of, sections_of_span, sections_of_trace
 from convotrace.page.signs import kinds_of
-from convotrace.page.transcript import log_lines, where_left
-from convotrace.page.transcript import turn as turn_view
+from convotrace.page.turn_view import log_lines
+from convotrace.page.turn_view import turn as turn_view
+from convotrace.page.turn_words import where_left
 from convotrace.page.visit import Visit
 from convotrace.page.waterfall import Row, note, rows
 

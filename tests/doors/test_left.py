@@ -9,7 +9,7 @@ import pytest
 import convotrace as ct
 from convotrace.asgi import ConvoTraceMiddleware as ASGI
 from convotrace.page import PageRequest
-from convotrace.page.transcript import where_left
+from convotrace.page.turn_words import where_left
 from convotrace.wsgi import ConvoTraceMiddleware as WSGI
 
 ASKED = b'{"message": "x", "session_id": "s"}'

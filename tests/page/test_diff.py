@@ -110,6 +110,12 @@ def test_the_lens_tells_tokens_new_and_carried_over(diff):
     assert "<b>200</b> carried over" in page and "tokens shared out by characters" in page
 
 
+def test_the_lens_names_what_entered_stayed_was_cut_and_dropped(diff):
+    page = diff(_trace(1, "Please bring me home to London"), _trace(2, "Please bring me home…", rules="Other"))
+    told = re.findall(r"</span>(\d+ parts? \w+) <", page)
+    assert told == ["1 part entered", "1 part stayed", "1 part cut", "1 part dropped"]
+
+
 def test_documents_are_followed_and_their_words_in_answers_are_marked(diff):
     found = Span(
         "f" * 16, f"{1:032x}", "kb", "retrieval", documents=(Document("d1", "地坛公园"), Document("d2", "天坛"))

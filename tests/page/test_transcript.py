@@ -8,7 +8,8 @@ import pytest
 
 from convotrace.model import Conversation, Document, Event, Excerpt, Failure, Left, Payload, Session, Span, Trace
 from convotrace.page.steps import Frame, Moment, Retrieval, blocks, moment
-from convotrace.page.transcript import WINDOW, Gap, Loose, Others, Turn, feed, hidden_lines, turn
+from convotrace.page.transcript import WINDOW, Gap, Loose, Others, feed
+from convotrace.page.turn_view import Turn, hidden_lines, turn
 
 S = 1_000_000_000
 

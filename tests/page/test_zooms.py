@@ -8,7 +8,8 @@ import pytest
 
 from convotrace.model import Conversation, Payload, Session, Span, Trace
 from convotrace.page.falls import falls
-from convotrace.page.transcript import WINDOW, turn
+from convotrace.page.transcript import WINDOW
+from convotrace.page.turn_view import turn
 
 S = 10**9
 
