@@ -45,7 +45,7 @@ _ID_SOURCES = {
 def page(visit: Visit) -> PageResponse:
     """Return some turns of a session as a page: as they were said, as cards, or as bars on one axis."""
     fields = visit.request.fields()
-    zoom = fields.get("view", "") if fields.get("view") in ZOOMS else "transcript"
+    zoom = fields.get("zoom", "") if fields.get("zoom") in ZOOMS else "transcript"
     excerpt = visit.excerpt(_start(fields.get("turn")), fields.get("at") or None, WINDOW, is_light=True)
     shown = feed(excerpt)
     frame = {**visit.frame("sessions"), "kinds": kinds_of(turn.trace for turn in shown.turns), "marks": True}

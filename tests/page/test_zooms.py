@@ -34,7 +34,7 @@ def _numbers(page: str) -> list[int]:
 
 @pytest.mark.parametrize("view", ["", "cards", "waterfall"])
 def test_every_turn_is_reached_by_going_on_in_every_zoom(see, view):
-    query, found = f"view={view}", []
+    query, found = f"zoom={view}", []
     for _ in range(5):
         page = see(query)
         found += _numbers(page)
@@ -65,9 +65,9 @@ def test_a_window_says_what_it_shows(see):
 
 
 def test_zooms_keep_their_place(see):
-    page = see("turn=41&view=cards")
+    page = see("turn=41&zoom=cards")
     assert 'data-zoom="t" href="?turn=41"' in page
-    assert 'data-zoom="w" href="?view=waterfall&amp;turn=41"' in page
+    assert 'data-zoom="w" href="?zoom=waterfall&amp;turn=41"' in page
     assert re.search(r'data-zoom="u"[^>]*aria-current="true"', page)
 
 
@@ -93,4 +93,4 @@ def test_steps_of_all_turns_stand_on_one_axis():
 def test_a_session_without_turns_is_drawn_in_every_zoom(ask, new_house):
     house = new_house([Conversation(Session("s", "s"))])
     for view in ("", "cards", "waterfall", "nonsense"):
-        assert ask(house, "/s/s", query=f"view={view}").status == 200
+        assert ask(house, "/s/s", query=f"zoom={view}").status == 200
