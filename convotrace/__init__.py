@@ -39,10 +39,16 @@ if TYPE_CHECKING:
     from convotrace import asgi, wsgi
     from convotrace.insight import checks
     from convotrace.insight.evaluation import evaluator
+    from convotrace.insight.rules import alert
+    from convotrace.insight.session_rules import session_alert
+    from convotrace.jobs.webhooks import Webhook
     from convotrace.store import Store
 
 __version__ = "0.0.1"
-_INSIDE = {"Store": "convotrace.store", "evaluator": "convotrace.insight.evaluation"}
+_INSIDE = {
+    "Store": "convotrace.store", "Webhook": "convotrace.jobs.webhooks", "alert": "convotrace.insight.rules",
+    "evaluator": "convotrace.insight.evaluation", "session_alert": "convotrace.insight.session_rules",
+}  # fmt: skip
 _LATE = {"asgi": "convotrace.asgi", "wsgi": "convotrace.wsgi", "checks": "convotrace.insight.checks"}
 
 
@@ -63,6 +69,8 @@ __all__ = [
     "SettingsError",
     "Store",
     "StoreError",
+    "Webhook",
+    "alert",
     "asgi",
     "attach",
     "bind",
@@ -84,6 +92,7 @@ __all__ = [
     "observe",
     "retrieval",
     "score",
+    "session_alert",
     "set_input",
     "set_output",
     "skip",

@@ -713,6 +713,34 @@ class MetricSeries:
 
 
 @dataclass(frozen=True, slots=True)
+class Incident:
+    """One firing of an alert rule."""
+
+    id: str
+    rule: str
+    state: str
+    """How it stood last before it ended: `warn` `alert` `no_data`."""
+    opened_ns: int
+    closed_ns: int | None = None
+    value: float | None = None
+    threshold: float | None = None
+    reason: str = ""
+    sessions: tuple[str, ...] = ()
+    """Ids of sessions that show it."""
+    told_ns: int = 0
+    of_session: bool = False
+    """Whether a rule over one session fired."""
+
+    @property
+    def opened_at(self) -> datetime | None:
+        return as_datetime(self.opened_ns)
+
+    @property
+    def closed_at(self) -> datetime | None:
+        return as_datetime(self.closed_ns)
+
+
+@dataclass(frozen=True, slots=True)
 class Metrics:
     """The answer to one question about many turns."""
 

@@ -21,11 +21,6 @@ TOKEN_TYPES = ("input", "output", "cached_read", "cached_write", "reasoning", "i
 _MAX_DOLLARS = 10**9
 _HOST = re.compile(r"(?:\*\.)?(?:[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
 
-# Options whose feature comes later: named now so that the name is fixed, refused so that nobody relies on silence.
-_NOT_YET: dict[str, Any] = {
-    "alerts": (), "webhooks": (),
-}  # fmt: skip
-
 
 def checked(name: str, value: Any) -> Any:
     """Return the value of an option in the form in which it is kept.
@@ -35,19 +30,10 @@ def checked(name: str, value: Any) -> Any:
         value: What the user gave.
 
     Raises:
-        SettingsError: The option does not take it, or belongs to a later release.
+        SettingsError: The option does not take it.
     """
-    if name in _NOT_YET:
-        return _not_yet(name, value)
     check = _CHECKS.get(name)
     return check(name, value) if check else value
-
-
-def _not_yet(name: str, value: Any) -> Any:
-    if (tuple(value) if isinstance(value, list) else value) != _NOT_YET[name]:
-        # What came is not shown: it may be a token.
-        raise SettingsError(f"{name} is not yet supported; leave {name} out until a release says so.")
-    return _NOT_YET[name]
 
 
 def from_text(name: str, text: str, default: Any) -> Any:
@@ -158,6 +144,23 @@ def _evaluators(name: str, value: Any) -> tuple[Any, ...]:
     return tuple(given)
 
 
+def _rules(name: str, value: Any) -> tuple[Any, ...]:
+    given = value if isinstance(value, (list, tuple)) else [value]
+    if not all(hasattr(one, "words") and hasattr(one, "notify") for one in given):
+        raise SettingsError(f"{name} came as {type(value).__name__}; use a list of alert(…) and session_alert(…).")
+    return tuple(given)
+
+
+def _webhooks(name: str, value: Any) -> tuple[Any, ...]:
+    given = value if isinstance(value, (list, tuple)) else [value]
+    if not all(
+        hasattr(one, "url") or (isinstance(one, str) and one.startswith(("https://", "http://"))) for one in given
+    ):
+        # What came is not shown: the address of a webhook is a secret.
+        raise SettingsError(f"{name} has something that is no address; use https://… or Webhook(…).")
+    return tuple(given)
+
+
 def _path(name: str, value: Any) -> str | None:
     return None if value is None else _mount(name, value)
 
@@ -255,6 +258,8 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "prices": _prices,
     "mount": _mount,
     "evaluators": _evaluators,
+    "alerts": _rules,
+    "webhooks": _webhooks,
     "feedback_path": _path,
     "store": _store,
     "rights": _rights,

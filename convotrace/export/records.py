@@ -157,6 +157,14 @@ def _times(it: model.Times) -> dict[str, Json]:
     }  # fmt: skip
 
 
+def _incident(it: model.Incident) -> dict[str, Json]:
+    return {
+        "id": it.id, "rule": it.rule, "state": it.state, "opened_at": iso(it.opened_ns),
+        "closed_at": iso(it.closed_ns), "value": it.value, "threshold": it.threshold, "reason": it.reason,
+        "sessions": list(it.sessions), "of_session": it.of_session,
+    }  # fmt: skip
+
+
 def _left(it: model.Left | None) -> Json:
     if it is None:
         return None
@@ -274,7 +282,8 @@ def _strip(marks: Sequence[model.TurnMark], began_ns: int) -> list[Json]:
 
 
 _SHAPES: dict[type, Callable[[Any], dict[str, Json]]] = {
-    model.Session: _session, model.Trace: _trace, model.Span: _span, model.Event: _event, model.Score: _score,
+    model.Session: _session, model.Incident: _incident, model.Trace: _trace, model.Span: _span,
+    model.Event: _event, model.Score: _score,
     model.Conversation: _conversation, model.SessionPage: _page, model.HitPage: _hits,
     model.Metrics: _metrics,
 }  # fmt: skip

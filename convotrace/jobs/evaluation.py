@@ -69,7 +69,7 @@ class Round:
 
     def run(self, store: Store, now_ns: int, go_on: GoOn) -> None:
         """Judge what is to be judged by now."""
-        for session in _active(store, now_ns - BACK_NS):
+        for session in active(store, now_ns - BACK_NS):
             state = (session.last_ns, session.turns, session.spans, self._idle(session, now_ns))
             if self._seen.get(session.id) == state:
                 continue
@@ -112,7 +112,7 @@ def tasks(
     """
     session = conversation.session
     for one in evaluators:
-        if one.when and not _is_found(store, one.when, session):
+        if one.when and not is_found(store, one.when, session):
             continue
         for task in _SUBJECTS[one.on](one, conversation, ended_before_ns):
             id = task.target.span_id or task.target.trace_id or session.id
@@ -159,13 +159,15 @@ def _scores(task: Task) -> Sequence[Score]:
     return task.judged.scores
 
 
-def _is_found(store: Store, q: str, session: Session) -> bool:
+def is_found(store: Store, q: str, session: Session) -> bool:
+    """Tell whether a filter finds a session."""
     # A session is asked for by its own moment, so that nearly nothing has to be looked at.
     at = _iso(session.last_ns)
     return any(one.id == session.id for one in store.sessions(f"({q}) since:{at}", order="last", limit=_MOST_AT_ONCE))
 
 
-def _active(store: Store, since_ns: int) -> Iterator[Session]:
+def active(store: Store, since_ns: int) -> Iterator[Session]:
+    """Yield the sessions that were active since a moment, those that were first."""
     after = None
     while True:
         page = store.sessions(f"since:{_iso(since_ns)}", order="last", limit=_PAGE, after=after)

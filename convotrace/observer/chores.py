@@ -27,15 +27,17 @@ class Chores:
     def begin(self, settings: Settings, open_store: Callable[[], Store], guard: Guard) -> None:
         """Begin, once; called where something is written."""
         self.begun = True
+        from convotrace.jobs.alerts import alerting
         from convotrace.jobs.evaluation import evaluation  # Peewee is loaded only where something is recorded
         from convotrace.jobs.retention import retention
         from convotrace.jobs.roll_ups import JOB as ROLL_UPS
-        from convotrace.jobs.runner import JUDGES, RUNNER
+        from convotrace.jobs.runner import ALERTS, JUDGES, RUNNER
         from convotrace.jobs.text_index import JOBS
         from convotrace.jobs.work import Work
 
         # What the app's own functions do may take its time: it is not to keep the store's upkeep waiting.
-        for runner, wanted in ((RUNNER, (retention(settings), ROLL_UPS, *JOBS)), (JUDGES, (evaluation(settings),))):
+        upkeep = (retention(settings), ROLL_UPS, *JOBS)
+        for runner, wanted in ((RUNNER, upkeep), (ALERTS, (alerting(settings),)), (JUDGES, (evaluation(settings),))):
             jobs = [job for job in wanted if job is not None]
             if jobs:
                 work = Work(open_store, jobs, partial(_failed, guard), time.time_ns())

@@ -74,9 +74,18 @@ class ConvoTrace:
             lambda base: self.link(self._settings.page_url or base),
         )
         _all.add(self)
+        if settings.alerts or settings.evaluators:
+            self._check_jobs()
         self._instrument("instrument" in options)
         for warning in settings.warnings:
             to_stderr(f"convotrace: {warning}")
+
+    def _check_jobs(self) -> None:
+        """Say at the call what is wrong with rules and evaluators, and not when they would first run."""
+        from convotrace.jobs.alerts import alerting  # Peewee is loaded only where something needs it
+        from convotrace.jobs.evaluation import evaluation
+
+        alerting(self._settings), evaluation(self._settings)
 
     def _instrument(self, here: bool) -> None:
         """Turn on the instrumentations that were asked for; what is missing is said here only where it was named."""

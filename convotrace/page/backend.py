@@ -18,6 +18,7 @@ from convotrace.model import (
     Excerpt,
     Facets,
     HitPage,
+    Incident,
     Json,
     Metrics,
     Places,
@@ -71,6 +72,9 @@ class Reader(Protocol):
 
     def drop_view(self, name: str) -> None:
         """Forget a saved view."""
+
+    def incidents(self, limit: int = 50) -> tuple[Incident, ...]:
+        """Return the latest incidents of alert rules."""
 
     def session_by_key(self, key: str) -> Conversation | None:
         """Return a whole conversation by the key in its address."""

@@ -12,7 +12,12 @@ from convotrace.page.backend import Backend, Reader
 from convotrace.page.http import PageRequest
 from convotrace.page.link import up_from
 
-TABS = (("sessions", "Sessions", ""), ("search", "Search", "search"), ("health", "Health", "health"))
+TABS = (
+    ("sessions", "Sessions", ""),
+    ("search", "Search", "search"),
+    ("incidents", "Incidents", "incidents"),
+    ("health", "Health", "health"),
+)
 """The pages in the head of every page: each with what it is called and its address under the mount."""
 
 

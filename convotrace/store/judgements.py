@@ -25,7 +25,7 @@ def feedback_and_means(rows: Iterable[ScoreRow]) -> tuple[dict[str, int], dict[s
     for row in newest.values():
         if row.num is not None:
             values[row.name].append(row.num)
-        thumb = _thumb(decode(row.value.encode())) if row.source == "end_user" else None
+        thumb = thumb_of(decode(row.value.encode())) if row.source == "end_user" else None
         if thumb:
             feedback[thumb] += 1
     return feedback, {name: sum(known) / len(known) for name, known in values.items()}
@@ -49,7 +49,8 @@ def verdict_in(column: str | None) -> tuple[dict[str, int], dict[str, float]]:
     return feedback, means
 
 
-def _thumb(value: Json) -> str | None:
+def thumb_of(value: Json) -> str | None:
+    """Return `up` or `down` for a thumb, None for any other value."""
     if value in _UP:
         return "up"
     return "down" if value in _DOWN else None

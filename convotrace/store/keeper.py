@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from convotrace.errors import BadRequest
-from convotrace.store import diagnosis, folding, forgetting, indexing, retention
+from convotrace.model import Incident
+from convotrace.store import diagnosis, folding, forgetting, incidents, indexing, retention, score_stats
 from convotrace.store.diagnosis import Diagnosis
 from convotrace.store.forgetting import Forgotten
 from convotrace.store.indexing import IndexState
@@ -133,6 +134,27 @@ class Keeper(ABC):
     def waits_for_roll_up(self) -> bool:
         """Tell whether `roll_up` has anything to do."""
         return folding.is_waiting(self._ready(), time.time_ns())
+
+    def open_incidents(self) -> tuple[Incident, ...]:
+        """Return every incident that has not ended, the latest first."""
+        return incidents.open_incidents(self._ready())
+
+    def incidents(self, limit: int = 50) -> tuple[Incident, ...]:
+        """Return the latest incidents of alert rules.
+
+        Raises:
+            BadRequest: The limit cannot be used.
+            StoreError: The store cannot be read.
+        """
+        return incidents.incidents(self._ready(), limit)
+
+    def put_incident(self, incident: Incident) -> None:
+        """Write an incident, over what was written of it before."""
+        incidents.put(self._ready(), incident)
+
+    def score_stats(self, name: str, since_ns: int, until_ns: int) -> tuple[int, float | None, int]:
+        """Return of the scores of a name in some time: thumbs down, the mean of those that are numbers, how many."""
+        return score_stats.score_stats(self._ready(), name, since_ns, until_ns)
 
     def deletions(self, limit: int = 20) -> list[Deletion]:
         """Return what was deleted lately, the newest first: how much, by whom and when, never whose it was."""

@@ -31,6 +31,7 @@ from convotrace.model import (
     Failure,
     Hit,
     HitPage,
+    Incident,
     Link,
     MetricPoint,
     Metrics,
@@ -80,6 +81,7 @@ class Shelf:
         self.asked = 0
         self.kept: dict[str, View] = {}
         self.waiting = 0
+        self.fired: list[Incident] = []
         self.questions: list[Any] = []
 
     def sessions(
@@ -137,6 +139,9 @@ class Shelf:
         self.asked += 1
         parse(q or "")
         return tuple(one for one in map(_activity, self.conversations) if one.last_ns >= since_ns)
+
+    def incidents(self, limit: int = 50) -> tuple[Incident, ...]:
+        return tuple(self.fired)
 
     def change(self, key: str) -> tuple[Activity, ...]:
         self.asked += 1

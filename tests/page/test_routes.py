@@ -35,7 +35,8 @@ EXAMPLES = {
     "/s/{key}/t/{trace}.json": 200, "/s/{key}/t/{trace}/part": 404,
     "/s/{key}/a/ffffffffffffffff": 200, "/s/{key}/t/{trace}/split": 405,
     "/s/{key}/delete": 405,
-    "/s/{key}/scores": 405, "/health": 200, "/health.json": 200, "/healthz": 200, "/static/{hash}/app.css": 200,
+    "/s/{key}/scores": 405, "/incidents": 200, "/incidents.json": 200,
+    "/health": 200, "/health.json": 200, "/healthz": 200, "/static/{hash}/app.css": 200,
     # For those with a ticket alone: see test_feedback.py of the doors.
     "/feedback": 404,
     # Closed unless the receiver is on: see test_otlp.py.

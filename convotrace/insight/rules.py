@@ -1,0 +1,239 @@
+"""Alert rules: what they measure, when they speak, and how one stands after each reading. Pure: time is an argument.
+
+Which numbers a rule reads is asked of the store in `jobs.alerts`; who is told is decided in `jobs.delivery`.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from convotrace.errors import SettingsError
+from convotrace.model import Metrics
+from convotrace.query.values import read_duration
+
+MINUTE_NS = 60 * 10**9
+SHORTEST_NS, LONGEST_NS = MINUTE_NS, 24 * 60 * MINUTE_NS
+OK, WARN, ALERT, NO_DATA = "ok", "warn", "alert", "no_data"
+_RANK = {OK: 0, NO_DATA: 1, WARN: 2, ALERT: 3}
+_MAD_TO_SIGMA = 1.4826
+"""By which a median absolute deviation estimates a standard deviation (Rousseeuw and Croux 1993)."""
+FEWEST_DAYS = 4
+"""With fewer earlier days, nothing is known of what is usual at an hour."""
+
+_TALLY: dict[str, Callable[[Metrics], float | None]] = {
+    "turns": lambda m: m.total.count,
+    "errors": lambda m: m.total.errors,
+    "failed": lambda m: m.total.failed,
+    "error_rate": lambda m: m.total.error_rate,
+    "tokens": lambda m: m.total.tokens,
+    "input_tokens": lambda m: m.total.input_tokens,
+    "output_tokens": lambda m: m.total.output_tokens,
+    "cost": lambda m: m.total.cost,
+    "p50": lambda m: m.total.duration.p50_ms,
+    "p95": lambda m: m.total.duration.p95_ms,
+    "p99": lambda m: m.total.duration.p99_ms,
+    "first_byte_p95": lambda m: m.total.first_byte.p95_ms,
+    "sessions": lambda m: m.sessions.count if m.sessions else None,
+    "completion_rate": lambda m: m.sessions.rate("completed") if m.sessions else None,
+    "escalation_rate": lambda m: m.sessions.rate("escalated") if m.sessions else None,
+}
+OF_SESSIONS = frozenset({"sessions", "completion_rate", "escalation_rate"})
+METRICS = (*_TALLY, "feedback_down", "score.<name>")
+"""What a rule may measure: times in milliseconds, cost in US dollars, rates from 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule over all turns of a window; made by `alert`."""
+
+    name: str
+    metric: str
+    above: float | None = None
+    below: float | None = None
+    rise: float | None = None
+    anomaly: float | None = None
+    warn: float | None = None
+    window_ns: int = 5 * MINUTE_NS
+    at_least: int = 1
+    q: str | None = None
+    renotify_ns: int | None = None
+    no_data: str = "keep"
+    notify: Callable[[Notice], Any] | None = None
+
+    @property
+    def score(self) -> str | None:
+        """Name of the score that it measures, None for another metric."""
+        return self.metric.removeprefix("score.") if self.metric.startswith("score.") else None
+
+    def words(self) -> str:
+        """Return in words when it alerts."""
+        over = f"over {self.window_ns / MINUTE_NS:g} min"
+        if self.rise is not None:
+            return f"{self.metric} {over} up {self.rise:.0%} on the window before"
+        if self.anomaly is not None:
+            return f"{self.metric} {over} unlike the same hour of earlier days"
+        return f"{self.metric} {over} " + (
+            f"above {self.above:g}" if self.above is not None else f"below {self.below:g}"
+        )
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a rule found: its value, of how many occurrences, and against what it is held."""
+
+    value: float | None
+    occurrences: int = 0
+    before: float | None = None
+    """The value of the window before."""
+    history: tuple[float, ...] = ()
+    """The values at the same hour of earlier days."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a rule stands."""
+
+    state: str = OK
+    since_ns: int = 0
+    told_ns: int = 0
+    """When somebody was last told."""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What is to be told of a rule."""
+
+    rule: str
+    kind: str
+    """`warn` `alert` `again` `recovered` `no_data`."""
+    at_ns: int
+    value: float | None
+    threshold: float | None
+    reason: str
+    incident: str = ""
+    sessions: tuple[str, ...] = ()
+
+
+def alert(
+    name: str, metric: str, *, above: float | None = None, below: float | None = None, rise: float | None = None,
+    anomaly: float | None = None, warn: float | None = None, window: str = "5m", at_least: int = 1,
+    q: str | None = None, renotify: str | None = None, no_data: str = "keep",
+    notify: Callable[[Notice], Any] | None = None,
+) -> Rule:  # fmt: skip
+    """Make a rule over all turns of a window; give it to `ConvoTrace(alerts=[…])`.
+
+    Args:
+        name: What it is called.
+        metric: One of `METRICS`.
+        above: Alert where the value is greater.
+        below: Alert where it is less; one of `above`, `below`, `rise`, `anomaly`.
+        rise: Alert where it is up by this share on the window before: 0.5 for 50 %.
+        anomaly: Alert where it is so many robust standard deviations from the same hour of the last seven days.
+        warn: Warn where the value is past this, before it alerts.
+        window: From `60s` to `24h`.
+        at_least: Turns (sessions, thumbs, scores) in the window below which nothing is concluded.
+        q: A filter; only the turns of the sessions that it finds.
+        renotify: After how long an alert that stands is told again; never when None.
+        no_data: With nothing in the window: `keep` the state, count it as `ok`, or tell of it (`alert`).
+        notify: Called with each notice, beside the webhooks.
+
+    Raises:
+        SettingsError: One of these cannot be used.
+    """
+    ways = [one for one in (above, below, rise, anomaly) if one is not None]
+    if len(ways) != 1:
+        raise SettingsError(f"alert {name!r} needs one of above, below, rise and anomaly; {len(ways)} came.")
+    if metric not in _TALLY and metric != "feedback_down" and not metric.startswith("score."):
+        raise SettingsError(f"alert {name!r} measures {metric!r}; use one of {', '.join(METRICS)}.")
+    if no_data not in ("keep", OK, ALERT):
+        raise SettingsError(f"alert {name!r} has no_data={no_data!r}; use keep, ok or alert.")
+    lasting = _window(name, window)
+    again = None if renotify is None else _duration(name, "renotify", renotify)
+    return Rule(name, metric, above, below, rise, anomaly, warn, lasting, int(at_least), q, again, no_data, notify)
+
+
+def value_of(rule: Rule, found: Metrics) -> float | None:
+    """Return what a rule measures in the answer to a question."""
+    return _TALLY[rule.metric](found)
+
+
+def step(rule: Rule, before: Standing, reading: Reading, now_ns: int) -> tuple[Standing, Notice | None]:
+    """Return how a rule stands after a reading, and what is to be told."""
+    state, threshold, reason = _judged(rule, reading)
+    if state is None:
+        # Too little to conclude from: what stands, stands.
+        return before, None
+    if state != before.state:
+        notice = _change(rule, before.state, state, reading, threshold, reason, now_ns)
+        return Standing(state, now_ns, now_ns if notice else before.told_ns), notice
+    if state in (WARN, ALERT) and rule.renotify_ns is not None and now_ns - before.told_ns >= rule.renotify_ns:
+        return replace(before, told_ns=now_ns), Notice(rule.name, "again", now_ns, reading.value, threshold, reason)
+    return before, None
+
+
+def _judged(rule: Rule, reading: Reading) -> tuple[str | None, float | None, str]:
+    """Return the state that a reading speaks for, its threshold and why; None for no state."""
+    if reading.value is None or reading.occurrences == 0:
+        told = {"keep": None, OK: OK, ALERT: NO_DATA}[rule.no_data]
+        return told, None, "there is nothing in the window"
+    if reading.occurrences < rule.at_least:
+        return None, None, ""
+    threshold, upwards = _threshold(rule, reading)
+    if threshold is None:
+        return None, None, ""
+    value = reading.value if upwards else -reading.value
+    reason = f"{rule.metric} is {reading.value:g}, {'above' if upwards else 'below'} {threshold:g}"
+    if value > (threshold if upwards else -threshold):
+        return ALERT, threshold, reason
+    if rule.warn is not None and value > (rule.warn if upwards else -rule.warn):
+        return WARN, rule.warn, f"{rule.metric} is {reading.value:g}, past {rule.warn:g}"
+    return OK, threshold, f"{rule.metric} is {reading.value:g}"
+
+
+def _threshold(rule: Rule, reading: Reading) -> tuple[float | None, bool]:
+    """Return beyond what the value alerts, and whether that is upwards; None where it is not known."""
+    if rule.above is not None:
+        return rule.above, True
+    if rule.below is not None:
+        return rule.below, False
+    if rule.rise is not None:
+        return (None if not reading.before else reading.before * (1 + rule.rise)), True
+    return _usual(rule.anomaly or 0, reading)
+
+
+def _usual(times: float, reading: Reading) -> tuple[float | None, bool]:
+    """Return the end of what is usual at this hour on the side on which the value lies (median, and its deviation)."""
+    if len(reading.history) < FEWEST_DAYS:
+        return None, True
+    middle = statistics.median(reading.history)
+    deviation = statistics.median(abs(value - middle) for value in reading.history) * _MAD_TO_SIGMA
+    # Days that are all alike would call the smallest difference strange.
+    room = times * max(deviation, abs(middle) * 0.1)
+    upwards = reading.value is not None and reading.value >= middle
+    return (middle + room if upwards else middle - room), upwards
+
+
+def _change(
+    rule: Rule, before: str, state: str, reading: Reading, threshold: float | None, reason: str, now_ns: int
+) -> Notice | None:
+    if before == OK and state == OK:
+        return None
+    kind = "recovered" if _RANK[state] < _RANK[before] and state == OK else state
+    return Notice(rule.name, kind, now_ns, reading.value, threshold, reason)
+
+
+def _window(name: str, text: str) -> int:
+    found = _duration(name, "window", text)
+    if not SHORTEST_NS <= found <= LONGEST_NS:
+        raise SettingsError(f"alert {name!r} has window={text!r}; use 60s to 24h.")
+    return found
+
+
+def _duration(name: str, what: str, text: str) -> int:
+    found = read_duration(text) if isinstance(text, str) else None
+    if found is None:
+        raise SettingsError(f"alert {name!r} has {what}={text!r}; write it as 90s, 10m or 2h.")
+    return found

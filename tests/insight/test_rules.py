@@ -1,0 +1,126 @@
+"""Alert rules: what they conclude from a reading, whom they tell and how often; and sessions that unfold badly."""
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from convotrace.errors import SettingsError
+from convotrace.insight.friction import with_signals
+from convotrace.insight.rules import MINUTE_NS, Reading, Standing, alert, step
+from convotrace.insight.session_rules import session_alert, trouble
+from convotrace.model import Conversation, Failure, Payload, Score, Session, Span, Target, Trace
+
+RULE = alert("errors", "error_rate", above=0.1, warn=0.05, at_least=5, renotify="10m")
+
+
+def told(rule, *readings, every=MINUTE_NS):
+    """Return what a rule tells of readings that come one after the other."""
+    standing, kinds = Standing(), []
+    for number, reading in enumerate(readings):
+        standing, notice = step(rule, standing, reading, (number + 1) * every)
+        kinds.append(notice.kind if notice else None)
+    return kinds
+
+
+def values(*found, occurrences=100):
+    return [Reading(value, occurrences) for value in found]
+
+
+def test_it_warns_alerts_and_recovers_each_once():
+    kinds = told(RULE, *values(0.01, 0.06, 0.06, 0.2, 0.3, 0.06, 0.0, 0.0))
+    assert kinds == [None, "warn", None, "alert", None, "warn", "recovered", None]
+
+
+def test_an_alert_that_stands_is_told_again_after_its_time_and_not_before():
+    kinds = told(RULE, *values(*[0.2] * 22))
+    assert [number for number, kind in enumerate(kinds) if kind] == [0, 10, 20]
+    assert told(alert("x", "cost", above=1), *values(*[2] * 500)).count("again") == 0
+
+
+def test_too_few_occurrences_conclude_nothing_and_change_nothing():
+    assert told(RULE, Reading(0.9, 4), Reading(0.9, 5), Reading(0.0, 4)) == [None, "alert", None]
+
+
+@pytest.mark.parametrize(("mode", "kinds"), [("keep", [None, "alert", None]), ("ok", [None, "alert", "recovered"]),
+                                             ("alert", ["no_data", "alert", "no_data"])])  # fmt: skip
+def test_nothing_in_the_window_keeps_ends_or_is_told(mode, kinds):
+    rule = alert("x", "p95", above=1000, no_data=mode)
+    assert told(rule, Reading(None, 0), Reading(2000, 9), Reading(None, 0)) == kinds
+
+
+def test_below_a_value_and_up_on_the_window_before():
+    low = alert("quality", "score.helpful", below=0.5, warn=0.7)
+    assert told(low, *values(0.9, 0.6, 0.4, 0.9)) == [None, "warn", "alert", "recovered"]
+    rise = alert("slower", "p95", rise=0.5)
+    assert told(rise, Reading(140, 9, 100), Reading(151, 9, 100), Reading(151, 9, None)) == [None, "alert", None]
+
+
+def test_a_planted_anomaly_at_an_hour_is_found_and_seven_usual_days_alarm_at_most_once():
+    rule, random = alert("odd", "turns", anomaly=5), Random(7)
+
+    def at(hour, factor=1.0):
+        return factor * (100 + 80 * (8 < hour % 24 < 20)) * random.uniform(0.9, 1.1)
+
+    days = [at(hour) for hour in range(8 * 24)]
+    readings = [Reading(at(hour), 99, None, tuple(days[hour % 24 :: 24][:7])) for hour in range(7 * 24)]
+    assert told(rule, *readings).count("alert") <= 1
+    planted = Reading(at(12, 3), 99, None, tuple(days[12::24][:7]))
+    assert told(rule, planted) == ["alert"]
+    assert told(rule, replace(planted, history=planted.history[:3])) == [None]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"metric": "speed", "above": 1}, "measures 'speed'"),
+        ({"metric": "p95"}, "needs one of above"),
+        ({"metric": "p95", "above": 1, "below": 2}, "2 came"),
+        ({"metric": "p95", "above": 1, "window": "10s"}, "use 60s to 24h"),
+        ({"metric": "p95", "above": 1, "window": "soon"}, "write it as"),
+        ({"metric": "p95", "above": 1, "no_data": "panic"}, "use keep, ok or alert"),
+    ],
+)
+def test_a_rule_that_cannot_be_is_refused_with_one_sentence(arguments, words):
+    with pytest.raises(SettingsError, match="alert 'r'") as raised:
+        alert("r", **arguments)
+    assert words in str(raised.value)
+    with pytest.raises(SettingsError, match="says nothing to alert for"):
+        session_alert("empty")
+
+
+def conversation(*turns, **facts):
+    return Conversation(Session("s", "s", **facts), with_signals(turns, 10**18))
+
+
+def turn(number, *spans, **fields):
+    return Trace(f"t{number}", "s", is_turn=True, turn=number, input=Payload(f"q {number}"), spans=spans, **fields)
+
+
+def call(number, failed=None, arguments=1):
+    error = {"status": "error", "error": Failure("E", failed)} if failed else {}
+    return Span(f"c{number}", "t", "pay", "tool", arguments=arguments, **error)
+
+
+@pytest.mark.parametrize(
+    ("rule", "quiet", "loud"),
+    [
+        ({"failures": 3}, conversation(errors=2), conversation(errors=3)),
+        ({"same_failures": 3}, conversation(turn(1, *[call(n, "no", n) for n in range(2)])),
+         conversation(turn(1, *[call(n, "no", n) for n in range(3)]))),
+        ({"repeated_calls": 3}, conversation(turn(1, call(1), call(2)), turn(2, call(3, arguments=2))),
+         conversation(turn(1, call(1), call(2)), turn(2, call(3)))),
+        ({"cost": 0.5}, conversation(cost_nano=5 * 10**8), conversation(cost_nano=5 * 10**8 + 1)),
+        ({"tokens": 100}, conversation(input_tokens=100), conversation(input_tokens=100, output_tokens=1)),
+        ({"latency": 10}, conversation(turn(1, duration_ns=10**7)), conversation(turn(1, duration_ns=10**7 + 1))),
+        ({"feedback_down": True}, conversation(feedback={"up": 1, "down": 0}),
+         conversation(feedback={"up": 1, "down": 1})),
+        ({"score": ("q", 0.5)}, conversation(turn(1, scores=(Score("1", "q", "numeric", 0.5, 1, Target("s", "t1")),))),
+         conversation(turn(1, scores=(Score("1", "q", "numeric", 0.4, 1, Target("s", "t1")),)))),
+    ],
+)  # fmt: skip
+def test_a_session_alerts_from_its_limit_on(rule, quiet, loud):
+    made = session_alert("r", **rule)
+    assert trouble(made, quiet) is None
+    value, limit, reason = trouble(made, loud)
+    assert reason and isinstance(value, (int, float)) and isinstance(limit, (int, float))
