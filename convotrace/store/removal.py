@@ -16,7 +16,7 @@ from convotrace.store.rows import AuditRow
 from convotrace.store.statements import Statements
 
 ROWS_AT_ONCE = 300
-"""Rows that one transaction deletes: about 15 ms of the write lock."""
+"""Rows that one transaction deletes at most: about 15 ms of the write lock on a calm machine."""
 
 _AUDIT_KEPT_NS = 400 * 86400 * 10**9
 
@@ -52,9 +52,9 @@ class Deletion:
         return datetime.fromtimestamp(self.at_ns / 1e9, UTC).isoformat()
 
 
-def remove(sql: Statements, connection: Connection, sid: int, rows: int) -> int:
-    """Delete a session, or hide it where it has too many rows; return the rows that this transaction deleted."""
-    if rows <= ROWS_AT_ONCE:
+def remove(sql: Statements, connection: Connection, sid: int, rows: int, room: int = ROWS_AT_ONCE) -> int:
+    """Delete a session, or hide it where it has more rows than there is room for; return how many were deleted."""
+    if rows <= room:
         delete_session(sql, connection, sid)
         return rows
     for statement in sql.keeping.hide_session:
@@ -62,13 +62,13 @@ def remove(sql: Statements, connection: Connection, sid: int, rows: int) -> int:
     return 1
 
 
-def clear_some(sql: Statements, connection: Connection) -> bool:
-    """Delete a few rows of a hidden session; return False where there is none."""
+def clear_some(sql: Statements, connection: Connection, room: int = ROWS_AT_ONCE) -> bool:
+    """Delete a few rows of a hidden session, as many as there is room for; return False where there is none."""
     found = connection.execute(sql.keeping.hidden, (1,)).fetchone()
     if found is None:
         return False
     (sid,) = found
-    if _clear_rows(sql, connection, sid) < ROWS_AT_ONCE and _clear_traces(sql, connection, sid) == 0:
+    if _clear_rows(sql, connection, sid, room) < room and _clear_traces(sql, connection, sid, room) == 0:
         delete_session(sql, connection, sid)
     return True
 
@@ -100,19 +100,18 @@ def _removed(row: AuditRow) -> Removed:
     return Removed(**detail) if isinstance(detail, dict) else Removed()
 
 
-def _clear_rows(sql: Statements, connection: Connection, sid: int) -> int:
-    """Delete rows of every table but the traces' own, as many as one transaction may; return how many."""
-    room = ROWS_AT_ONCE
+def _clear_rows(sql: Statements, connection: Connection, sid: int, room: int) -> int:
+    """Delete rows of every table but the traces' own, as many as there is room for; return how many."""
+    left = room
     for statement in sql.keeping.delete_some:
-        room -= connection.execute(statement, (sid, room)).rowcount if room else 0
-    room -= connection.execute(sql.keeping.delete_some_contents, (sid, sid, room)).rowcount if room else 0
-    return ROWS_AT_ONCE - room
+        left -= connection.execute(statement, (sid, left)).rowcount if left else 0
+    left -= connection.execute(sql.keeping.delete_some_contents, (sid, sid, left)).rowcount if left else 0
+    return room - left
 
 
-def _clear_traces(sql: Statements, connection: Connection, sid: int) -> int:
+def _clear_traces(sql: Statements, connection: Connection, sid: int, room: int) -> int:
     """Delete traces with all they brought, each in the way in which a rewritten one goes; return how many."""
-    room = ROWS_AT_ONCE
-    found = connection.execute(sql.keeping.some_traces, (sid, ROWS_AT_ONCE // 4)).fetchall()
+    found = connection.execute(sql.keeping.some_traces, (sid, room // 4)).fetchall()
     for number, (tk, spans, events) in enumerate(found):
         room -= spans + events
         if number and room < 0:

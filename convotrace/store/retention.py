@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,8 +24,10 @@ DAY_NS = 86400 * 10**9
 PRUNED = "pruned"
 """Under this key the store knows when the last session that went had been active last, in ns."""
 
-_HOLD_S = 0.02
-"""Seconds after which a transaction takes no further session."""
+_HOLD_S = 0.015
+"""Seconds after which a transaction takes no further session; one that took twice as long makes the next smaller."""
+
+_LEAST_ROOM = 20
 
 _LOOKED_AT = 50
 
@@ -112,6 +115,7 @@ class _Run:
         self._living = living_workers(opened, now_ns)
         self._spared: set[int] = set()
         self._gone = self._last = 0
+        self._room = ROWS_AT_ONCE
         with opened.connections.reading() as connection:
             self._rows = 0 if limits.rows is None else count_rows(opened, connection)
             self._used = opened.upkeep.gauge(connection, partial(count_rows, opened, connection))
@@ -120,8 +124,8 @@ class _Run:
         """Delete as much as one short transaction may; return None where nothing is left to do."""
         if self._idle():
             return None
-        with self._opened.connections.writing() as connection:
-            if clear_some(self._sql, connection):
+        with self._opened.connections.writing() as connection, self._paced():
+            if clear_some(self._sql, connection, self._room):
                 return Removed()
             removed = self._remove_some(connection)
             if removed.sessions:
@@ -129,6 +133,17 @@ class _Run:
                 note(self._sql, connection, day, self._now, self._actor, "retention", removed)
                 self._mark(connection)
             return removed
+
+    @contextmanager
+    def _paced(self) -> Iterator[None]:
+        """Let the next transaction have as many rows as fit into its time, by how long this one took."""
+        began = time.perf_counter()
+        yield
+        took = time.perf_counter() - began
+        if took > 2 * _HOLD_S:
+            self._room = max(self._room // 2, _LEAST_ROOM)
+        elif took < _HOLD_S / 2:
+            self._room = min(self._room * 2, ROWS_AT_ONCE)
 
     def _idle(self) -> bool:
         """Tell whether nothing has to go, without the write lock."""
@@ -152,11 +167,11 @@ class _Run:
             if self._runs(connection, sid):
                 self._spared.add(sid)
                 continue
-            deleted += remove(self._sql, connection, sid, traces + spans + events)
+            deleted += remove(self._sql, connection, sid, traces + spans + events, self._room)
             self._gone += traces + spans + events
             removed += Removed(1, traces, spans)
             self._last = max(self._last, last)
-            if deleted >= ROWS_AT_ONCE or time.perf_counter() - began > _HOLD_S:
+            if deleted >= self._room or time.perf_counter() - began > _HOLD_S:
                 break
         return removed
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from convotrace.model import Event
-from convotrace.store import Store
+from convotrace.store import Store, retention
 from convotrace.store.removal import ROWS_AT_ONCE, Removed
 from convotrace.store.retention import DAY_NS, Limits
 from tests.store.conftest import START
@@ -233,3 +233,25 @@ store.close()
     assert sum(line.removed.traces for line in store.deletions()) + sum(s.turns for s in left) == 900
     assert store.integrity() == "ok"
     store.close()
+
+
+def test_a_slow_disk_makes_transactions_smaller_and_a_quick_one_larger_again(store, make, monkeypatch):
+    fill(store, make, range(90, 60, -1), spans=40)
+    run = retention._Run(store._ready(), MONTH, NOW, "test")
+    clock, pace = [0.0], [1.0]
+
+    def now():
+        clock[0] += pace[0]
+        return clock[0]
+
+    monkeypatch.setattr(retention.time, "perf_counter", now)
+    rooms = []
+    for step in range(12):
+        pace[0] = 1.0 if step < 6 else 0.0
+        assert run.step() is not None
+        rooms.append(run._room)
+    assert rooms[:6] == sorted(rooms[:6], reverse=True) and rooms[5] == retention._LEAST_ROOM
+    assert rooms[6:] == sorted(rooms[6:]) and rooms[-1] == ROWS_AT_ONCE
+    monkeypatch.undo()
+    prune(store, MONTH)
+    assert ids(store) == []
