@@ -16,7 +16,9 @@ MINUTES_KEPT_NS, HOURS_KEPT_NS = 48 * HOUR_NS, 90 * DAY_NS
 MOST_POINTS = 1500
 _USUAL_NS = DAY_NS
 _WIDTHS = tuple(number * MINUTE_NS for number in (1, 5, 15, 60, 360, 1440, 10080))
+_WIDTHS_OF_MANY = tuple(number * MINUTE_NS for number in (1, 60, 1440, 10080))
 _POINTS, _POINTS_OF_MANY = 130, 50
+"""Of many groups there are fewer points, each of one bucket a group: that is what reading costs."""
 
 When = int | str | datetime | None
 """A moment: nanoseconds since 1970, a datetime, ISO-8601, or how long ago (`24h`); None is the usual one."""
@@ -57,8 +59,7 @@ def range_of(
     if start >= end:
         raise BadRequest(f"since is {_shown(start)}, which is not before until, {_shown(end)}; give an earlier since.")
     least = MINUTE_NS if is_kept else _least(start, now_ns)
-    points = _POINTS_OF_MANY if has_groups else _POINTS
-    wide = _automatic(end - start, least, points) if width in (None, "auto", "") else _width(width)
+    wide = _automatic(end - start, least, has_groups) if width in (None, "auto", "") else _width(width)
     if wide < least:
         raise BadRequest(
             f"width came as {write_duration(wide)}, but of {_shown(start)} only points of {write_duration(least)} and "
@@ -103,8 +104,9 @@ def _least(start: int, now_ns: int) -> int:
     return HOUR_NS if start >= now_ns - HOURS_KEPT_NS else DAY_NS
 
 
-def _automatic(length: int, least: int, points: int) -> int:
-    fitting = (width for width in _WIDTHS if width >= least and length // width < points)
+def _automatic(length: int, least: int, has_groups: bool) -> int:
+    widths, points = (_WIDTHS_OF_MANY, _POINTS_OF_MANY) if has_groups else (_WIDTHS, _POINTS)
+    fitting = (width for width in widths if width >= least and length // width < points)
     # A hundred years of weeks is still more than anybody sees.
     return next(fitting, max(_WIDTHS[-1], -(-length // (MOST_POINTS - 2) // DAY_NS) * DAY_NS))
 

@@ -22,8 +22,8 @@ _WIDTH = 32
 _HALF = 1 << (_WIDTH - 1)
 _MOST = 1024
 _ALL_HALVES = ((1 << _WIDTH * _MOST) - 1) // ((1 << _WIDTH) - 1) * _HALF
-_PACKED = 1 << 15
-_WORTH_PACKING = 64
+_SPARSE, _DENSE, _PACKED = range(3)
+_FEW = 8
 
 
 def cell(value: int) -> int:
@@ -87,12 +87,18 @@ def quantiles(sketch: Sketch, shares: Iterable[float]) -> list[int | None]:
         sketch: The values.
         shares: From 0 to 1.
     """
+    return summary(sketch, shares)[1]
+
+
+def summary(sketch: Sketch, shares: Iterable[float]) -> tuple[int, list[int | None]]:
+    """Return how many values are in a sketch, and its `quantiles`: both in one pass."""
     if sketch <= 0:
-        return [None for _ in shares]
+        return 0, [None for _ in shares]
     lowest = _lowest(sketch)
     counts = _counts(sketch >> _WIDTH * lowest)
     places = list(accumulate(max(count, 0) for count in counts) if min(counts) < 0 else accumulate(counts))
-    return [middle(lowest + bisect_left(places, rank(share, places[-1]))) for share in shares]
+    total = places[-1]
+    return total, [middle(lowest + bisect_left(places, rank(share, total))) for share in shares]
 
 
 def rank(share: float, total: int) -> int:
@@ -102,25 +108,34 @@ def rank(share: float, total: int) -> int:
 
 
 def encode(sketch: Sketch, pack: bool = False) -> bytes:
-    """Return a sketch as bytes: the lowest cell, then the counts from there on; with `pack`, compressed."""
+    """Return a sketch as bytes.
+
+    A form, then: cells and counts one by one where they are few; else the lowest cell and all counts from there on,
+    with `pack` compressed.
+    """
     if not sketch:
         return b""
     lowest = _lowest(sketch)
+    counts = _counts(sketch >> _WIDTH * lowest)
+    held = [(number, count) for number, count in enumerate(counts, lowest) if count]
+    if len(held) <= _FEW:
+        return struct.pack("<B" + "Hi" * len(held), _SPARSE, *(part for pair in held for part in pair))
     sketch >>= _WIDTH * lowest
-    data = sketch.to_bytes(sketch.bit_length() // 8 + 1, "little", signed=True)
-    if pack and len(data) > _WORTH_PACKING:
-        lowest, data = lowest | _PACKED, zlib.compress(data, 1)
-    return lowest.to_bytes(2, "little") + data
+    # Signed as a whole, so that counts below 0 need no form of their own.
+    dense = lowest.to_bytes(2, "little") + sketch.to_bytes(sketch.bit_length() // 8 + 1, "little", signed=True)
+    return bytes([_PACKED]) + zlib.compress(dense, 1) if pack else bytes([_DENSE]) + dense
 
 
 def decode(data: bytes | None) -> Sketch:
     """Return the sketch of bytes; of none an empty one."""
     if not data:
         return 0
-    lowest, body = int.from_bytes(data[:2], "little"), data[2:]
-    if lowest & _PACKED:
-        lowest, body = lowest ^ _PACKED, zlib.decompress(body)
-    return int.from_bytes(body, "little", signed=True) << _WIDTH * lowest
+    form, body = data[0], data[1:]
+    if form == _SPARSE:
+        return sum(count << _WIDTH * number for number, count in struct.iter_unpack("<Hi", body))
+    if form == _PACKED:
+        body = zlib.decompress(body)
+    return int.from_bytes(body[2:], "little", signed=True) << _WIDTH * int.from_bytes(body[:2], "little")
 
 
 def _lowest(sketch: Sketch) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from convotrace.insight.ranges import Range
-from convotrace.insight.sketch import Sketch, count, quantiles
+from convotrace.insight.sketch import Sketch, summary
 from convotrace.insight.sums import KNOWN, Sums
 from convotrace.model import OUTCOMES, MetricPoint, MetricSeries, SessionTally, Tally, Times
 
@@ -23,10 +23,10 @@ Ended = tuple[int, int, str, int | None]
 
 def times_of(sketch: Sketch, total_ns: int, share: float = 1.0) -> Times:
     """Return what a sketch tells."""
-    number = count(sketch)
-    if number <= 0:
-        return Times()
-    return Times(round(number / share), round(total_ns / share), *quantiles(sketch, _SHARES))
+    if not sketch:
+        return _NO_TIMES
+    number, values = summary(sketch, _SHARES)
+    return Times(round(number / share), round(total_ns / share), *values)
 
 
 def tally_of(sums: Sums | None, share: float = 1.0) -> Tally:
@@ -111,4 +111,4 @@ def _united(cells: Cells, own: Collection[str]) -> Cells:
     return found
 
 
-_NOTHING = Tally()
+_NO_TIMES, _NOTHING = Times(), Tally()

@@ -49,6 +49,7 @@ _KIND, _NAME, _CALLED, _CALL_STATUS, _CALL_DURATION, _FIRST_TOKEN, _REPEATS, _TO
 OF_CALLS = _MODEL, _TOOL = DIMENSIONS["model"], DIMENSIONS["tool"]
 _OF_TRACES = (1, 2, 3, 4)
 _NOTHING: tuple[None, ...] = (None,) * len(KNOWN)
+_UNKNOWN = list(_NOTHING)
 
 Group = tuple[int, int, str]
 """A dimension, the minute, a key; an unknown value has the key ""."""
@@ -202,16 +203,17 @@ def row_of(res: int, group: Group, writer: int, sums: Sums, pack: bool = False) 
 def sums_of(columns: Sequence[Any], into: Sums | None = None) -> Sums:
     """Return what the columns of a bucket hold, those behind its key, added to what was there."""
     sums = Sums() if into is None else into
-    sums.count += columns[0]
-    sums.traces += columns[1]
-    sums.failed += columns[2]
-    sums.errors += columns[3]
-    sums.duration += columns[4]
-    sums.first_byte += columns[5]
-    for name, value in zip(KNOWN, columns[6:12], strict=True):
-        if value is not None:
-            setattr(sums, name, (getattr(sums, name) or 0) + value)
-    sums.add_sketches(decode(columns[12]), decode(columns[13]))
+    number, traces, failed, errors, duration, first_byte, *known, durations, first_bytes = columns
+    sums.count += number
+    sums.traces += traces
+    sums.failed += failed
+    sums.errors += errors
+    sums.duration += duration
+    sums.first_byte += first_byte
+    if known != _UNKNOWN:
+        sums.add_known(1, *known)
+    if durations is not None or first_bytes is not None:
+        sums.add_sketches(decode(durations), decode(first_bytes))
     return sums
 
 

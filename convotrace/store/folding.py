@@ -147,7 +147,7 @@ class _Fold:
             if held is not None:
                 sums_of(held, sums)
             if not sums.is_empty:
-                rows.append(row_of(res, tuple(group), 0, sums, pack=res != DAY))  # type: ignore[arg-type]
+                rows.append(row_of(res, tuple(group), 0, sums, pack=res == MINUTE))  # type: ignore[arg-type]
             elif held is not None:
                 self._connection.execute(self._sql.delete, (res, *group, 0))
         self._connection.executemany(self._sql.put, rows)

@@ -26,6 +26,7 @@ from convotrace.store.database import Connection
 from convotrace.store.filtering import Condition
 from convotrace.store.grouping import Grouping
 from convotrace.store.opening import Opened
+from convotrace.store.packing import work_in
 from convotrace.store.work import metered_in, read_work
 
 MOST_SESSIONS = 20_000
@@ -92,7 +93,7 @@ class Sample:
                 if not grouping.is_disjoint:
                     add_trace(found.total, trace)
             else:
-                _add_calls(found, kind, at, trace[-1])
+                _add_calls(found, kind, at, work_in(*trace[-4:]))
         if grouping.is_disjoint:
             for sums in found.cells.values():
                 found.total.merge(sums)
@@ -127,7 +128,8 @@ class Sample:
     def _rows(self, grouping: Grouping, share: float, with_work: bool) -> tuple[str, list[Any]]:
         session, trace, span = self._tables.session, self._tables.trace, self._span
         value = SQL("NULL") if grouping.column is None or grouping.is_of_traces else getattr(session, grouping.column)
-        columns = [value, *(getattr(trace, name) for name in TRACE_WORTH), *([trace.work] if with_work else ())]
+        document = [trace.work, trace.pressed, trace.input_text, trace.output_text] if with_work else []
+        columns = [value, *(getattr(trace, name) for name in TRACE_WORTH), *document]
         within = [
             trace.tk >= max(span.since_ns - _SLACK_NS, 0), trace.tk <= span.until_ns + _SLACK_NS,
             trace.started >= span.since_ns, trace.started < span.until_ns,

@@ -27,7 +27,7 @@ def test_every_range_gets_points_that_are_not_too_many_and_still_kept(since, has
     ("ago", "has_groups", "width"),
     [
         ("1h", False, MINUTE_NS), ("24h", False, 15 * MINUTE_NS), ("30d", False, 6 * HOUR_NS), ("90d", False, DAY_NS),
-        ("24h", True, HOUR_NS), ("30d", True, DAY_NS),
+        ("24h", True, HOUR_NS), ("7d", True, DAY_NS), ("30d", True, DAY_NS),
     ],
 )  # fmt: skip
 def test_usual_ranges_have_usual_widths(ago, has_groups, width):

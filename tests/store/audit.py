@@ -2,10 +2,18 @@
 
 import sqlite3
 
+from peewee import SqliteDatabase
+
+from convotrace.insight.sums import COUNTS, KNOWN, Sums
+from convotrace.store.bucket_sql import BucketStatements
+from convotrace.store.buckets import DAY, DIMENSIONS
+from convotrace.store.counting import worths_of
 from convotrace.store.judgements import verdict_column
 from convotrace.store.marks import marks_of
 from convotrace.store.packing import trace_row
 from convotrace.store.rows import KNOWN_TOTALS, ContentRow, ScoreRow, TraceRow
+from convotrace.store.schema import make_tables
+from convotrace.store.tallying import from_buckets
 from convotrace.store.to_records import attachments_in
 from convotrace.store.unpacking import Contents
 from convotrace.store.work import events_in, packed_in, read_work, texts_in
@@ -16,11 +24,34 @@ COUNTED = ("errors", "spans", "events", *KNOWN_TOTALS)
 def audit(path):
     """Return a sentence for each thing that is wrong in a file; none are expected."""
     connection = sqlite3.connect(path)
+    wrong = list(_wrong_buckets(connection))
     connection.row_factory = sqlite3.Row
     try:
-        return list(_troubles(connection))
+        return [*wrong, *_troubles(connection)]
     finally:
         connection.close()
+
+
+SQL = BucketStatements(make_tables(SqliteDatabase(None)))
+
+
+def _wrong_buckets(connection):
+    """Buckets, and what waits for them, hold what a count of all traces says; not after retention deleted some."""
+    expected = {}
+    worths = worths_of(connection, SQL.some, (0, 1 << 40))
+    for (kind, _, key), sums in worths.groups().items():
+        expected.setdefault((kind, key), Sums()).merge(sums)
+    for kind in DIMENSIONS.values():
+        cells = from_buckets(SQL, connection, DAY, kind, -(1 << 62), 1 << 62, 0)
+        told = {key: _told(sums) for (key, _), sums in cells.items() if not sums.is_empty}
+        counted = {key: _told(sums) for (own, key), sums in expected.items() if own == kind and not sums.is_empty}
+        if told != counted:
+            yield f"buckets of dimension {kind} say {told}, a recount {counted}"
+
+
+def _told(sums):
+    known = [getattr(sums, name) or 0 for name in KNOWN]
+    return [*(getattr(sums, name) for name in COUNTS), *known, sums.durations, sums.first_bytes]
 
 
 def _troubles(connection):

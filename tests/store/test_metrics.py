@@ -175,7 +175,9 @@ def test_what_runs_is_counted_and_has_no_duration_yet(memory, make):
 
 
 def test_each_model_call_is_counted_once_and_sums_agree_with_the_turns(memory, make):
-    outer = make.span(kind="generation", model="m", usage=Usage(10, 5), cost_nano=7)
+    # Long, so that the row is stored in another form than a short one.
+    said = [{"role": "user", "parts": [{"type": "text", "text": f"{n}"}]} for n in range(100)]
+    outer = make.span(kind="generation", model="m", usage=Usage(10, 5), cost_nano=7, attributes={"said": said})
     inner = make.span(kind="generation", model="m", usage=Usage(10, 5), cost_nano=7, parent_id=outer.id)
     other = make.span(kind="embedding", model="e", usage=Usage(3), status="error", error=Failure("E", "x"))
     memory.write(
