@@ -22,7 +22,7 @@ _WIDTH = 32
 _HALF = 1 << (_WIDTH - 1)
 _MOST = 1024
 _ALL_HALVES = ((1 << _WIDTH * _MOST) - 1) // ((1 << _WIDTH) - 1) * _HALF
-_SPARSE, _DENSE, _PACKED = range(3)
+_SPARSE, _PACKED = 1 << 14, 1 << 15
 _FEW = 8
 
 
@@ -108,34 +108,36 @@ def rank(share: float, total: int) -> int:
 
 
 def encode(sketch: Sketch, pack: bool = False) -> bytes:
-    """Return a sketch as bytes.
+    """Return a sketch as bytes: the lowest cell and all counts from there on, where they are few one by one.
 
-    A form, then: cells and counts one by one where they are few; else the lowest cell and all counts from there on,
-    with `pack` compressed.
+    Args:
+        sketch: The values.
+        pack: Whether to compress what is not few.
     """
     if not sketch:
         return b""
     lowest = _lowest(sketch)
-    counts = _counts(sketch >> _WIDTH * lowest)
-    held = [(number, count) for number, count in enumerate(counts, lowest) if count]
-    if len(held) <= _FEW:
-        return struct.pack("<B" + "Hi" * len(held), _SPARSE, *(part for pair in held for part in pair))
     sketch >>= _WIDTH * lowest
+    held = [(number, count) for number, count in enumerate(_counts(sketch), lowest) if count]
+    if len(held) <= _FEW:
+        return struct.pack("<H" + "Hi" * len(held), _SPARSE, *(part for pair in held for part in pair))
     # Signed as a whole, so that counts below 0 need no form of their own.
-    dense = lowest.to_bytes(2, "little") + sketch.to_bytes(sketch.bit_length() // 8 + 1, "little", signed=True)
-    return bytes([_PACKED]) + zlib.compress(dense, 1) if pack else bytes([_DENSE]) + dense
+    body = sketch.to_bytes(sketch.bit_length() // 8 + 1, "little", signed=True)
+    if pack:
+        lowest, body = lowest | _PACKED, zlib.compress(body, 1)
+    return lowest.to_bytes(2, "little") + body
 
 
 def decode(data: bytes | None) -> Sketch:
     """Return the sketch of bytes; of none an empty one."""
     if not data:
         return 0
-    form, body = data[0], data[1:]
-    if form == _SPARSE:
+    lowest, body = data[0] | data[1] << 8, data[2:]
+    if lowest == _SPARSE:
         return sum(count << _WIDTH * number for number, count in struct.iter_unpack("<Hi", body))
-    if form == _PACKED:
-        body = zlib.decompress(body)
-    return int.from_bytes(body[2:], "little", signed=True) << _WIDTH * int.from_bytes(body[:2], "little")
+    if lowest & _PACKED:
+        lowest, body = lowest ^ _PACKED, zlib.decompress(body)
+    return int.from_bytes(body, "little", signed=True) << _WIDTH * lowest
 
 
 def _lowest(sketch: Sketch) -> int:
