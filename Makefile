@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-peers test-all soak check bench wheel clean
+.PHONY: demo test test-postgres test-peers test-all soak check bench wheel clean
 
 $(READY): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "convotrace needs Python 3.11 or newer; name it: make PYTHON=/path/to/python3"; exit 2; }
@@ -19,6 +19,10 @@ demo: $(READY)
 # The default run: about five minutes on two cores, with a real browser where there is one.
 test: $(READY)
 	$(BIN)/python -m pytest $(ARGS)
+
+# The contract of the store on a real PostgreSQL server; its core is part of the default run.
+test-postgres: $(READY)
+	$(BIN)/python -m pytest -m "not slow and not servers and not suites and not peers" -k postgres $(ARGS)
 
 # Everything: long tests, real servers, shared conversations, other projects' suites.
 test-all: $(READY)

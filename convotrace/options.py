@@ -80,6 +80,15 @@ def _from_json(name: str, text: str) -> Any:
         raise SettingsError(f"{name} is no JSON; use an object of model names and prices.") from None
 
 
+def shown_url(url: str) -> str:
+    """Return a store's URL without what is secret in it: a password, and all behind a question mark."""
+    head, _, rest = url.partition("://")
+    if not rest or head == "sqlite":
+        return url
+    user, at, place = rest.rpartition("@")
+    return f"{head}://{user.partition(':')[0]}{at}{place.partition('?')[0]}"
+
+
 def _boolean(name: str, value: Any) -> bool:
     if isinstance(value, bool) or value in (0, 1):
         return bool(value)
@@ -167,12 +176,14 @@ def _path(name: str, value: Any) -> str | None:
 
 def _store(name: str, value: Any) -> str:
     text = str(value)
-    if text.startswith(("postgresql://", "postgres://")):
-        raise SettingsError(f"{name}={text.split('@')[-1]!r} is not yet supported; use sqlite:///path or memory:.")
     if text == "memory:" or (text.startswith("sqlite:///") and len(text) > len("sqlite:///")):
         return text
+    if text.startswith(("postgresql://", "postgres://")):
+        return text
     # Only what follows an @ is shown: before it may stand a password.
-    raise SettingsError(f"{name} came as {text.split('@')[-1]!r}; use sqlite:///path/to/file.db or memory:.")
+    raise SettingsError(
+        f"{name} came as {text.split('@')[-1]!r}; use sqlite:///path/to/file.db, memory: or postgresql://user@host/db."
+    )
 
 
 def _rights(name: str, value: Any) -> tuple[str, ...]:

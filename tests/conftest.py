@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import postgres as postgres_server
+
 # A busy machine must not fail a test.
 # Whole conversations are large on purpose, and no test depends on the clock.
 settings.register_profile(
@@ -33,9 +35,46 @@ def missing(what: str) -> None:
     pytest.skip(f"{what} is not installed")
 
 
+ON_BOTH = {"store", "jobs", "cli", "observer", "page", "doors"}
+"""Rooms whose tests run on both databases."""
+
+CORE = {"test_round_trip", "test_listing", "test_facts", "test_leases", "test_postgres"}
+"""Modules of those whose PostgreSQL half is part of the default run."""
+
+
+def pytest_generate_tests(metafunc):
+    """Run what asks for a store on SQLite and on PostgreSQL, but for what is marked as being about files."""
+    if "database" not in metafunc.fixturenames or metafunc.definition.path.parent.name not in ON_BOTH:
+        return
+    if metafunc.definition.get_closest_marker("sqlite"):
+        return
+    marks = () if metafunc.definition.path.stem in CORE else (pytest.mark.postgres,)
+    metafunc.parametrize("database", ["sqlite", pytest.param("postgres", marks=marks)], indirect=True)
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A real PostgreSQL server."""
+    if postgres_server.tools() is None:
+        missing("a PostgreSQL server")
+    if os.environ.get("CI") != "true":
+        pytest.importorskip("psycopg", reason="psycopg is not installed")
+    server = postgres_server.Server()
+    yield server
+    server.remove()
+
+
 @pytest.fixture
-def store_url(tmp_path):
+def database(request):
+    """The name of the database that the test runs on."""
+    return getattr(request, "param", "sqlite")
+
+
+@pytest.fixture
+def store_url(database, request, tmp_path):
     """The URL of a store that does not exist yet."""
+    if database == "postgres":
+        return request.getfixturevalue("postgres").url()
     return f"sqlite:///{tmp_path}/store/sessions.db"
 
 

@@ -64,7 +64,7 @@ def _worker(worker: Worker) -> dict[str, Any]:
 
 
 def _lines(found: Diagnosis) -> Iterator[tuple[str, str]]:
-    yield "store", found.path or "in memory"
+    yield "store", found.place
     yield "integrity", found.integrity
     yield "schema", str(found.schema)
     yield "sessions", f"{found.sessions:,}"

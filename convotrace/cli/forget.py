@@ -7,6 +7,7 @@ import sys
 import click
 
 from convotrace.cli.options import amount, json_option, opened, say, store_option
+from convotrace.options import shown_url
 
 
 @click.command()
@@ -22,12 +23,10 @@ def forget(user: str | None, session: str | None, yes: bool, store_url: str | No
     with opened(store_url) as (store, _):
         what = f"everything of user {user!r}" if user is not None else f"session {session!r}"
         if not yes:
-            click.confirm(f"Delete {what} from {store.url} for good?", abort=True, err=True)
+            click.confirm(f"Delete {what} from {shown_url(store.url)} for good?", abort=True, err=True)
         found = store.forget(user=user, session=session, actor="cli")
-    if not found.wiped:
-        click.echo(
-            "A reader held the log open: its old words go with the next forget, or when all have closed.", err=True
-        )
+    if found.leftover is not None:
+        click.echo(found.leftover, err=True)
     say(vars(found), f"Forgot {amount(found)}.", as_json)
     # Nothing found is no success: the id may be mistyped, and somebody waits for the deletion.
     sys.exit(0 if found.traces or found.sessions else 1)

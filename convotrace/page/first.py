@@ -10,6 +10,7 @@ from shlex import quote
 
 from convotrace.identity import session_key
 from convotrace.model import Change, Json, Payload, SessionFacts, Trace
+from convotrace.options import shown_url
 from convotrace.page.format import plural
 from convotrace.page.http import PageResponse, as_data, redirect, wrong
 from convotrace.page.visit import Visit
@@ -43,7 +44,7 @@ def checks(visit: Visit) -> list[tuple[bool, str]]:
     if total and not counts.get("turns"):
         held = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in counts.items() if number)
         seen.append((False, f"None of them looked like a turn: {held}"))
-    return [*seen, (True, f"The store is readable: {visit.backend.settings.store}")]
+    return [*seen, (True, f"The store is readable: {shown_url(visit.backend.settings.store)}")]
 
 
 def send(visit: Visit) -> PageResponse:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,14 +9,13 @@ from ipaddress import ip_address
 
 from convotrace.errors import ConvoTraceError
 from convotrace.model import Json
+from convotrace.options import shown_url
 from convotrace.page import facts
 from convotrace.page.facts import Card
 from convotrace.page.format import plural
 from convotrace.page.http import PageRequest, PageResponse, as_data
 from convotrace.page.render import page as render
 from convotrace.page.visit import Visit
-
-_PASSWORD = re.compile(r"//([^/@:]*):[^/@]*@")
 
 
 @dataclass(frozen=True)
@@ -77,19 +75,15 @@ def _state(visit: Visit) -> dict[str, Json]:
     state = dict(visit.backend.health())
     store = state.get("store")
     if isinstance(store, Mapping) and isinstance(store.get("url"), str):
-        state["store"] = {**store, "url": _shown(str(store["url"]))}
+        state["store"] = {**store, "url": shown_url(str(store["url"]))}
     return state
-
-
-def _shown(url: str) -> str:
-    return _PASSWORD.sub(r"//\1:…@", url)
 
 
 def _cards(visit: Visit, state: Mapping[str, Json]) -> list[Card]:
     settings = visit.backend.settings
     return [
         facts.writer(state), facts.store(state, _oldest_ns(visit), time.time_ns()), facts.cost(state),
-        facts.requests(state), facts.capture(settings), facts.access(visit, _shown(settings.store)),
+        facts.requests(state), facts.capture(settings), facts.access(visit, shown_url(settings.store)),
         facts.telemetry(state), facts.receiver(settings, state), facts.workers(state), facts.version(),
         *facts.others(state),
     ]  # fmt: skip

@@ -28,7 +28,7 @@ from convotrace.store.buckets import (
     unpack_groups,
     worth_of_trace,
 )
-from convotrace.store.database import Connection
+from convotrace.store.database import Again, Connection
 from convotrace.store.packing import work_in
 from convotrace.store.rows import TraceRow, UncountedRow
 from convotrace.store.work import Call, metered_in, read_work
@@ -80,8 +80,10 @@ class Counter:
 class Count:
     """What is counted in one transaction; the counter learns of it when that is committed."""
 
-    def __init__(self, counter: Counter, connection: Connection) -> None:
+    def __init__(self, counter: Counter, connection: Connection, is_alone: bool = True) -> None:
+        """Begin; `is_alone` tells whether nobody else can write into the store before the end of the transaction."""
         self._counter, self._sql, self._connection = counter, counter.sql, connection
+        self._is_alone = is_alone
         self._came: list[tuple[TraceRow, Sequence[Call]]] = []
         self._cancelled: list[Stored] = []
         self._lost = Worths()
@@ -110,6 +112,9 @@ class Count:
         n, worker, trace, calls = _stored(found)
         if worker == self._counter.writer and self._since is not None and n >= self._since:
             self._cancelled.append((trace, calls))
+        elif not self._is_alone:
+            # What is taken back from what is counted already, or by somebody else, several would change at once.
+            raise Again
         else:
             self._lost.add(trace, calls, -1)
             note_lost(self._sql, self._connection, worker, n, (trace, calls))

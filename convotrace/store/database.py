@@ -24,6 +24,10 @@ STORED = ("input_text", "output_text", "failures", "notes")
 """The columns of a trace with those texts."""
 
 
+class Again(Exception):
+    """Something supposed without looking proved wrong: undo, look everything up, and write again."""
+
+
 class Cursor(Protocol):
     """What a statement found, or how many rows it changed."""
 
@@ -47,6 +51,9 @@ class Connection(Protocol):
 
 class Connections(ABC):
     """Lends connections, each to one thread at a time."""
+
+    by_session = False
+    """Whether writers can keep out of each other by the sessions that they name."""
 
     @abstractmethod
     def reading(self) -> AbstractContextManager[Connection]:
@@ -98,16 +105,18 @@ class Speech(ABC):
     """SQL for the `sid` of every trace that holds a phrase (?)."""
 
     @abstractmethod
-    def expression(self, wanted: Sequence[Term]) -> str:
-        """Return terms in the language of the index; whatever they hold raises nothing."""
-
-    @abstractmethod
     def phrase(self, text: str, prefix: bool) -> str | None:
         """Return a text as one phrase in the language of the index, None where it holds no word."""
 
     @abstractmethod
-    def find(self, connection: Connection, expression: str, before: int, limit: int) -> list[tuple[Any, ...]]:
+    def find(self, connection: Connection, wanted: Sequence[Term], before: int, limit: int) -> list[tuple[Any, ...]]:
         """Return hits with an `n` under a limit, the greatest first.
+
+        Args:
+            connection: Inside a read transaction.
+            wanted: What all must occur, or must not; whatever it holds raises nothing.
+            before: The `n` that all are under.
+            limit: The most to return.
 
         Returns:
             Of each n, sid, tk, trace id, is_turn, started, and a snippet or None for each of `COLUMNS`; what was
@@ -150,6 +159,8 @@ class Pages:
 class State:
     """The state of a database; sizes in bytes, None where there is no such thing."""
 
+    place: str
+    """How people call it."""
     path: str | None
     schema: int
     integrity: str
@@ -163,6 +174,9 @@ class State:
 
 class Upkeep(ABC):
     """How much room a database takes, room given back, deleted words wiped, copies."""
+
+    leftover: str
+    """What is left of deleted words where they could not be wiped, and what to do; one sentence."""
 
     @abstractmethod
     def size(self) -> int:

@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 from convotrace.errors import StoreError
+from convotrace.options import shown_url
 from convotrace.store import sqlite
 from convotrace.store.database import Database
+
+_POSTGRES = ("postgresql://", "postgres://")
 
 
 def check(url: str) -> None:
     """Raise StoreError where a URL names no store."""
-    if not sqlite.is_named(url):
-        raise StoreError(f"{url!r} names no store; use sqlite:///path/to/file.db or memory:.")
+    if not (sqlite.is_named(url) or url.startswith(_POSTGRES)):
+        raise StoreError(
+            f"{shown_url(url)!r} names no store; use sqlite:///path/to/file.db, memory: or postgresql://user@host/database."
+        )
+
+
+def waits_for_forks(url: str) -> bool:
+    """Tell whether nobody may be inside the database while a process forks."""
+    return sqlite.is_named(url)
 
 
 def connect(url: str, create: bool) -> Database:
-    """Return the database that a URL names, connected to.
+    """Return the database that a URL names.
 
     Raises:
         StoreError: It cannot be reached or opened, or is not there and may not be made.
     """
     check(url)
-    return sqlite.connect(url, create)
+    if sqlite.is_named(url):
+        return sqlite.connect(url, create)
+    try:
+        # Late: psycopg costs an app that has no such store nothing.
+        from convotrace.store import postgres
+    except ImportError as error:
+        raise StoreError(
+            f'A PostgreSQL store needs psycopg 3 ({error}); install it: pip install "convotrace[postgres]"'
+        ) from None
+    return postgres.connect(url, shown_url(url), create)

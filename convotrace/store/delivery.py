@@ -9,6 +9,7 @@ from typing import Generic
 
 from convotrace.errors import StoreError
 from convotrace.model import Change, Json
+from convotrace.options import shown_url
 from convotrace.store.backlog import Drops, Entry, T
 from convotrace.store.batches import Prepared, Written, write_parts
 from convotrace.store.store import Store
@@ -112,7 +113,7 @@ class Delivery(Generic[T]):
             "dropped": self.drops.counts(),
             "last_error": self.last_error,
             "write_ms": {"p50": self.written.latency(0.5), "p95": self.written.latency(0.95)},
-            "store": {"url": self.store.url, "size": _size(self.store)} if self.store else None,
+            "store": {"url": shown_url(self.store.url), "size": _size(self.store)} if self.store else None,
         }
 
     def _prepare_taken(self) -> None:

@@ -37,9 +37,11 @@ LOG_PATIENCE = 5.0
 
 @dataclass(frozen=True)
 class Forgotten(Removed):
-    """How much was deleted, and whether its bytes are gone from the file and its log as well."""
+    """How much was deleted, and whether its bytes are gone from the files of the database as well."""
 
     wiped: bool = True
+    leftover: str | None = None
+    """What is left where they are not, and what to do."""
 
 
 def forget_session(opened: Opened, session_id: str, now_ns: int, actor: str) -> Forgotten:
@@ -154,7 +156,7 @@ class _Eraser:
         # Also where nothing was removed: it completes what was cut off by the end of its process.
         tidy(self._opened, always)
         wiped = self._opened.upkeep.wipe(LOG_PATIENCE)
-        return Forgotten(**vars(removed), wiped=wiped)
+        return Forgotten(**vars(removed), wiped=wiped, leftover=None if wiped else self._opened.upkeep.leftover)
 
 
 def _labelling(sql: Statements, connection: Connection, row: Row) -> Labelling:

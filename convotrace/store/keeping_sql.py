@@ -5,7 +5,7 @@ What a statement takes stands in parentheses beside it, as in `statements`.
 
 from __future__ import annotations
 
-from peewee import EXCLUDED, SQL, fn
+from peewee import EXCLUDED, SQL, PostgresqlDatabase, fn
 
 from convotrace.store.rows import AuditRow, LeaseRow
 from convotrace.store.schema import Table, Tables
@@ -71,5 +71,6 @@ class KeepingStatements:
 
 
 def some(table: Table) -> str:
-    few = table.select(SQL("rowid")).where(table.sid == 0).limit(1)
-    return text(table.delete().where(SQL("rowid").in_(few)))
+    row = SQL("ctid" if isinstance(table._meta.database, PostgresqlDatabase) else "rowid")
+    few = table.select(row).where(table.sid == 0).limit(1)
+    return text(table.delete().where(row.in_(few)))

@@ -30,7 +30,7 @@ def search(opened: Opened, text: str, limit: int, after: str | None) -> HitPage:
     """Return one page of hits; see `Store.search`."""
     if not 1 <= limit <= MOST:
         raise BadRequest(f"limit came as {limit}; use 1 to {MOST}.")
-    wanted, place = opened.speech.expression(terms(text)), _NEWEST if after is None else _read_cursor(after)
+    wanted, place = terms(text), _NEWEST if after is None else _read_cursor(after)
     catch_up(opened)
     with opened.connections.reading() as connection:
         found = opened.speech.find(connection, wanted, place, limit + 1)

@@ -53,7 +53,8 @@ class Statements:
         """Rows as they come: (the row)."""
         self.insert_trace = text(insertion(tables.trace, TraceRow).on_conflict_ignore())
         self.insert_awaited = text(insertion(tables.awaited, AwaitedRow))
-        self.insert_event = text(insertion(tables.event, EventRow).on_conflict_ignore())
+        self.insert_event = text(insertion(tables.event, EventRow))
+        self.insert_outside_event = text(insertion(tables.event, EventRow).on_conflict_ignore())
         self.insert_content = text(insertion(tables.content, ContentRow).on_conflict_ignore())
         self.put_score = upsert(tables.score, ScoreRow, "sid", "id")
         self.put_session = upsert(tables.session, SessionRow, "sid")

@@ -24,6 +24,7 @@ from convotrace.model import (
     SessionPage,
     View,
 )
+from convotrace.options import shown_url
 from convotrace.settings import DEFAULT_STORE
 from convotrace.store import (
     attachments,
@@ -71,7 +72,8 @@ class Store(Keeper):
         """Return the store at a URL, ready to read and write.
 
         Args:
-            url: `sqlite:///path/to/file.db` or `memory:`; when None, CONVOTRACE_STORE, else the default.
+            url: `sqlite:///path/to/file.db`, `postgresql://user@host/database` or `memory:`; when None,
+                CONVOTRACE_STORE, else the default.
             create: Make the file where there is none.
 
         Raises:
@@ -370,13 +372,17 @@ class Store(Keeper):
             opened.connections.close()
 
     def before_fork(self) -> None:
-        """Wait until nobody is inside the database."""
+        """Wait until nobody is inside the database, where that matters."""
+        if not databases.waits_for_forks(self.url):
+            return
         self._lock.acquire()
         if self._opened is not None:
             self._opened.connections.quiesce()
 
     def after_fork_in_parent(self) -> None:
         """Let everybody go on."""
+        if not databases.waits_for_forks(self.url):
+            return
         if self._opened is not None:
             self._opened.connections.resume()
         self._lock.release()
@@ -399,7 +405,7 @@ class Store(Keeper):
         return opened
 
     def _closed_sentence(self) -> str:
-        return f"The store {self.url} was closed; open it again."
+        return f"The store {shown_url(self.url)} was closed; open it again."
 
     def _show_life(self, changes: Sequence[Change]) -> None:
         """Note that this process lives before a trace stands as running in it."""
@@ -417,6 +423,10 @@ class Store(Keeper):
             self._opened.connections.close()
             self._opened = None
         opened = open_database(self.url, self._create)
-        self._recorder = Recorder(opened, secret(opened, "session"), secret(opened, "content"), self.worker)
+        try:
+            self._recorder = Recorder(opened, secret(opened, "session"), secret(opened, "content"), self.worker)
+        except BaseException:
+            opened.connections.close()
+            raise
         self._opened = opened
         return opened

@@ -6,11 +6,12 @@ What a change does to a session's row is told in `sessions`; here the rows come 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 
 from convotrace.model import SessionFacts
 from convotrace.store.building import Builder
 from convotrace.store.codec import original
-from convotrace.store.database import Connection
+from convotrace.store.database import Again, Connection
 from convotrace.store.labelling import Labelling
 from convotrace.store.labels import Label
 from convotrace.store.recount import count_again, delete_session, sweep
@@ -20,14 +21,14 @@ from convotrace.store.sessions import Row, new_session
 from convotrace.store.statements import Statements
 
 
-class Again(Exception):
-    """Something supposed without looking proved wrong: undo, look everything up, and write again."""
-
-
 class Touched:
     """The rows of sessions as they will be written, and what must be counted again before."""
 
-    def __init__(self, builder: Builder, sql: Statements, connection: Connection) -> None:
+    def __init__(
+        self, builder: Builder, sql: Statements, connection: Connection, only: Collection[int] | None = None
+    ) -> None:
+        """Begin with none; `only` are the keys of those that may be touched, None where all may."""
+        self._only = only
         self._builder = builder
         self._sql = sql
         self._connection = connection
@@ -69,7 +70,13 @@ class Touched:
 
     def at(self, sid: int) -> Row | None:
         """Return the row of a key, as it stands in this transaction."""
+        self.check(sid)
         return self.rows.get(sid) or self._read(sid)
+
+    def check(self, sid: int) -> None:
+        """Raise Again where a session is not among those that may be touched: the next attempt may touch all."""
+        if self._only is not None and sid not in self._only:
+            raise Again
 
     def _read(self, sid: int) -> Row | None:
         found = self._connection.execute(self._sql.session_by_sid, (sid,)).fetchone()

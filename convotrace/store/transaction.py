@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from convotrace.insight.places import back, kept, of_other_user, resumption
@@ -11,14 +11,14 @@ from convotrace.model import Change, Event, SessionFacts, Trace
 from convotrace.store.building import Builder
 from convotrace.store.codec import storable
 from convotrace.store.counting import Count
-from convotrace.store.database import Connection
+from convotrace.store.database import Again, Connection
 from convotrace.store.earlier import Earlier
 from convotrace.store.labels import facets_of_events, with_facets
 from convotrace.store.lookup import StoreLookup
 from convotrace.store.sessions import OldState, Row, add_facts, add_link, add_trace, placed, resumed
 from convotrace.store.statements import Statements
 from convotrace.store.to_rows import TraceRows, outside_events, score_row
-from convotrace.store.touched import Again, Touched
+from convotrace.store.touched import Touched
 
 
 class Transaction:
@@ -30,14 +30,23 @@ class Transaction:
         connection: Inside a transaction.
         careful: Each change may have been written already: look before adding it up.
         count: Takes note of the traces that come and go.
+        only: Keys of the sessions that may be touched, None where all may.
     """
 
-    def __init__(self, builder: Builder, sql: Statements, connection: Connection, careful: bool, count: Count) -> None:
+    def __init__(
+        self,
+        builder: Builder,
+        sql: Statements,
+        connection: Connection,
+        careful: bool,
+        count: Count,
+        only: Collection[int] | None,
+    ) -> None:
         self._builder = builder
         self._sql = sql
         self._connection = connection
         self._careful = careful
-        self._touched = Touched(builder, sql, connection)
+        self._touched = Touched(builder, sql, connection, only)
         self._count = count
         self._earlier = Earlier(sql, connection, builder.keys, self._touched, count)
         self._lookup = StoreLookup(sql, connection, builder.keys, self._touched.rows)
@@ -92,7 +101,10 @@ class Transaction:
         if trace is None:
             return None
         may_be = self._careful or change.written_as is not None or (trace.id, trace.started_ns) in self._written
-        return self._earlier.of(change) if may_be else None
+        found = self._earlier.of(change) if may_be else None
+        if found is not None:
+            self._touched.check(found.sid)
+        return found
 
     def _settled(self, change: Change, old: OldState | None) -> Change:
         """Return a change under the session where it belongs: its user's, or where its earlier state was put."""
@@ -169,7 +181,7 @@ class Transaction:
     def _note_outside(self, row: Row, events: Sequence[Event]) -> None:
         rows = outside_events(row["sid"], events)
         row["facets"] = with_facets(row["facets"], facets_of_events(rows))
-        row["events"] += self._execute_many(self._sql.insert_event, rows)
+        row["events"] += self._execute_many(self._sql.insert_outside_event, rows)
 
     def _insert(self) -> None:
         rows, self._pending = self._pending, []

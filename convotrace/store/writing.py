@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from convotrace.model import Change
 from convotrace.store.building import Builder
 from convotrace.store.counting import Count, Counter
+from convotrace.store.database import Again
 from convotrace.store.native import new_lock
 from convotrace.store.opening import Opened
-from convotrace.store.touched import Again
 from convotrace.store.transaction import Transaction
 from convotrace.store.uniting import runs, spread, united
 
@@ -76,11 +76,25 @@ class Recorder:
         # Encoding, hashing and compression happen before the write lock is taken.
         built = [None if careful else builder.early(change) for change in changes]
         written: list[Change | None] = []
-        with self._opened.connections.writing() as connection:
-            count = Count(self._counter, connection)
-            transaction = Transaction(builder, self._opened.sql, connection, careful, count)
+        sessions = self._sessions(changes) if self._opened.connections.by_session and not careful else None
+        with self._opened.connections.writing(sessions) as connection:
+            count = Count(self._counter, connection, is_alone=sessions is None)
+            transaction = Transaction(builder, self._opened.sql, connection, careful, count, sessions)
             for run in runs(changes):
                 written += transaction.write([(changes[i], built[i]) for i in run])
             born = transaction.finish()
         count.committed()
         return written, born
+
+    def _sessions(self, changes: Sequence[Change]) -> set[int] | None:
+        """Return the keys of all sessions that changes touch, None where what is stored decides.
+
+        One that stands elsewhere than supposed is noticed, and the next attempt has the whole store.
+        """
+        ids: set[str | None] = set()
+        for change in changes:
+            if change.decide is not None or change.takes or change.moves:
+                return None
+            facts = change.session
+            ids |= {facts.id, facts.other_id, change.written_as, *(link.session_id for link in facts.links)}
+        return {self._builder.keys.of(id) for id in ids if id is not None}

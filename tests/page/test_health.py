@@ -69,7 +69,7 @@ def test_no_password_of_a_store_is_shown(ask, new_house, path):
     house = new_house([])
     house.state["store"] = {"url": "postgresql://ann:hunter2@db.example/x"}
     body = ask(house, path).body.decode()
-    assert "hunter2" not in body and "ann:…@db.example" in (
+    assert "hunter2" not in body and "ann@db.example" in (
         body if path == "/health" else json.loads(body)["store"]["url"]
     )
 

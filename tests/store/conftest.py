@@ -41,6 +41,19 @@ class Make:
         return Change(SessionFacts(session, **facts))
 
 
+def rows(store, statement, *values):
+    """Return what a statement finds in a store, as another program would see it."""
+    with store._ready().connections.reading() as connection:
+        return connection.execute(statement, values).fetchall()
+
+
+def run_sql(store, *statements):
+    """Change a store behind its back."""
+    with store._ready().connections.writing() as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
 @pytest.fixture
 def make():
     return Make()
@@ -54,7 +67,8 @@ def store(store_url):
 
 
 @pytest.fixture
-def memory():
-    opened = Store.open("memory:")
+def memory(database, request):
+    """A store that leaves no file behind; on the other database one like any."""
+    opened = Store.open("memory:" if database == "sqlite" else request.getfixturevalue("store_url"))
     yield opened
     opened.close()

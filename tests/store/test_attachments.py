@@ -1,6 +1,5 @@
 """Files of traces: stored once a session, out of line, moved and forgotten with what they belong to."""
 
-import sqlite3
 from dataclasses import replace
 from functools import partial
 
@@ -12,6 +11,7 @@ from convotrace.insight.join import joined
 from convotrace.model import Attachment, Change, SessionFacts, Trace
 from convotrace.store import Store
 from convotrace.store.contents import FILE
+from tests.store.conftest import rows, run_sql
 
 BYTES = bytes(range(256)) * 8
 
@@ -31,16 +31,9 @@ def _joined(change, lookup):
 
 
 @pytest.fixture
-def held(store_url):
+def held(store):
     """Return the files held by the store's own table: the session's key and the bytes of each."""
-
-    def read():
-        with sqlite3.connect(store_url.removeprefix("sqlite:///")) as connection:
-            rows = connection.execute("select sid, body from content where codec = ?", (FILE,)).fetchall()
-        connection.close()
-        return rows
-
-    return read
+    return lambda: rows(store, "select sid, body from content where codec = ?", FILE)
 
 
 def test_a_trace_is_read_without_the_bytes_and_one_attachment_with_them(store, make):
@@ -150,11 +143,9 @@ def test_a_write_that_is_tried_again_changes_nothing(store, make, held):
     assert store.attachment("s", f"{1:016x}").data == BYTES
 
 
-def test_a_content_that_is_gone_leaves_what_is_known_of_it(store, make, store_url):
+def test_a_content_that_is_gone_leaves_what_is_known_of_it(store, make):
     store.write([make.change(trace=make.trace(attachments=(file(),)))])
-    with sqlite3.connect(store_url.removeprefix("sqlite:///")) as connection:
-        connection.execute("delete from content")
-    connection.close()
+    run_sql(store, "delete from content")
     found = store.attachment("s", f"{1:016x}")
     assert (found.name, found.data) == ("f.bin", None)
 

@@ -10,6 +10,8 @@ from convotrace.errors import StoreError
 from convotrace.store import Store
 from tests.store.test_processes import command, environment
 
+pytestmark = pytest.mark.sqlite
+
 LOAD = """
 store = Store.open(url)
 for number in range(100000):

@@ -1,6 +1,5 @@
 """What is long stands once per session, however often a conversation sends it again."""
 
-import sqlite3
 import threading
 from dataclasses import replace
 
@@ -10,6 +9,7 @@ from convotrace.model import Document, Payload, ToolDefinition
 from convotrace.store import Store
 from convotrace.store.contents import FULL_LIST_EVERY, INLINE_BELOW, Packer
 from convotrace.store.unpacking import MISSING, Contents
+from tests.store.conftest import rows, run_sql
 
 LONG = "word " * 100
 
@@ -20,11 +20,7 @@ def message(number, role="user"):
 
 def contents(store):
     """Return (number of contents, their bytes) as another program would see them."""
-    db = sqlite3.connect(store.url.removeprefix("sqlite:///"))
-    try:
-        return db.execute("SELECT count(*), coalesce(sum(length(body)), 0) FROM content").fetchone()
-    finally:
-        db.close()
+    return rows(store, "SELECT count(*), coalesce(sum(length(body)), 0) FROM content")[0]
 
 
 def agent_turns(make, turns):
@@ -176,8 +172,6 @@ def test_a_trace_that_leaves_takes_its_contents_along(store, make):
 
 def test_a_content_that_is_gone_shows_as_missing(store, make):
     store.write([make.change(trace=make.trace(spans=(make.span(input=[message(n) for n in range(9)], result=LONG),)))])
-    db = sqlite3.connect(store.url.removeprefix("sqlite:///"), isolation_level=None)
-    db.execute("DELETE FROM content")
-    db.close()
+    run_sql(store, "DELETE FROM content")
     (span,) = store.session("s").traces[0].spans
     assert span.result == MISSING

@@ -301,6 +301,7 @@ def test_hostile_filters_are_answered_or_refused(memory, make, q):
     assert ids(memory, "") == ["s"]
 
 
+@pytest.mark.sqlite
 def test_a_store_of_an_older_schema_is_labelled_when_it_is_opened(store_url, make):
     store = Store.open(store_url)
     store.write([make.change("s", make.trace("s", spans=[make.span(kind="tool", name="search")]), tags=("vip",))])
@@ -315,6 +316,7 @@ def test_a_store_of_an_older_schema_is_labelled_when_it_is_opened(store_url, mak
     store.close()
 
 
+@pytest.mark.sqlite
 def test_a_part_of_a_word_is_looked_for_in_an_index_and_not_in_the_rows(memory, make):
     memory.write([make.change("s", make.trace("s"), user_id="user-1")])
     opened = memory._ready()

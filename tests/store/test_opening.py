@@ -17,6 +17,8 @@ from convotrace.store.schema import SCHEMA_VERSION
 
 from .audit import audit
 
+pytestmark = pytest.mark.sqlite
+
 
 def mode(path):
     return stat.S_IMODE(os.stat(path).st_mode)

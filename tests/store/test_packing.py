@@ -1,5 +1,6 @@
 """The long columns of a trace's row go in as one and come out as they were, whatever they hold."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,6 +37,7 @@ def test_a_damaged_row_is_read_without_what_is_lost(store, make):
     assert (trace.output.text, trace.output.body) == ("answer", None)
 
 
+@pytest.mark.sqlite
 def test_files_are_found_on_a_row_that_is_pressed(store, make):
     file = Attachment("f", "note.txt", "text/plain", 3, data=b"abc")
     steps = [make.span(kind="tool", name=f"tool {n}", arguments={"n": n}) for n in range(40)]

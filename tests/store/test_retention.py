@@ -2,7 +2,6 @@
 
 import random
 import signal
-import sqlite3
 import subprocess
 import time
 from pathlib import Path
@@ -13,7 +12,7 @@ from convotrace.model import Event
 from convotrace.store import Store, retention
 from convotrace.store.removal import ROWS_AT_ONCE, Removed
 from convotrace.store.retention import DAY_NS, Limits
-from tests.store.conftest import START
+from tests.store.conftest import START, rows
 from tests.store.test_processes import command, environment
 
 DAY = 86400
@@ -57,21 +56,17 @@ def test_the_age_counts_from_the_last_activity_not_the_first(store, make):
     assert store.session("60").session.turns == 2
 
 
-def test_nothing_is_left_of_a_session_that_went(store, store_url, make):
+def test_nothing_is_left_of_a_session_that_went(store, make):
     event = Event("handoff", START)
     store.write([make.change("60", make.trace("60", at=40 * DAY, answer_ids=("r1",)), events=(event,))])
     fill(store, make, [60, 50, 1])
     store.write([make.outside("60", events=(event,))])
     prune(store, MONTH)
-    keys = set()
-    with sqlite3.connect(store_url.removeprefix("sqlite:///")) as db:
-        for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-            if any(column[1] == "sid" for column in db.execute(f"PRAGMA table_info({table})")):
-                keys |= set(db.execute(f"SELECT DISTINCT sid FROM {table}"))
-    db.close()
-    assert len(keys) == 1
+    tables = [table._meta.table_name for table in store._ready().tables.of_session()]
+    assert len({key for table in tables for key in rows(store, f"SELECT DISTINCT sid FROM {table}")}) == 1
 
 
+@pytest.mark.sqlite
 def test_over_the_bytes_the_longest_idle_go_and_the_file_shrinks(store, make):
     fill(store, make, range(90, 2, -1), spans=20)
     before, limit = store.diagnosis().pages, 600_000
@@ -119,14 +114,15 @@ def long(store, make):
     return store
 
 
-def test_a_long_session_goes_at_once_for_readers_and_in_pieces_for_the_lock(long):
+def test_a_long_session_goes_at_once_for_readers_and_in_pieces_for_the_lock(long, database):
     steps = iter(long.prune(MONTH, NOW))
     assert next(steps) == Removed(2, 4, 3 * ROWS_AT_ONCE + 2)
     assert ids(long) == []
     assert long.session("long") is None
     assert len(list(steps)) > 3
     assert prune(long, MONTH) == Removed()
-    assert long.diagnosis().pages.used_bytes < 300_000
+    # PostgreSQL keeps the room for what comes next.
+    assert database == "postgres" or long.diagnosis().pages.used_bytes < 300_000
 
 
 def test_a_session_that_begins_again_while_its_old_rows_go_holds_only_the_new_and_all_of_it(long, make):
@@ -163,6 +159,7 @@ def test_it_ends_where_it_is_told_to(store, make):
     assert len(ids(store)) == 50 - removed.sessions
 
 
+@pytest.mark.sqlite
 def test_room_is_given_back_to_the_disk(store, store_url, make):
     fill(store, make, range(90, 30, -1), spans=200)
     path = Path(store_url.removeprefix("sqlite:///"))

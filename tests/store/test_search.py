@@ -3,7 +3,6 @@
 import json
 import random
 import re
-import sqlite3
 import string
 import subprocess
 import unicodedata
@@ -290,16 +289,16 @@ def test_a_list_is_filtered_by_what_any_turn_says(memory, make, monkeypatch, q, 
 
 def test_what_is_not_indexed_is_told(store, store_url, make):
     store.write([say(make, "hello") for _ in range(3)])
-    with sqlite3.connect(store_url.removeprefix("sqlite:///")) as other:
-        other.execute("BEGIN IMMEDIATE")
+    other = Store.open(store_url)
+    with other._ready().connections.writing():
         page = store.search("hello")
         assert (len(page), page.waiting) == (0, 3)
-        other.rollback()
     other.close()
     page = store.search("hello")
     assert (len(page), page.waiting) == (3, 0)
 
 
+@pytest.mark.sqlite
 def test_no_byte_of_forgotten_words_is_left_in_the_index(store, store_url, make):
     words = " ".join(f"canary-7f3a {number}" for number in range(50))
     for number in range(30):
@@ -317,6 +316,7 @@ def test_no_byte_of_forgotten_words_is_left_in_the_index(store, store_url, make)
     assert (found(store, "canary"), len(store.search("other"))) == ([], 30)
 
 
+@pytest.mark.sqlite
 def test_tidying_by_the_way_wipes_what_pruning_left(store, make):
     store.write([say(make, f"word{number}") for number in range(200)])
     list(store.index())
@@ -361,6 +361,7 @@ for _ in range(10):
     assert len(all_hits(store, "hi")) == 800
 
 
+@pytest.mark.sqlite
 def test_a_copy_is_searched_like_the_original(store, make, tmp_path):
     store.write([say(make, "地铁", session=f"s{number}") for number in range(5)])
     list(store.index())

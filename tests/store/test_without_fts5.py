@@ -8,6 +8,8 @@ from convotrace.errors import BadRequest
 from convotrace.store import Store
 from convotrace.store.sqlite import file, fulltext, making
 
+pytestmark = pytest.mark.sqlite
+
 
 @pytest.fixture
 def poor(monkeypatch):

@@ -322,6 +322,7 @@ def test_a_closed_writer_is_not_kept(memory, make):
     until(lambda: gc.collect() is not None and seen() is None)
 
 
+@pytest.mark.sqlite
 def test_a_locked_file_costs_nobody_who_puts(store, make, writers, monkeypatch):
     monkeypatch.setattr("convotrace.store.sqlite.connections.LOCK_PATIENCE", 0.05)
     program = (
@@ -344,6 +345,7 @@ def test_a_locked_file_costs_nobody_who_puts(store, make, writers, monkeypatch):
     assert writer.stats()["dropped"] == {}
 
 
+@pytest.mark.sqlite
 def test_a_full_disk_is_survived(store, make, writers):
     store.write([make.change()])
     with store._opened.connections._alone() as connection:

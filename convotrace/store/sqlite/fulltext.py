@@ -121,9 +121,9 @@ class SqliteSpeech(Speech):
         wide_enough = sum(map(str.isalnum, text)) >= SHORTEST_BEGINNING
         return _phrase(Term(text, prefix and wide_enough)) if any(map(str.isalnum, text)) else None
 
-    def find(self, connection: Connection, expression: str, before: int, limit: int) -> list[tuple[Any, ...]]:
+    def find(self, connection: Connection, wanted: Sequence[Term], before: int, limit: int) -> list[tuple[Any, ...]]:
         """Return hits with an `n` under a limit, the greatest first."""
-        return connection.execute(_FIND, (expression, before, limit)).fetchall()
+        return connection.execute(_FIND, (self.expression(wanted), before, limit)).fetchall()
 
     def add(self, connection: Connection, traces: Sequence[int]) -> None:
         """Take traces into the index: the trigger does."""

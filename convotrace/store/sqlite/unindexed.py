@@ -19,20 +19,16 @@ class NoSpeech(Speech):
     is_there = False
     found = said = "SELECT NULL WHERE ? IS NULL AND 1 = 0"
 
-    def expression(self, wanted: Sequence[Term]) -> str:
+    def phrase(self, text: str, prefix: bool) -> str | None:
+        """Return None: no text is a phrase here."""
+        return None
+
+    def find(self, connection: Connection, wanted: Sequence[Term], before: int, limit: int) -> list[tuple[Any, ...]]:
         """Raise BadRequest: nothing can be looked for."""
         raise BadRequest(
             "Search needs FTS5, which this Python's SQLite was built without; use a Python that has it, such as the "
             "one of python.org. Lists find texts in what they show of a session."
         )
-
-    def phrase(self, text: str, prefix: bool) -> str | None:
-        """Return None: no text is a phrase here."""
-        return None
-
-    def find(self, connection: Connection, expression: str, before: int, limit: int) -> list[tuple[Any, ...]]:
-        """Return nothing."""
-        return []
 
     def add(self, connection: Connection, traces: Sequence[int]) -> None:
         """Do nothing."""

@@ -25,6 +25,8 @@ _FREE_SHARE, _FREE_AT_LEAST = 20, 512
 class SqliteUpkeep(Upkeep):
     """The upkeep of a file, or of a database in memory."""
 
+    leftover = "A reader held the log open: its old words go with the next forget, or when all have closed."
+
     def __init__(self, connections: SqliteConnections, path: Path | None) -> None:
         self._connections, self._path = connections, path
 
@@ -85,10 +87,11 @@ class SqliteUpkeep(Upkeep):
             )
             integrity, found = _checked(connection, "integrity_check(5)"), pages(connection)
         if path is None:
-            return State(None, schema, integrity, found, 0, journal)
+            return State("in memory", None, schema, integrity, found, 0, journal)
         return State(
-            path=str(path), schema=schema, integrity=integrity, pages=found, log_bytes=wal_size(path), journal=journal,
-            free_on_disk=shutil.disk_usage(path.parent).free, file_mode=_mode(path), folder_mode=_mode(path.parent),
+            place=str(path), path=str(path), schema=schema, integrity=integrity, pages=found, journal=journal,
+            log_bytes=wal_size(path), free_on_disk=shutil.disk_usage(path.parent).free,
+            file_mode=_mode(path), folder_mode=_mode(path.parent),
         )  # fmt: skip
 
     def _look(self) -> Pages:
