@@ -266,7 +266,6 @@ def _with_scores(conversation: Conversation, change: Change) -> Conversation:
 
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
-    request_queue_size = 64  # A browser opens several connections at once.
     request_queue_size = 64
 
 
