@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import ceil
 from urllib.parse import urlencode
 
@@ -19,7 +19,7 @@ from convotrace.page.list import title
 from convotrace.page.render import page as render
 from convotrace.page.signs import kinds_of
 from convotrace.page.transcript import WINDOW, Feed, feed
-from convotrace.page.visit import Visit
+from convotrace.page.visit import Unknown, Visit
 from convotrace.query import Match
 
 ZOOMS = {"transcript": ("t", "Transcript"), "cards": ("u", "Cards"), "waterfall": ("w", "Waterfall")}
@@ -46,13 +46,22 @@ def page(visit: Visit) -> PageResponse:
     """Return some turns of a session as a page: as they were said, as cards, or as bars on one axis."""
     fields = visit.request.fields()
     zoom = fields.get("zoom", "") if fields.get("zoom") in ZOOMS else "transcript"
-    excerpt = visit.excerpt(_start(fields.get("turn")), fields.get("at") or None, WINDOW, is_light=True)
+    excerpt = _excerpt(visit, fields)
     shown = feed(excerpt)
     frame = {**visit.frame("sessions"), "kinds": kinds_of(turn.trace for turn in shown.turns), "marks": True}
     frame |= {"may_delete": visit.may("delete"), "zoom": zoom, "zooms": ZOOMS}
     frame |= {"topic": f"session={visit.parts['key']}", "after_ns": excerpt.conversation.session.last_ns}
-    view = {**_head(excerpt), **_feed(shown, excerpt), **_side(excerpt, visit.reader())}
+    view = {**_head(excerpt), **_feed(shown, excerpt), **_side(excerpt, visit.backend.store())}
     return render("session.html", {**frame, **view, "falls": falls(shown.turns) if zoom == "waterfall" else None})
+
+
+def _excerpt(visit: Visit, fields: Mapping[str, str]) -> Excerpt:
+    """Return the turns asked for; where the trace that they should begin with has gone, those from a number on."""
+    start, at = _start(fields.get("turn")), fields.get("at")
+    try:
+        return visit.excerpt(start, at or None, WINDOW, is_light=True)
+    except Unknown:
+        return visit.excerpt(start, None, WINDOW, is_light=True)
 
 
 def _head(excerpt: Excerpt) -> dict[str, object]:
@@ -73,7 +82,8 @@ def _head(excerpt: Excerpt) -> dict[str, object]:
 
 def _feed(shown: Feed, excerpt: Excerpt) -> dict[str, object]:
     first = next((turn for turn in shown.turns if turn.trace.errors), None)
-    failing = f"?at={excerpt.failing}#t{excerpt.failing}" if excerpt.failing else None
+    is_beyond = all(turn.trace.id != excerpt.failing for turn in shown.turns)
+    failing = f"?at={excerpt.failing}#t{excerpt.failing}" if excerpt.failing and is_beyond else None
     return {
         "feed": shown,
         "shares": _shares(shown),

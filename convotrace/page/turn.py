@@ -75,6 +75,7 @@ def _head(excerpt: Excerpt, trace: Trace) -> dict[str, object]:
         "place": f"turn {trace.turn}" if trace.turn is not None else "other request",
         "before": before,
         "after": after,
+        "began": f"?began={trace.started_ns}" if len(excerpt.twins) > 1 else "",
         "twins": [began for began in excerpt.twins if began != trace.started_ns],
         "shares": _shares(trace),
         "calls_made": sum(span.kind == "generation" for span in trace.spans),

@@ -59,18 +59,22 @@ class Turn:
         return found
 
     @property
+    def began(self) -> str:
+        """Return what tells its addresses from those of an earlier turn with the same id: a query, or nothing."""
+        return f"?began={self.trace.started_ns}" if "-" in self.anchor else ""
+
+    @property
     def href(self) -> str:
         """Return the address of its own page, from the folder of the session's turns."""
-        return self.anchor.replace("-", "?began=")
+        return self.trace.id + self.began
 
     def part(self, name: str) -> str:
         """Return the address at which all of one of its texts is, from the folder of the session's turns."""
-        place, _, began = self.href.partition("?")
-        return f"{place}/part?{began}{'&' if began else ''}name={name}"
+        return f"{self.trace.id}/part{self.began or '?'}{'&' if self.began else ''}name={name}"
 
     def to(self, span: Span) -> str:
         """Return the address of one of its spans, from the folder of the session's turns."""
-        return f"{self.href}{'&' if '?' in self.href else '?'}span={quote(span.id, safe='')}#call"
+        return f"{self.href}{'&' if self.began else '?'}span={quote(span.id, safe='')}#call"
 
     @property
     def log_errors(self) -> int:

@@ -164,6 +164,9 @@ def test_two_requests_that_share_an_id_are_both_reached(look):
     assert f'<a href="?began={40 * S}">' in first and '<h1 dir="auto">Book</h1>' in first
     _, second = look(more=(twin,), query=f"began={40 * S}")
     assert "the other words" in second and '<a href="?began=0">' in second
+    for form in ("/diff", ".md", ".json"):
+        assert f"{TRACE}{form}?began={40 * S}" in session and f"{TRACE}{form}?began={40 * S}" in second
+        assert "the other words" in look(more=(twin,), path=f"/s/s/t/{TRACE}{form}", query=f"began={40 * S}")[1]
 
 
 @pytest.mark.parametrize(("form", "word"), [("json", f'"id":"{TRACE}"'), ("md", "> Book"), ("curl", "--data-raw")])

@@ -58,6 +58,16 @@ def test_the_next_error_beyond_the_page_is_a_link(see):
     assert f'class="pill err" href="#t{90:032x}"' in see("turn=81")
 
 
+def test_the_errors_in_the_head_lead_to_where_they_are(see):
+    assert f'class="pill err" href="?at={90:032x}#t{90:032x}" data-beyond' in see()
+    assert "data-beyond" not in see("turn=81")
+
+
+def test_a_link_to_a_turn_that_has_gone_opens_the_session(see):
+    assert _numbers(see("at=" + "f" * 32))[0] == 1
+    assert _numbers(see("at=nonsense&turn=5"))[0] == 5
+
+
 def test_a_window_says_what_it_shows(see):
     assert f"Turns 1 to {WINDOW} of 100" in see()
     assert "Turns 41 to 64 of 100" in see("turn=41")

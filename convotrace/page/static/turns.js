@@ -72,7 +72,7 @@ function foldAll(isOpen) {
 
 // On a page with few of many turns, the next error may lie beyond them.
 function nextError(event) {
-  const beyond = one("[data-beyond]");
+  const beyond = all("[data-beyond]").at(-1);
   if (event.key !== "e" || !beyond || event.ctrlKey || event.metaKey || event.altKey) return;
   const items = stops();
   const later = items.slice(items.indexOf(here()) + 1);
