@@ -12,6 +12,7 @@ import pytest
 import convotrace
 from convotrace.store import Store
 from convotrace.store.workers import GONE_AFTER_NS
+from tests.store.audit import audit
 
 ROOT = str(Path(convotrace.__file__).parents[1])
 SCRIPT = """
@@ -120,6 +121,39 @@ assert w.close(20), w.stats()
     assert store.integrity() == "ok"
     assert len(store.session("all").traces) == 1000
     store.close()
+
+
+CROWD = """
+w = writer(max_rows=3000)
+sent, deadline = 0, time.monotonic() + float(os.environ["CROWD_SECONDS"])
+while time.monotonic() < deadline:
+    for _ in range(40):
+        w.put(change(f"s{sent % 50}" if sent % 2 else f"own {os.getpid()}"))
+        sent += 1
+    time.sleep(0.01)
+assert w.close(60), w.stats()
+dropped = sum(number for reasons in w.stats()["dropped"].values() for number in reasons.values())
+print(sent, w.stats()["written"]["traces"], dropped)
+"""
+
+
+@pytest.mark.slow
+def test_of_eight_processes_on_one_file_for_a_minute_all_that_was_sent_is_stored_or_counted(store_url):
+    seconds = {**environment(), "CROWD_SECONDS": "60"}
+    crowd = [
+        subprocess.Popen(
+            command(store_url, CROWD), env=seconds, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(8)
+    ]
+    told = [process.communicate(timeout=300) for process in crowd]
+    assert [(process.returncode, errors) for process, (_, errors) in zip(crowd, told, strict=True)] == [(0, "")] * 8
+    counts = [tuple(map(int, out.split())) for out, _ in told]
+    assert all(sent == written + dropped for sent, written, dropped in counts), counts
+    store = Store.open(store_url, create=False)
+    assert sum(session.turns for session in store.sessions(limit=1000)) == sum(written for _, written, _ in counts)
+    store.close()
+    assert audit(store_url.removeprefix("sqlite:///")) == []
 
 
 KILLED = """
