@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from time import time_ns
+from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Any
 
 from convotrace import hooks
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from convotrace.store import Store, Writer
 
 _JOB_PATIENCE = 1.0
+_SLICE, _BREATH = 300_000, 50e-6
+"""How many ns the writer works at a time, and for how many seconds it then leaves the interpreter to requests."""
 
 
 class Writing:
@@ -69,6 +71,8 @@ class Writing:
         self._chores = Chores()
         self._store: Store | None = None
         self._assembler: Assembler | None = None
+        self._breathed = 0
+        self._drains: set[object] = set()
 
     # What there is one of
 
@@ -122,8 +126,21 @@ class Writing:
 
     # A trace becomes a change
 
+    def _breathe(self) -> None:
+        """Let requests have the interpreter between two traces, unless somebody waits for what is written.
+
+        A thread that only works gives it away after 5 ms at the earliest: by then a request would be late. A pause of
+        no length does not help, for it is taken back before the other thread is awake.
+        """
+        if perf_counter_ns() - self._breathed > _SLICE and not self._drains:
+            from convotrace.store.native import pause as rest
+
+            rest(_BREATH)
+            self._breathed = perf_counter_ns()
+
     def prepare(self, item: OpenTrace | Change) -> Iterator[Change]:
         """Yield what is to be written of an item of the queue: one change, or none."""
+        self._breathe()
         if not self._chores.begun:
             self._guard.attempt("jobs", self._chores.begin, self._in_force(), self.open_store, self._guard)
         if MINT.id != self._kept_key:
@@ -201,7 +218,12 @@ class Writing:
 
     def drain(self, timeout: float) -> bool:
         """Wait so many seconds at most until all that is queued is stored; return whether it is."""
-        return self.made is None or self.made.drain(timeout)
+        waits = object()
+        self._drains.add(waits)
+        try:
+            return self.made is None or self.made.drain(timeout)
+        finally:
+            self._drains.discard(waits)
 
     def end_chores(self) -> None:
         """Let no job of the store begin any more; a running one ends after its step."""
