@@ -33,6 +33,7 @@ _BEGINNINGS = frozenset("deir")
 _PLAIN = frozenset({int, float, bool, type(None)})
 _DEEPEST = 200
 _LONGEST_CACHED = 100
+_FEW_QUOTES = 64
 
 
 def never_stored(name: str) -> bool:
@@ -163,8 +164,15 @@ def _may_hold_secret(text: str) -> bool:
     first = text[:1]
     if (first.isalnum() and first not in _BEGINNINGS) or not _JSON_TEXT.match(text):
         return False
+    if _ESCAPED_NAME.search(text) is not None:
+        return True
+    # Most JSON that is kept as text holds long texts under few names: those are looked at, and not the texts.
+    if text.count('"') <= _FEW_QUOTES:
+        pieces = text.split('"')
+        ends = zip(pieces, pieces[1:], strict=False)
+        return any(after.lstrip()[:1] == ":" and never_stored(name.rstrip("\\")) for name, after in ends)
     flat = _flat(text)
-    return any(name in flat for name in _FIELDS) or _ESCAPED_NAME.search(text) is not None
+    return any(name in flat for name in _FIELDS)
 
 
 def _end_of_value(text: str, start: int, depth: int) -> int:
