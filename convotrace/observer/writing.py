@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from convotrace.store import Store, Writer
 
 _JOB_PATIENCE = 1.0
-_SLICE, _BREATH = 300_000, 50e-6
+_SLICE, _BREATH = 500_000, 50e-6
 """How many ns the writer works at a time, and for how many seconds it then leaves the interpreter to requests."""
 
 

@@ -28,7 +28,7 @@ def work(store_url, monkeypatch):
 
 def test_requests_have_the_interpreter_after_each_slice_of_work(work):
     prepare, _ = work
-    assert prepare(30, each_us=100) == pytest.approx(10, abs=3)
+    assert prepare(30, each_us=100) == pytest.approx(6, abs=2)
 
 
 def test_one_long_trace_is_a_slice(work):
