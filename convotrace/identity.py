@@ -113,10 +113,10 @@ class Incoming:
     @property
     def named_user(self) -> str | None:
         """The user that the caller's baggage names."""
-        found = as_id(self.baggage.get(propagation.USER)) if self._may_have(_BAGGAGE) else None
+        found = as_id(self.baggage.get(propagation.USER)) if self.may_have(_BAGGAGE) else None
         return bounded(found) if found else None
 
-    def _may_have(self, spellings: frozenset[Any]) -> bool:
+    def may_have(self, spellings: frozenset[Any]) -> bool:
         """Tell whether a header came, by its spellings: nothing is decoded for what most requests have not."""
         raw = self._raw_headers
         if type(raw) is not list and type(raw) is not tuple:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from convotrace.model import Json
@@ -168,9 +169,8 @@ def _may_hold_secret(text: str) -> bool:
         return True
     # Most JSON that is kept as text holds long texts under few names: those are looked at, and not the texts.
     if text.count('"') <= _FEW_QUOTES:
-        pieces = text.split('"')
-        ends = zip(pieces, pieces[1:], strict=False)
-        return any(after.lstrip()[:1] == ":" and never_stored(name.rstrip("\\")) for name, after in ends)
+        pieces = pairwise(text.split('"'))
+        return any(after.lstrip()[:1] == ":" and never_stored(name.rstrip("\\")) for name, after in pieces)
     flat = _flat(text)
     return any(name in flat for name in _FIELDS)
 

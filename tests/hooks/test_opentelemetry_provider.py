@@ -70,7 +70,7 @@ def test_after_its_end_nothing_changes_a_span(tracer):
     span.update_name("other")
     span.set_status(StatusCode.ERROR)
     span.end(9)
-    assert (span.name, span.attributes, span.events, span.status.status_code, span.end_time) == (
+    assert (span.name, span.attributes, [*span.events], span.status.status_code, span.end_time) == (
         "work", {}, [], StatusCode.UNSET, 5,
     )  # fmt: skip
 

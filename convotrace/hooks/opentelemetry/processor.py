@@ -5,6 +5,7 @@ A span is noted when it starts, so that a running one shows; what it says is kep
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from opentelemetry.trace import Span, SpanKind, StatusCode
@@ -145,7 +146,7 @@ def _fill(made: OpenSpan, span: Any) -> None:
     made.name = span.name
     # The SDK makes a copy of its events each time they are asked for, of none too.
     noted = span.events if getattr(span, "_events", True) else ()
-    events = [OpenEvent(event.name, event.timestamp, None, event.attributes or {}) for event in noted]
+    events = [OpenEvent(e.name, e.timestamp, None, e.attributes or {}) for e in noted] if noted else ()
     attributes = span.attributes if span.attributes is not None else {}
     if type(span) is not OwnSpan:  # ours takes nothing more
         # Its own mapping takes a lock for each value that is read; its copy is a plain one.
@@ -160,7 +161,7 @@ def _fill(made: OpenSpan, span: Any) -> None:
         settle(trace)
 
 
-def _failure(span: Any, events: list[OpenEvent]) -> Failure:
+def _failure(span: Any, events: Sequence[OpenEvent]) -> Failure:
     raised: Any = next((event.attributes for event in reversed(events) if event.name == "exception"), {})
     kind = raised.get("exception.type") or (span.attributes or {}).get("error.type") or ERROR
     message = raised.get("exception.message") or span.status.description or ""

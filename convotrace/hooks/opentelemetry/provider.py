@@ -93,8 +93,9 @@ class Span(trace_api.Span):
         # What a processor has made of it, and whether anybody but convotrace hears of it.
         self.noted: Any = None
         self.heard = tracer.provider.heard
-        self.events: list[SpanEvent] = []
-        self.links = list(links or ())
+        # Most have none: an empty tuple is nobody's to collect.
+        self.events: Any = ()
+        self.links: Any = list(links) if links else ()
         self.status = _UNSET
         self.start_time = start_time or time_ns()
         self.end_time: int | None = None
@@ -131,11 +132,13 @@ class Span(trace_api.Span):
     ) -> None:
         """Add a moment, up to a thousand."""
         if self.end_time is None and len(self.events) < _MANY:
+            self.events = self.events or []
             self.events.append(SpanEvent(name, dict(attributes or {}), timestamp or time_ns()))
 
     def add_link(self, context: SpanContext, attributes: Any = None, **_: Any) -> None:
         """Add a link to a span of another trace."""
         if self.end_time is None and len(self.links) < _MANY:
+            self.links = self.links or []
             self.links.append(trace_api.Link(context, attributes))
 
     def update_name(self, name: str) -> None:
@@ -209,7 +212,9 @@ class Current:
 
     def __enter__(self) -> trace_api.Span:
         self._span = made = self._begin()
-        self._token = attach(Context({**get_current(), _CURRENT: made}))
+        inside = Context(get_current())
+        dict.__setitem__(inside, _CURRENT, made)  # it is nobody's yet
+        self._token = attach(inside)
         return made
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:

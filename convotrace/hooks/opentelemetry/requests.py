@@ -116,8 +116,7 @@ def _server_span(span: Span, ids: SpanContext) -> Span | None:
 
 def _extracted(incoming: Incoming, outside: Context) -> Context:
     """Return the context with what the headers say of the caller; the headers are read only where they may."""
-    names = _field_names()
-    if not any(name in names for name, _ in incoming._raw_headers):
+    if not incoming.may_have(_field_names()):
         return outside
     return propagate.extract(incoming.headers, context=outside)
 
