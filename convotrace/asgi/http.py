@@ -11,7 +11,7 @@ from convotrace.observer.mirror import Mirror
 from convotrace.recorder import OpenTrace
 
 _PARTS_OF_BODY = frozenset({"http.response.body", "http.response.zerocopysend", "http.response.pathsend"})
-_TOLD = (b"content-type", b"content-encoding", b"content-length")
+_TOLD, _NOTHING_TOLD = (b"content-type", b"content-encoding", b"content-length"), ("", "", "")
 
 
 class Exchange(Passage):
@@ -80,8 +80,11 @@ class Exchange(Passage):
     def _note_sent(self, message: Message) -> None:
         trace, kind = self._trace, message["type"]
         if kind == "http.response.start":
-            named = {bytes(name).lower(): value for name, value in message.get("headers") or ()}
-            content_type, encoding, length = [bytes(named.get(name, b"")).decode("latin-1") for name in _TOLD]
+            told = {}
+            for name, value in message.get("headers") or ():
+                if (known := bytes(name).lower()) in _TOLD:
+                    told[known] = bytes(value).decode("latin-1")
+            content_type, encoding, length = map(told.get, _TOLD, _NOTHING_TOLD)
             trace.respond(int(message["status"]), content_type, captured(content_type), encoding, length)
         elif kind in _PARTS_OF_BODY:
             now = now_of(trace)

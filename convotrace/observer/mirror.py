@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
+from itertools import islice
 from operator import is_
 from typing import Any
 
@@ -29,10 +30,9 @@ class Mirror:
     def hand_back(self) -> None:
         """Write into the caller's object what the app has written into its own since the last time."""
         copy, given = self.copy, self._given
-        items = list(copy.items())
         # Nearly all that apps write are new keys, which stand behind those that were given.
-        if all(map(is_, copy, given)) and all(map(is_, copy.values(), given.values())):
-            items = items[len(given) :]
-        for name, value in items:
-            if given.get(name, _NOTHING) is not value:
+        is_same = all(map(is_, copy, given)) and all(map(is_, copy.values(), given.values()))
+        for name in list(islice(copy, len(given), None) if is_same else copy):
+            value = copy.get(name, _NOTHING)
+            if value is not _NOTHING and given.get(name, _NOTHING) is not value:
                 self._callers[name] = given[name] = value
