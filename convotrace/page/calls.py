@@ -20,7 +20,7 @@ class Place:
 
 def place_of(trace: Trace, span: Span) -> Place | None:
     """Return where a model call stands among those of its turn; None for another span."""
-    calls = sorted((one for one in trace.spans if one.kind == "generation"), key=lambda one: one.started_ns)
+    calls = _calls(trace)
     if span not in calls:
         return None
     at = calls.index(span)
@@ -35,26 +35,29 @@ def definition_of(trace: Trace, name: str) -> tuple[Span, ToolDefinition] | None
 
 
 def caller_of(trace: Trace, tool: Span) -> Span | None:
-    """Return the model call that asked for a tool's call: by its id, else by its name and the time."""
-    earlier = [one for one in trace.spans if one.kind == "generation" and one.started_ns <= tool.started_ns]
-    for wanted in (("", tool.call_id), (tool.name, None)):
-        for call in sorted(earlier, key=lambda one: one.started_ns, reverse=True):
-            if any(wanted in ((part.name, None), ("", part.id or None)) for part in _called(call) if any(wanted)):
-                return call
-    return None
+    """Return the model call that asked for a tool's call: by the id of the call, else the last that named the tool."""
+    earlier = [one for one in _calls(trace) if one.started_ns <= tool.started_ns][::-1]
+    by_id = (one for one in earlier if any(part.id and part.id == tool.call_id for part in _called(one)))
+    by_name = (one for one in earlier if any(part.name == tool.name for part in _called(one)))
+    return next(by_id, None) or next(by_name, None)
 
 
 def made_by(trace: Trace, call: Span) -> dict[str, Span]:
     """Return the tool spans that a model call asked for, by the id of the call, else by the tool's name."""
-    tools = sorted((one for one in trace.spans if one.kind == "tool"), key=lambda one: one.started_ns)
-    later = [one for one in tools if one.started_ns >= call.started_ns]
+    tools = (one for one in trace.spans if one.kind == "tool" and one.started_ns >= call.started_ns)
+    later = sorted(tools, key=lambda one: one.started_ns)
     found: dict[str, Span] = {}
     for part in _called(call):
-        own = next((one for one in later if part.id and one.call_id == part.id), None)
-        own = own or next((one for one in later if one.name == part.name), None)
+        by_id = (one for one in later if part.id and one.call_id == part.id)
+        by_name = (one for one in later if one.name == part.name)
+        own = next(by_id, None) or next(by_name, None)
         if own is not None:
             found[part.id or part.name] = own
     return found
+
+
+def _calls(trace: Trace) -> list[Span]:
+    return sorted((one for one in trace.spans if one.kind == "generation"), key=lambda one: one.started_ns)
 
 
 def _called(call: Span) -> list[Part]:

@@ -149,6 +149,7 @@ def _lens(seen: tuple[Seen, ...]) -> dict[str, object]:
     return {
         "stacks": stacks(seen),
         "by_tokens": by_tokens,
+        "since": seen[0].trace.turn if seen else 1,
         "is_told": bool(contexts),
         "origins": [(origin, ORIGIN_WORDS[origin]) for origin in ORIGINS],
         "origin_words": ORIGIN_WORDS,
@@ -174,7 +175,8 @@ def stacks(seen: tuple[Seen, ...]) -> list[Stack]:
     most = max((one.context.size for one in seen if one.context), default=0) or 1
     found, size = [], None
     for one in seen:
-        change = one.context.size - (size or 0) if one.context else None
+        is_known = size is not None or one.trace.turn == 1
+        change = one.context.size - (size or 0) if one.context and is_known else None
         found.append(Stack(one, tuple(_parts(one, most)), change))
         size = one.context.size if one.context else size
     return found

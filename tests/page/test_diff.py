@@ -10,7 +10,7 @@ import pytest
 from convotrace.insight.differences import compared
 from convotrace.insight.turn_diff import Item
 from convotrace.model import Conversation, Document, Payload, Session, Span, ToolDefinition, Trace, Usage
-from convotrace.page.diff import runs
+from convotrace.page.diff import UP_TO, runs
 
 RULES = "\n".join(f"Rule {number}" for number in range(30))
 
@@ -114,6 +114,13 @@ def test_the_lens_names_what_entered_stayed_was_cut_and_dropped(diff):
     page = diff(_trace(1, "Please bring me home to London"), _trace(2, "Please bring me home…", rules="Other"))
     told = re.findall(r"</span>(\d+ parts? \w+) <", page)
     assert told == ["1 part entered", "1 part stayed", "1 part cut", "1 part dropped"]
+
+
+def test_the_lens_reaches_back_some_turns_and_says_from_which_on(diff):
+    page = diff(*(_trace(number) for number in range(1, 31)))
+    assert page.count('<a class="lr"') == UP_TO
+    assert f"from turn {31 - UP_TO} on" in page
+    assert page.count("<span>Turn 1</span>") == 0 and "+100<" in page and f"+{100 * (31 - UP_TO):,}" not in page
 
 
 def test_documents_are_followed_and_their_words_in_answers_are_marked(diff):
