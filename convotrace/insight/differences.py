@@ -9,8 +9,8 @@ from typing import Literal
 
 from convotrace.insight.returning import pieces
 
-_MOST_PIECES = 3_000
-"""Pieces of two lines up to which they are compared word by word: pairing costs up to the product of their numbers."""
+_MOST_PAIRS = 4_000_000
+"""Pairs of words that one comparison looks at, about a quarter of a second: what is left has no words marked."""
 _MOST_LINES = 5_000
 _ALIKE = 0.4
 """Share of the longer of two lines that both must have for one to be a new version of the other."""
@@ -36,15 +36,36 @@ class Line:
     pieces: tuple[Piece, ...]
 
 
-def compared(before: str, after: str) -> tuple[Line, ...]:
-    """Return every line of both texts: what is the same once, what was removed before what was added for it."""
+@dataclass
+class Budget:
+    """How many pairs of words may still be looked at, in one comparison or in several that share it."""
+
+    left: int = _MOST_PAIRS
+
+    def allows(self, pairs: int) -> bool:
+        """Take some pairs from what is left; tell whether there were enough."""
+        if pairs > self.left:
+            return False
+        self.left -= pairs
+        return True
+
+
+def compared(before: str, after: str, budget: Budget | None = None) -> tuple[Line, ...]:
+    """Return every line of both texts: what is the same once, what was removed before what was added for it.
+
+    Args:
+        before: The earlier text.
+        after: The later text.
+        budget: How much may be spent on marking words; a new one where nothing is said.
+    """
+    budget = budget or Budget()
     old, new = before.split("\n") if before else [], after.split("\n") if after else []
     lines: list[Line] = []
     for tag, i, j, k, n in blocks(old, new):
         if tag == "equal":
             lines += [Line("same", i + x + 1, k + x + 1, (Piece(old[i + x]),)) for x in range(j - i)]
         else:
-            lines += _replaced(old[i:j], new[k:n], i, k)
+            lines += _replaced(old[i:j], new[k:n], i, k, budget)
     return tuple(lines)
 
 
@@ -76,21 +97,21 @@ def _common(old: Sequence[Hashable], new: Sequence[Hashable]) -> int:
     return next((n for n, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
 
 
-def _replaced(old: list[str], new: list[str], i: int, k: int) -> Iterator[Line]:
+def _replaced(old: list[str], new: list[str], i: int, k: int, budget: Budget) -> Iterator[Line]:
     """Yield the lines of a block that changed; a line and its new version stand under each other, words marked."""
     pairs = min(len(old), len(new))
     for x in range(pairs):
-        gone, come = _words(old[x], new[x])
+        gone, come = _words(old[x], new[x], budget)
         yield Line("removed", i + x + 1, None, gone)
         yield Line("added", None, k + x + 1, come)
     yield from (Line("removed", i + x + 1, None, (Piece(old[x]),)) for x in range(pairs, len(old)))
     yield from (Line("added", None, k + x + 1, (Piece(new[x]),)) for x in range(pairs, len(new)))
 
 
-def _words(old: str, new: str) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
+def _words(old: str, new: str, budget: Budget) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
     """Return two lines with the words marked that differ; none in lines that have little in common."""
     left, right = pieces(old), pieces(new)
-    if len(left) + len(right) <= _MOST_PIECES:
+    if budget.allows(len(left) * len(right)):
         matcher = SequenceMatcher(None, left, right, autojunk=False)
         codes = matcher.get_opcodes()
         kept = sum(len("".join(left[i:j]).strip()) for tag, i, j, _, _ in codes if tag == "equal")

@@ -18,6 +18,8 @@ from convotrace.model import Document, Trace
 State = Literal["retrieved", "prompt", "said", "cut", "dropped"]
 """A document in a turn: found by it, in its prompt, named in the conversation so far, in part in its prompt, gone."""
 _SHORTEST_CUT = 20
+_MOST_PAIRS = 250_000
+"""Parts that came times parts that went, up to which it is asked whether one is what is left of another."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def _compared(before: Sequence[Part], after: Sequence[Part]) -> Four:
         else:
             entered.append(part)
     gone = [part for part in before if _take(left, part)]
-    for part in list(entered):
+    for part in list(entered) if len(entered) * len(gone) <= _MOST_PAIRS else ():
         whole = next((one for one in gone if _is_cut_of(part, one)), None)
         if whole is not None:
             gone.remove(whole)

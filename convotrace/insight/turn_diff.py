@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from convotrace.insight.differences import Line, blocks, compared, is_same
+from convotrace.insight.differences import Budget, Line, blocks, compared, is_same
 from convotrace.insight.prompts import Message, Part, as_text, last_call, sent_to
 from convotrace.model import Document, Span, ToolDefinition, Trace
 
@@ -52,33 +52,33 @@ def turn_diff(before: Trace, after: Trace) -> tuple[Section, ...]:
         before: The earlier turn.
         after: The later turn.
     """
-    old, new = last_call(before), last_call(after)
+    old, new, budget = last_call(before), last_call(after), Budget()
     sections = (
-        Section("system", tuple(_texts(_system(old), _system(new)))),
-        Section("tools", tuple(_named(_tools(old), _tools(new)))),
-        Section("parameters", tuple(_named(_parameters(old), _parameters(new)))),
-        Section("prompt", tuple(_messages(_prompt(old, before), _prompt(new, after)))),
-        Section("retrieved", tuple(_named(_documents(before), _documents(after)))),
-        Section("answer", tuple(_texts(_answer(before), _answer(after)))),
+        Section("system", tuple(_texts(_system(old), _system(new), budget))),
+        Section("tools", tuple(_named(_tools(old), _tools(new), budget))),
+        Section("parameters", tuple(_named(_parameters(old), _parameters(new), budget))),
+        Section("prompt", tuple(_messages(_prompt(old, before), _prompt(new, after), budget))),
+        Section("retrieved", tuple(_named(_documents(before), _documents(after), budget))),
+        Section("answer", tuple(_texts(_answer(before), _answer(after), budget))),
     )
     return tuple(section for section in sections if section.items)
 
 
-def _texts(old: str | None, new: str | None) -> Iterator[Item]:
+def _texts(old: str | None, new: str | None, budget: Budget) -> Iterator[Item]:
     if old is not None or new is not None:
-        yield _item("", old, new)
+        yield _item("", old, new, budget)
 
 
-def _item(name: str, old: str | None, new: str | None) -> Item:
-    lines = compared(old or "", new or "")
+def _item(name: str, old: str | None, new: str | None, budget: Budget) -> Item:
+    lines = compared(old or "", new or "", budget)
     if old is None or new is None:
         return Item(name, "added" if old is None else "removed", lines)
     return Item(name, "same" if is_same(lines) else "changed", lines)
 
 
-def _named(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Item]:
+def _named(old: Mapping[str, str], new: Mapping[str, str], budget: Budget) -> Iterator[Item]:
     for name in dict.fromkeys([*old, *new]):
-        yield _item(name, old.get(name), new.get(name))
+        yield _item(name, old.get(name), new.get(name), budget)
 
 
 def _system(call: Span | None) -> str | None:
@@ -112,21 +112,21 @@ def _prompt(call: Span | None, trace: Trace) -> list[Message]:
     return [] if text is None else [Message("user", (Part("text", text),))]
 
 
-def _messages(old: list[Message], new: list[Message]) -> Iterator[Item]:
+def _messages(old: list[Message], new: list[Message], budget: Budget) -> Iterator[Item]:
     """Yield messages, those that both have once; one in the place of another of its role is its new version."""
     left, right = ([(one.role, _said(one)) for one in side] for side in (old, new))
     for tag, i, j, k, n in blocks(left, right):
         if tag == "equal":
             yield from (Item(role, "same", compared(text, text)) for role, text in left[i:j])
         else:
-            yield from _exchanged(left[i:j], right[k:n])
+            yield from _exchanged(left[i:j], right[k:n], budget)
 
 
-def _exchanged(gone: list[tuple[str, str]], come: list[tuple[str, str]]) -> Iterator[Item]:
+def _exchanged(gone: list[tuple[str, str]], come: list[tuple[str, str]], budget: Budget) -> Iterator[Item]:
     while gone and come and gone[0][0] == come[0][0]:
-        yield _item(gone[0][0], gone.pop(0)[1], come.pop(0)[1])
-    yield from (_item(role, text, None) for role, text in gone)
-    yield from (_item(role, None, text) for role, text in come)
+        yield _item(gone[0][0], gone.pop(0)[1], come.pop(0)[1], budget)
+    yield from (_item(role, text, None, budget) for role, text in gone)
+    yield from (_item(role, None, text, budget) for role, text in come)
 
 
 def _said(message: Message) -> str:

@@ -18,6 +18,8 @@ from convotrace.page.visit import Unknown, Visit
 UP_TO = 12
 """Turns under the lens: those that lead up to the one that is looked at."""
 _AGAINST = 5
+_MOST_ITEMS = 150
+"""Messages, tools or documents of one kind that are shown, changed and unchanged."""
 _SHOWN_OF_NEW = 8
 _AROUND = 3
 """Lines around a change that are shown; longer runs of the same are folded."""
@@ -123,6 +125,7 @@ def _diff(sections: tuple[Section, ...]) -> dict[str, object]:
         "names": NAMES,
         "alarms": [_ALARMS[one.name] for one in sections if one.name in _ALARMS and one.verdict != "same"],
         "runs": runs,
+        "most": _MOST_ITEMS,
     }
 
 

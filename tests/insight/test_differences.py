@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convotrace.insight.differences import Line, Piece, compared, is_same
+from convotrace.insight.differences import Budget, Line, Piece, compared, is_same
 
 TEXTS = st.text(alphabet="ab \n地.", max_size=60)
 
@@ -48,3 +48,11 @@ def test_very_long_texts_are_told_whole_without_words_marked():
     before, after = "a " * 600_000, "\n".join(str(n) for n in range(20_000))
     lines = compared(before, after)
     assert (_side(lines, "before"), _side(lines, "after")) == (before, after)
+
+
+def test_what_several_comparisons_share_is_spent_once():
+    budget = Budget(30)
+    first, second = (compared("one two three", "one two four", budget) for _ in range(2))
+    assert any(piece.is_changed for line in first for piece in line.pieces)
+    assert not any(piece.is_changed for line in second for piece in line.pieces)
+    assert (_side(second, "before"), _side(second, "after")) == ("one two three", "one two four")

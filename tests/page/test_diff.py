@@ -104,6 +104,13 @@ def test_of_what_is_wholly_new_the_first_lines_are_shown_and_the_rest_is_folded(
     assert len(runs(Item("", "removed", compared("a\nb", "")))) == 1
 
 
+def test_of_very_many_messages_the_rest_is_counted_and_a_link_away(diff):
+    many = [{"role": "user", "parts": [{"type": "text", "content": f"say {n}"}]} for n in range(400)]
+    before, after = _trace(1), _trace(2)
+    long = replace(after, spans=(replace(after.spans[0], input=many),))
+    assert f'250 more: <a href="../{2:032x}">the turn has all of them</a>' in diff(before, long)
+
+
 def test_the_lens_tells_tokens_new_and_carried_over(diff):
     page = diff(_trace(1), _trace(2))
     assert page.count('<a class="lr"') == 2
