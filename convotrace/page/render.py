@@ -35,7 +35,8 @@ def unit(text: str) -> Markup:
     number, space, name = text.rpartition(" ")
     if not space or not name.isalpha() or " " in number:
         return escape(text)
-    return Markup('{} <span class="u">{}</span>').format(number, name)
+    # Letters need no escaping; a list has hundreds of these, and Markup's own `format` takes ten times as long.
+    return Markup(f'{escape(number)} <span class="u">{name}</span>')
 
 
 _NUMBERS: dict[str, Callable[..., object]] = {

@@ -20,6 +20,7 @@ STRIP = 14
 _MARK = Struct("<5q")
 _SIZE, _ROOM = _MARK.size, KEPT * _MARK.size
 _UNKNOWN = -(1 << 63)
+_new = tuple.__new__
 
 Turn = tuple[int, int, int | None, int | None, int]
 """Key of a trace, when it began, how long it took and until its first byte (ns, None for unknown), its errors."""
@@ -43,7 +44,10 @@ def marks_of(turns: Iterable[Turn]) -> bytes | None:
 def strip_of(marks: bytes | None) -> tuple[TurnMark, ...]:
     """Return the last bars of the strip, the oldest first."""
     found = _MARK.iter_unpack((marks or b"")[-STRIP * _SIZE :])
-    return tuple([TurnMark(None if took == _UNKNOWN else took, errors, began) for _, began, took, _, errors in found])
+    # Made as the class itself does it, without its call: a list of sessions has hundreds.
+    return tuple(
+        [_new(TurnMark, (None if took == _UNKNOWN else took, errors, began)) for _, began, took, _, errors in found]
+    )
 
 
 def medians(marks: bytes | None) -> tuple[int | None, int | None]:
