@@ -75,8 +75,8 @@ def table(found: Rounds) -> str:
     lines = [
         f"Bare: CPU {bare['cpu']} µs, p50 {bare['p50']} µs a request.",
         "",
-        "| variant | CPU added, µs | x OTel + OTLP | p50 added, µs | x OTel + OTLP | lost |",
-        "|---|---|---|---|---|---|",
+        "| variant | CPU added, µs | x OTel + OTLP | p50 added, µs | x OTel + OTLP | memory added, MB | lost |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name in found:
         if name == "bare":
@@ -84,7 +84,8 @@ def table(found: Rounds) -> str:
         cells = [VARIANTS[name].title]
         for key in ("cpu", "p50"):
             cells += [figures.spread(added(found, name, key), 1), figures.spread(shares(found, name, key), 3)]
-        lines.append("| " + " | ".join([*cells, str(sum(one["lost"] for one in found[name]))]) + " |")
+        cells += [figures.spread(added(found, name, "rss"), 1), str(sum(one["lost"] for one in found[name]))]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -12,7 +12,7 @@ MACHINE = {"day": "today", "cores": 2, "processor": "a chip", "load": [0.1], "py
 
 
 def rounds(*values):
-    return [{"cpu": value, "p50": value, "lost": 0, "said": [], "versions": {}} for value in values]
+    return [{"cpu": value, "p50": value, "rss": 1.0, "lost": 0, "said": [], "versions": {}} for value in values]
 
 
 REQUEST = {
