@@ -11,7 +11,8 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
+from hashlib import sha256
+from typing import Any
 
 from convotrace.model import Json
 from convotrace.store.codec import encode
@@ -57,7 +58,8 @@ class Packer:
     """Packs values for one transaction at a time and remembers, after its commit, what each session holds."""
 
     def __init__(self, secret: bytes) -> None:
-        self._secret = secret
+        # Keyed, so that equal hashes of two stores say nothing; SHA-256, because processors have it built in.
+        self._of_value, self._of_list, self._of_file = (sha256(secret + kind) for kind in (b"value", b"list", b"file"))
         self._known: OrderedDict[int, _Known] = OrderedDict()
         self._staged: dict[int, _Known] = {}
         self.rows: list[ContentRow] = []
@@ -82,7 +84,7 @@ class Packer:
 
     def pack_file(self, sid: int, data: bytes) -> bytes:
         """Return the hash under which the bytes of a file of the session are stored."""
-        name = blake2b(data, digest_size=HASH_BYTES, key=self._secret, person=b"file").digest()
+        name = _named(self._of_file, data)
         if self._is_new(sid, name):
             self.rows.append(ContentRow(sid, name, FILE, len(data), data))
         return name
@@ -147,13 +149,13 @@ class Packer:
         return None
 
     def _store(self, sid: int, data: bytes) -> bytes:
-        name = blake2b(data, digest_size=HASH_BYTES, key=self._secret).digest()
+        name = _named(self._of_value, data)
         if self._is_new(sid, name):
             self.rows.append(_content_row(sid, name, data))
         return name
 
     def _store_list(self, sid: int, items: list[bytes]) -> bytes:
-        name = blake2b(b"".join(items), digest_size=HASH_BYTES, key=self._secret, person=b"list").digest()
+        name = _named(self._of_list, b"".join(items))
         if not self._is_new(sid, name):
             return name
         base, shared = self._best_base(sid, items)
@@ -183,6 +185,14 @@ class Packer:
             if shared > length and candidate.depth < FULL_LIST_EVERY - 1:
                 best, length = candidate, shared
         return (best, length) if best else (None, 0)
+
+
+def _named(keyed: Any, data: bytes) -> bytes:
+    """Return the name of a content: a hash that begins with the store's secret."""
+    found = keyed.copy()
+    found.update(data)
+    name: bytes = found.digest()[:HASH_BYTES]
+    return name
 
 
 def _shared(one: Iterable[bytes], other: Iterable[bytes]) -> int:

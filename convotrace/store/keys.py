@@ -11,6 +11,7 @@ from hashlib import blake2b
 
 _HEX_TRACE = re.compile(r"[0-9a-f]{32}\Z")
 _FILL = b"\xff"
+_REMEMBERED = 2000
 
 
 class SessionKeys:
@@ -20,11 +21,17 @@ class SessionKeys:
         self._secret = secret
         # Two ids may share a hash (3e-8 for a million sessions): the second is salted, once that is known.
         self._salted: dict[str, int] = {}
+        self._lately: dict[str, int] = {}
 
     def of(self, session_id: str) -> int:
         """Return the key under which a session is written."""
-        salt = self._salted.get(session_id, 0) if self._salted else 0
-        return self.candidate(session_id, salt)
+        found = self._lately.get(session_id)
+        if found is None:
+            found = self.candidate(session_id, self._salted.get(session_id, 0))
+            if len(self._lately) >= _REMEMBERED:
+                self._lately.clear()
+            self._lately[session_id] = found
+        return found
 
     def candidate(self, session_id: str, salt: int) -> int:
         """Return the key of a session after `salt` collisions."""
@@ -36,6 +43,7 @@ class SessionKeys:
     def take_next(self, session_id: str) -> None:
         """Note that the present key of this session belongs to another one."""
         self._salted[session_id] = self._salted.get(session_id, 0) + 1
+        self._lately.pop(session_id, None)
 
 
 def trace_key(started_ns: int, trace_id: str) -> int:

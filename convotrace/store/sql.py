@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from peewee import EXCLUDED
@@ -29,9 +30,9 @@ def of_session(table: Table, row: Any) -> Any:
     return selection(table, row).where(table.sid == 0)
 
 
-def upsert(table: Table, row: Any, *key: str, keep: str | None = None) -> str:
-    """Return the SQL that inserts a row, or replaces the one of its key but for a column that is kept."""
+def upsert(table: Table, row: Any, *key: str, keep: Collection[str] = ()) -> str:
+    """Return the SQL that inserts a row, or replaces the one of its key but for the columns that are kept."""
     target = [getattr(table, name) for name in key]
-    new = [name for name in row._fields if name not in (*key, keep)]
+    new = [name for name in row._fields if name not in key and name not in keep]
     update = {getattr(table, name): getattr(EXCLUDED, name) for name in new}
     return text(insertion(table, row).on_conflict(conflict_target=target, update=update))

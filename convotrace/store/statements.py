@@ -24,6 +24,9 @@ from convotrace.store.rows import (
 from convotrace.store.schema import Table, Tables
 from convotrace.store.sql import insertion, of_session, selection, text, upsert
 
+SESSIONS_AT_ONCE = 20
+"""How many sessions one statement reads."""
+
 COUNTED = ("errors", "spans", "events", *KNOWN_TOTALS)
 """Columns of a trace that add up to the column of the same name in its session."""
 
@@ -57,7 +60,7 @@ class Statements:
         self.insert_outside_event = text(insertion(tables.event, EventRow).on_conflict_ignore())
         self.insert_content = text(insertion(tables.content, ContentRow).on_conflict_ignore())
         self.put_score = upsert(tables.score, ScoreRow, "sid", "id")
-        self.put_session = upsert(tables.session, SessionRow, "sid")
+        self.put_session = upsert(tables.session, SessionRow, "sid", keep=("id", "key"))
 
     def _facts(self, tables: Tables) -> None:
         """Facts about the store: (key, value), (key), (the row), (), (seen before), ()."""
@@ -68,16 +71,18 @@ class Statements:
             meta.insert({meta.key: "", meta.value: ""}).on_conflict(conflict_target=[meta.key], update=replaced)
         )
         self.meta_by_key = text(meta.select(meta.value).where(meta.key == ""))
-        self.put_worker = upsert(worker, WorkerRow, "id", keep="started")
+        self.put_worker = upsert(worker, WorkerRow, "id", keep=("started",))
         self.workers = text(selection(worker, WorkerRow).order_by(worker.started))
         self.old_workers = text(worker.delete().where(worker.seen < 0))
         self.running = text(trace.select(trace.trace_id, trace.worker).where(trace.status == _RUNNING))
 
     def _read(self, tables: Tables) -> None:
-        """One session: (sid) or (key), its parts (sid)."""
+        """One session: (sid) or (key), several (so many sids), its parts (sid)."""
         session, trace = tables.session, tables.trace
         event, score, content = tables.event, tables.score, tables.content
         self.session_by_sid = text(selection(session, SessionRow).where(session.sid == 0))
+        several = session.sid.in_([0] * SESSIONS_AT_ONCE)
+        self.sessions_by_sid = text(selection(session, SessionRow).where(several))
         self.session_by_key = text(selection(session, SessionRow).where(session.key == ""))
         self.traces_of = text(of_session(trace, TraceRow).order_by(trace.tk))
         self.events_of = text(of_session(event, EventRow).order_by(event.at, event.seq))

@@ -6,7 +6,8 @@ What a change does to a session's row is told in `sessions`; here the rows come 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from typing import Any
 
 from convotrace.model import SessionFacts
 from convotrace.store.building import Builder
@@ -18,7 +19,7 @@ from convotrace.store.recount import count_again, delete_session, sweep
 from convotrace.store.removal import finish_removal
 from convotrace.store.rows import SessionRow
 from convotrace.store.sessions import Row, new_session
-from convotrace.store.statements import Statements
+from convotrace.store.statements import SESSIONS_AT_ONCE, Statements
 
 
 class Touched:
@@ -33,6 +34,7 @@ class Touched:
         self._sql = sql
         self._connection = connection
         self.rows: dict[int, Row] = {}
+        self._ahead: dict[int, Any] = {}
         self.labelling = Labelling(sql, connection)
         self.uncertain: set[int] = set()
         """Sessions whose totals only a count can tell."""
@@ -40,6 +42,15 @@ class Touched:
         """Sessions that a trace or its contents left: what nothing refers to any more is deleted."""
         self.unsaid: dict[int, set[Label]] = {}
         """What the states said that were deleted, until it is seen whether their traces still say it."""
+
+    def read_ahead(self, session_ids: Iterable[str]) -> None:
+        """Read the rows of many sessions in a few statements, before they are asked for."""
+        sids = list(set(map(self._builder.keys.of, session_ids)) - self.rows.keys())
+        for first in range(0, len(sids) if len(sids) > 1 else 0, SESSIONS_AT_ONCE):
+            some = sids[first : first + SESSIONS_AT_ONCE]
+            self._ahead |= dict.fromkeys(some)
+            values = (*some, *some[:1] * (SESSIONS_AT_ONCE - len(some)))
+            self._ahead |= {found[0]: found for found in self._connection.execute(self._sql.sessions_by_sid, values)}
 
     def of(self, facts: SessionFacts, at_ns: int) -> Row:
         """Return the row of a session, read once, made where it is new.
@@ -79,7 +90,11 @@ class Touched:
             raise Again
 
     def _read(self, sid: int) -> Row | None:
-        found = self._connection.execute(self._sql.session_by_sid, (sid,)).fetchone()
+        if sid in self._ahead:
+            # Only once: it may be written or deleted later.
+            found = self._ahead.pop(sid)
+        else:
+            found = self._connection.execute(self._sql.session_by_sid, (sid,)).fetchone()
         if found is None:
             return None
         row = dict(zip(SessionRow._fields, found, strict=True))

@@ -55,6 +55,7 @@ class Transaction:
 
     def write(self, run: Sequence[tuple[Change, TraceRows | None]]) -> list[Change | None]:
         """Write changes of which no two are of one trace; return each as it was decided."""
+        self._touched.read_ahead(change.session.id for change, _ in run)
         written = [self._one(change, built) for change, built in run]
         self._insert()
         return written

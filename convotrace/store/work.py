@@ -185,11 +185,17 @@ class _Writing:
         return rest
 
     def _add_values(self, rest: dict[str, Any], span: Span) -> None:
-        """Add what may be long, or hold anything."""
-        for name in ("input", "output", "arguments", "result", "query"):
-            value = getattr(span, name)
-            if value is not None:
-                self._add_value(rest, name, value)
+        """Add what may be long, or hold anything; one look a field, here too."""
+        if span.input is not None:
+            self._add_value(rest, "input", span.input)
+        if span.output is not None:
+            self._add_value(rest, "output", span.output)
+        if span.arguments is not None:
+            self._add_value(rest, "arguments", span.arguments)
+        if span.result is not None:
+            self._add_value(rest, "result", span.result)
+        if span.query is not None:
+            self._add_value(rest, "query", span.query)
         if span.parameters:
             self._add_value(rest, "parameters", dict(span.parameters))
         if span.tools:
