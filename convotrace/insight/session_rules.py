@@ -30,7 +30,14 @@ class SessionRule:
 
     def words(self) -> str:
         """Return in words when it alerts."""
-        return f"{self.name} in one session"
+        limits = {
+            "errors": self.failures, "equal failures of a tool": self.same_failures, "equal calls": self.repeated_calls,
+            "US dollars": self.cost, "tokens": self.tokens, "ms a turn": self.latency,
+        }  # fmt: skip
+        told = [f"{limit:g} {what}" for what, limit in limits.items() if limit is not None]
+        told += [signal.replace("_", " ") for signal in self.signals] + ["a thumb down"] * self.feedback_down
+        told += [f"{self.score[0]} below {self.score[1]:g}"] if self.score else []
+        return f"in one session: {', '.join(told)}"
 
 
 def session_alert(

@@ -121,6 +121,6 @@ def call(number, failed=None, arguments=1):
 )  # fmt: skip
 def test_a_session_alerts_from_its_limit_on(rule, quiet, loud):
     made = session_alert("r", **rule)
-    assert trouble(made, quiet) is None
+    assert trouble(made, quiet) is None and made.words().startswith("in one session: ")
     value, limit, reason = trouble(made, loud)
     assert reason and isinstance(value, (int, float)) and isinstance(limit, (int, float))
