@@ -29,7 +29,7 @@ IN_BASE = {"__main__": "cli"} | dict.fromkeys(("model", "quick", "errors", "opti
 GUESTS = {
     # Which rooms may import a package that is not of the standard library; "*" is any.
     "orjson": {"*"},
-    "peewee": {"store"}, "playhouse": {"store"}, "psycopg": {"store"},
+    "peewee": {"store"}, "isal": {"store"}, "playhouse": {"store"}, "psycopg": {"store"},
     "jinja2": {"page"}, "markdown_it": {"page"}, "markupsafe": {"page"}, "nh3": {"page"},
     "structlog": {"hooks", "demo"}, "opentelemetry": {"hooks", "intake"},
     "flask": {"convotrace_flask"}, "fastapi": {"convotrace_fastapi"}, "starlette": {"convotrace_starlette"},

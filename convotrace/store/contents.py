@@ -7,7 +7,6 @@ Everything refers by content, so nothing can point in a circle or at a row that 
 
 from __future__ import annotations
 
-import zlib
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import Any
 
 from convotrace.model import Json
 from convotrace.store.codec import encode
+from convotrace.store.deflate import compress
 from convotrace.store.rows import ContentRow
 
 INLINE_BELOW = 400
@@ -205,6 +205,6 @@ def _shared(one: Iterable[bytes], other: Iterable[bytes]) -> int:
 
 
 def _content_row(sid: int, name: bytes, data: bytes) -> ContentRow:
-    if len(data) > COMPRESS_ABOVE and len(small := zlib.compress(data, 1)) < len(data):
+    if len(data) > COMPRESS_ABOVE and len(small := compress(data)) < len(data):
         return ContentRow(sid, name, ZLIB, len(data), small)
     return ContentRow(sid, name, PLAIN, len(data), data)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from struct import Struct
 from typing import Any
 
+from convotrace.store.deflate import compress_with, decompress_with
 from convotrace.store.rows import TraceRow
 
 _FROM = 1800
@@ -47,8 +48,8 @@ def pressed(row: TraceRow) -> TraceRow:
         # Files are looked up by this column alone.
         columns[0] = None
     head = _HEAD.pack(*(_NONE if column is None else len(column) for column in columns))
-    press = zlib.compressobj(1, zlib.DEFLATED, -15, 9, zlib.Z_DEFAULT_STRATEGY, _dictionary(row))
-    data = press.compress(b"".join([head, *(column for column in columns if column is not None)])) + press.flush()
+    whole = b"".join([head, *(column for column in columns if column is not None)])
+    data = compress_with(_dictionary(row), whole)
     extra = None if columns[0] is not None else row.extra
     return row._replace(extra=extra, work=None, input_body=None, output_body=None, pressed=data)
 
@@ -77,7 +78,7 @@ def _unpressed(row: TraceRow, data: bytes) -> TraceRow:
 def _parts(data: bytes, dictionary: bytes) -> list[bytes | None]:
     """Return what was pressed; of a damaged row nothing."""
     try:
-        raw = zlib.decompressobj(-15, dictionary).decompress(data)
+        raw = decompress_with(dictionary, data)
         lengths = _HEAD.unpack_from(raw)
     except (zlib.error, ValueError):
         return [None] * 4
