@@ -32,9 +32,10 @@ class Contents:
         self.held: set[str] = set()
         self.rest: dict[str, Json] = {}
         self._attributes = attributes
-        reader = _READERS.get(kind, _read_other)
-        reader(self, attributes)
-        self._read_tools()
+        if told(attributes, _hold_contents, None):
+            reader = _READERS.get(kind, _read_other)
+            reader(self, attributes)
+            self._read_tools()
 
     def take(self, field: str, found: Found, value: Json) -> None:
         """Set a field to what was read from a source."""
@@ -50,6 +51,10 @@ class Contents:
             asked = as_object(self._attributes["model_request_parameters"])
             if offered := [*_list(asked.get("function_tools")), *_list(asked.get("output_tools"))]:
                 self.fields["tools"] = as_tools(offered)
+
+
+def _hold_contents(names: tuple[str, ...], _about: None) -> bool:
+    return any(map(sources.is_content, names))
 
 
 def _list(value: Json) -> list[Json]:
@@ -221,12 +226,13 @@ _LONG = 256
 
 def kept(attributes: Mapping[str, Json], contents: Contents) -> dict[str, Json]:
     """Return the raw attributes without those which the fields hold whole, and without vectors."""
-    found = {name: value for name, value in attributes.items() if name not in contents.held}
+    held = contents.held
+    found = {name: value for name, value in attributes.items() if name not in held} if held else dict(attributes)
     for name in told(attributes, _vectors, None):
         if name in found:
             held = loaded(found[name])
             found[name] = f"[{len(held)} left out]" if isinstance(held, list) else "[left out]"
-    for name, value in found.items():
+    for name, value in found.items() if list in map(type, found.values()) else ():
         if type(value) is list:
             found[name] = _shortened(value)
     for name, value in contents.rest.items():

@@ -38,6 +38,9 @@ class Told(NamedTuple):
     events: tuple[Event, ...]
 
 
+NONE = Told(None, None, ())
+
+
 def is_message(event: Event) -> bool:
     """Tell whether an event carries a message of a model call."""
     return event.name in _ROLES

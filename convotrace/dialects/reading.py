@@ -81,7 +81,7 @@ def read(
     kind = _kind(name, attributes, events)
     contents = Contents(kind, attributes)
     fields = {**contents.fields, **_scalars(kind, attributes, events, started_ns)}
-    noted = told_events.told(events, fields.get("input"), fields.get("output"))
+    noted = told_events.told(events, fields.get("input"), fields.get("output")) if events else told_events.NONE
     if noted.input and "input" not in fields:
         fields["input"] = noted.input
     if noted.output and "output" not in fields:
