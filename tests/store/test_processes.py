@@ -138,7 +138,8 @@ print(sent, w.stats()["written"]["traces"], dropped)
 
 
 @pytest.mark.slow
-def test_of_eight_processes_on_one_file_for_a_minute_all_that_was_sent_is_stored_or_counted(store_url):
+def test_of_eight_processes_on_one_file_for_a_minute_all_that_was_sent_is_stored_or_counted(tmp_path):
+    store_url = f"sqlite:///{tmp_path}/store/crowd.db"
     seconds = {**environment(), "CROWD_SECONDS": "60"}
     crowd = [
         subprocess.Popen(
@@ -153,7 +154,7 @@ def test_of_eight_processes_on_one_file_for_a_minute_all_that_was_sent_is_stored
     store = Store.open(store_url, create=False)
     assert sum(session.turns for session in store.sessions(limit=1000)) == sum(written for _, written, _ in counts)
     store.close()
-    assert audit(store_url.removeprefix("sqlite:///")) == []
+    assert audit(tmp_path / "store" / "crowd.db") == []
 
 
 KILLED = """
