@@ -23,9 +23,19 @@ def page_app(convotrace: ConvoTrace) -> ASGIApp:
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope.get("type") == "http":
-            await answer_page(convotrace, scope, receive, send, app_path(scope))
+            await answer_page(convotrace, scope, receive, send, mounted_path(scope))
 
     return app
+
+
+def mounted_path(scope: Scope) -> str:
+    """Return the path below the place where an app is mounted.
+
+    Behind a proxy that takes its prefix away, Starlette names the place with the prefix and the path without it.
+    """
+    path, root = app_path(scope), (scope.get("root_path") or "").rstrip("/")
+    place = root.removeprefix((scope.get("app_root_path") or "").rstrip("/"))
+    return path[len(place) :] if place and path == scope.get("path") and path.startswith(place + "/") else path
 
 
 async def answer_page(observer: ConvoTrace, scope: Scope, receive: Receive, send: Send, path: str) -> None:
