@@ -1,0 +1,211 @@
+"""The list in a real browser over a real store: it scrolls through everything, is live, and works without scripts."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from convotrace import ConvoTrace, wsgi
+from convotrace.model import Change, Payload, SessionFacts, Span, Trace
+
+pytestmark = pytest.mark.browser
+
+SECOND = 10**9
+TOKEN = "open-sesame-0123456789"
+LONG = 1_000
+KEYS = "[...document.querySelectorAll('#rows [data-key]')].map((row) => row.dataset.key)"
+
+
+def _turn(n: int, at_ns: int, **facts: Any) -> Change:
+    trace_id = f"{n + 1:032x}"
+    span = Span(f"{n + 1:016x}", trace_id, "search" if n % 3 else "refund", kind="tool", started_ns=at_ns)
+    turn = Trace(
+        trace_id, f"s{n}", is_turn=True, started_ns=at_ns, duration_ns=SECOND, input=Payload(f"Question {n}"),
+        output=Payload(f"Answer {n}"), spans=(span,), errors=int(n % 10 == 5), status="error" if n % 10 == 5 else "ok",
+    )  # fmt: skip
+    return Change(SessionFacts(f"s{n}", **facts), turn)
+
+
+@pytest.fixture
+def observer():
+    """A ConvoTrace over a store in memory."""
+    made = ConvoTrace(store="memory:", token=TOKEN)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def site(observer, serve) -> str:
+    """The address of the page of an app that answers nothing else."""
+    return serve(wsgi.ConvoTraceMiddleware(lambda environ, start: start("404 Not Found", []) or [], observer))
+
+
+@pytest.fixture
+def filled(observer):
+    """Fill the store with many sessions, the last one first in the list."""
+    begun = time.time_ns() - LONG * SECOND
+    observer.store.write([_turn(n, begun + n * SECOND) for n in range(LONG)])
+    return begun
+
+
+def _shown(page: Any, key: str) -> None:
+    page.wait_for_selector(f"[data-key={key}]")
+
+
+def test_any_place_of_a_long_list_is_shown_and_the_page_stays_small(browser, site, filled, open_page):
+    page = open_page(browser, site, viewport={"width": 1440, "height": 900})
+    page.wait_for_selector(f"table[aria-rowcount='{LONG + 1}']")
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight / 2)")
+    _shown(page, f"s{LONG // 2}")
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    _shown(page, "s0")
+    assert page.get_attribute("tr:has([data-key=s0])", "aria-rowindex") == str(LONG + 1)
+    assert page.evaluate("document.querySelectorAll('#rows tr').length") < 80
+    page.evaluate("scrollTo(0, 0)")
+    _shown(page, f"s{LONG - 1}")
+    assert page.complaints == []
+
+
+def test_the_way_back_leads_to_the_place_that_was_left(browser, site, filled, open_page):
+    page = open_page(browser, site, viewport={"width": 1440, "height": 900})
+    page.wait_for_selector(f"table[aria-rowcount='{LONG + 1}']")
+    page.evaluate("scrollTo(0, 46 * 600)")
+    _shown(page, "s390")
+    page.click("[data-key=s390]")
+    page.wait_for_selector(".turn")
+    page.keyboard.press("n")  # the next one in the list
+    page.wait_for_url("**/s/s389*")
+    page.go_back()
+    page.go_back()
+    _shown(page, "s390")
+
+
+def test_the_keyboard_steps_opens_and_compares(browser, site, filled, open_page):
+    page = open_page(browser, site, viewport={"width": 1440, "height": 900})
+    page.wait_for_selector(f"table[aria-rowcount='{LONG + 1}']")
+    for _ in range(60):
+        page.keyboard.press("j")
+    assert page.evaluate("document.activeElement.dataset.key") == f"s{LONG - 60}"
+    page.keyboard.press("k")
+    page.keyboard.press("x")
+    page.keyboard.press("e")
+    assert page.evaluate("document.activeElement.dataset.key") == f"s{LONG - 65}"
+    page.keyboard.press("x")
+    page.keyboard.press("=")
+    page.wait_for_url(f"**/compare?s=s{LONG - 59}&s=s{LONG - 65}")
+    assert page.locator(".pair").count() == 1
+
+
+def test_what_is_new_waits_behind_a_pill_and_moves_nothing(browser, site, observer, filled, open_page):
+    page = open_page(browser, site, viewport={"width": 1440, "height": 900})
+    page.wait_for_selector("[data-state=on]")
+    page.evaluate("scrollTo(0, 46 * 20)")
+    row = page.locator(f"[data-key=s{LONG - 30}]")
+    before = row.bounding_box()["y"]
+    begun = time.monotonic()
+    observer.store.write([_turn(LONG, time.time_ns()), _turn(LONG + 1, time.time_ns() + 1)])
+    page.wait_for_selector("[data-act=merge]:not([hidden])")
+    assert time.monotonic() - begun < 3.5  # asked every two seconds
+    assert (page.inner_text("[data-act=merge]"), row.bounding_box()["y"]) == ("↑ 2 new", before)
+    page.keyboard.press(".")
+    page.wait_for_selector("[data-act=merge][hidden]", state="attached")
+    assert abs(row.bounding_box()["y"] - before) < 2
+    page.evaluate("scrollTo(0, 0)")
+    _shown(page, f"s{LONG + 1}")
+    assert page.complaints == []
+
+
+def test_a_hidden_tab_and_one_that_is_switched_off_ask_nothing(browser, site, filled, open_page):
+    page = open_page(browser, site)
+    page.wait_for_selector("[data-state=on]")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.evaluate("""Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });
+                     document.dispatchEvent(new Event("visibilitychange"))""")
+    page.wait_for_timeout(2500)
+    assert asked == []
+    with page.expect_request("**/tail.json*"):
+        page.evaluate("delete document.visibilityState; document.dispatchEvent(new Event('visibilitychange'))")
+    page.keyboard.press("f")
+    assert page.get_attribute("[data-act=live]", "data-state") == "off"
+    asked.clear()
+    page.wait_for_timeout(2500)
+    assert asked == []
+
+
+def test_the_first_turn_appears_by_itself(browser, site, observer, open_page):
+    page = open_page(browser, site)
+    page.wait_for_selector("[data-empty]")
+    observer.store.write([_turn(1, time.time_ns())])
+    _shown(page, "s1")
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
+def test_facets_pages_views_and_comparing_work_with_and_without_scripts(browser, site, filled, open_page, scripts):
+    page = open_page(browser, site, java_script_enabled=scripts, viewport={"width": 1440, "height": 900})
+    page.click(".facet:has-text('refund')")
+    assert page.input_value("[name=q]") == "tool:refund"
+    assert page.inner_text("#total") == "334"
+    page.click("text=Views")
+    page.fill(".pop [name=name]", "Refunds")
+    page.click("text=Save view")
+    page.click(".facet:has-text('refund')")
+    assert page.input_value("[name=q]") == ""
+    page.click(".view:has-text('Refunds')")
+    assert page.input_value("[name=q]") == "tool:refund"
+    for row in page.locator(".pick").all()[:2]:
+        row.dispatch_event("click")
+    if scripts:
+        page.click("text=Compare the chosen two")
+    else:
+        page.evaluate("document.getElementById('compare').requestSubmit()")
+    page.wait_for_url("**/compare?s=s999&s=s996")
+    if not scripts:
+        page.go_back()
+        page.click("text=Older sessions")
+        assert page.evaluate(KEYS)[0] == "s849"
+        page.click("text=Back to the first")
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_sessions_scroll_like_a_plain_page_of_a_thousand(browser, observer, site, open_page):
+    begun = time.time_ns() - 200_000 * SECOND
+    for start in range(0, 100_000, 1000):
+        observer.store.write([_turn(n, begun + n * SECOND) for n in range(start, start + 1000)])
+    page = open_page(browser, site, viewport={"width": 1440, "height": 900})
+    page.goto(f"{site}/rows?limit=500")
+    rows = page.inner_html("#rows")
+    frames: dict[str, list[float]] = {"all": [], "plain": []}
+    for _ in range(3):
+        page.goto(f"{site}/")
+        page.wait_for_selector("table[aria-rowcount='100001']")
+        frames["all"] += page.evaluate(_FRAMES)
+        head = page.content().partition("<tbody")[0].replace("list.js", "time.js")
+        page.route("**/plain", lambda route, head=head: route.fulfill(
+            content_type="text/html", body=f"{head}<tbody>{rows}{rows}</tbody></table></body></html>"))  # fmt: skip
+        page.goto(f"{site}/plain")
+        assert page.locator("tbody tr").count() == 1000
+        frames["plain"] += page.evaluate(_FRAMES)
+    found = {name: sorted(times)[len(times) * 95 // 100] for name, times in frames.items()}
+    print(f"p95 of a frame in ms: {found}")
+    assert found["all"] <= 1.2 * found["plain"]
+
+
+_FRAMES = """async () => {
+  const frames = []; let last = performance.now(), on = true;
+  const tick = (now) => { frames.push(now - last); last = now; if (on) requestAnimationFrame(tick); };
+  requestAnimationFrame(tick);
+  const room = document.documentElement.scrollHeight - innerHeight;
+  for (let n = 0; n < 30; n += 1) {
+    scrollTo({ top: room * ((n * 0.618) % 1), behavior: "instant" });
+    await new Promise((resolve) => setTimeout(resolve, 120));
+  }
+  for (let n = 0; n < 60; n += 1) {
+    scrollBy({ top: 300, behavior: "instant" });
+    await new Promise(requestAnimationFrame);
+  }
+  on = false;
+  return frames;
+}"""
