@@ -20,10 +20,9 @@ from convotrace.page.visit import Visit
 from convotrace.query import FIELDS
 
 _ROWS = 50
+"""Rows of a page, and of each piece that a list which scrolls asks for."""
 _MOST = 500
 _COUNTED = 10_000
-EVERY = 100
-"""Rows that a list which scrolls asks for at once."""
 
 _ORDERED = ("turns", "errors", "cost", "last")
 _RANGES = (("1 h", "1h"), ("24 h", "24h"), ("7 d", "7d"), ("All", ""))
@@ -48,7 +47,7 @@ def page(visit: Visit) -> PageResponse:
     view = {
         **_rows(sessions), "q": q, "order": order, "heads": _heads(q, order),
         "older": terms.address(q, order, sessions.next) if sessions.next else None,
-        "newest": terms.address(q, order) if after else None, "every": EVERY,
+        "newest": terms.address(q, order) if after else None, "every": _ROWS,
         **_around(visit, q, order, wrong, is_new=not (sessions.sessions or q or after)),
     }  # fmt: skip
     frame = {**visit.frame("sessions"), "marks": True, "topic": urlencode({"q": q}, errors="replace")}
@@ -58,7 +57,7 @@ def page(visit: Visit) -> PageResponse:
 
 def rows(visit: Visit) -> PageResponse:
     """Return rows alone, for a list that scrolls."""
-    view = _rows(_read(visit, {"limit": str(EVERY), **visit.request.fields()}))
+    view = _rows(_read(visit, visit.request.fields()))
     return render("rows.html", {**visit.frame("sessions"), **view})
 
 
@@ -70,7 +69,7 @@ def data(visit: Visit) -> PageResponse:
 def places(visit: Visit) -> PageResponse:
     """Return as JSON where the pages of the whole list begin, for a list that scrolls."""
     fields = visit.request.fields()
-    found = visit.reader().places(fields.get("q") or None, fields.get("order") or "-last", EVERY)
+    found = visit.reader().places(fields.get("q") or None, fields.get("order") or "-last", _ROWS)
     return as_data(
         {"every": found.every, "cursors": list(found.cursors), "total": found.total, "is_capped": found.is_capped}
     )

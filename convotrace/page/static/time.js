@@ -1,6 +1,9 @@
 // Times in the zone of whoever reads: the server writes UTC, the full time stays in the title.
 const two = (number) => String(number).padStart(2, "0");
 const DAY = 86400000;
+// Written out: asking the browser for them takes longer than all the rest.
+const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const WAYS = {
   clock: (at) => `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`,
   log: (at) => `${two(at.getMinutes())}:${two(at.getSeconds())}.${String(at.getMilliseconds()).padStart(3, "0")}`,
@@ -9,7 +12,7 @@ const WAYS = {
 };
 
 function month(at) {
-  return at.toLocaleDateString("en", { month: "short" });
+  return MONTHS[at.getMonth()];
 }
 
 function inList(at, now) {
@@ -17,7 +20,7 @@ function inList(at, now) {
   const days = Math.round((midnight(now) - midnight(at)) / DAY);
   const clock = `${two(at.getHours())}:${two(at.getMinutes())}`;
   if (days === 0) return clock;
-  if (days > 0 && days < 7) return `${at.toLocaleDateString("en", { weekday: "short" })} ${clock}`;
+  if (days > 0 && days < 7) return `${DAYS[at.getDay()]} ${clock}`;
   const day = `${at.getDate()} ${month(at)}`;
   return at.getFullYear() === now.getFullYear() ? day : `${day} ${at.getFullYear()}`;
 }

@@ -3,8 +3,8 @@
 import { fetchPage } from "./part.js";
 import { localTimes } from "./time.js";
 
-const AROUND = 12; // rows kept ready above and below what is in sight
-const KEPT = 24; // blocks kept in memory
+const AROUND = 8; // rows kept ready above and below what is in sight
+const KEPT = 40; // blocks kept in memory
 
 export class RowWindow {
   constructor(table, rowsAt) {
@@ -26,6 +26,8 @@ export class RowWindow {
       waiting = true;
     };
     addEventListener("scroll", soon, { passive: true });
+    // A key may come before the next frame: it must find the rows behind the one it leaves.
+    this.body.addEventListener("focusin", () => queueMicrotask(() => this.draw()));
     addEventListener("resize", () => { this.measure(); soon(); });
   }
 
@@ -58,23 +60,38 @@ export class RowWindow {
 
   draw() {
     const top = this.above.getBoundingClientRect().top;
-    const first = Math.min(Math.max(0, Math.floor(-top / this.height) - AROUND), Math.max(0, this.total - 1));
-    const last = Math.min(this.total, first + Math.ceil(innerHeight / this.height) + 2 * AROUND);
-    this.place(first, last);
-    this.above.firstChild.style.height = `${first * this.height}px`;
-    this.below.firstChild.style.height = `${(this.total - last) * this.height}px`;
+    const seen = Math.min(Math.max(0, Math.floor(-top / this.height)), Math.max(0, this.total - 1));
+    const first = Math.max(0, seen - AROUND);
+    const last = Math.min(this.total, seen + Math.ceil(innerHeight / this.height) + AROUND);
+    const [from, rows] = this.there(first, last);
+    this.place(rows);
+    this.above.firstChild.style.height = `${from * this.height}px`;
+    this.below.firstChild.style.height = `${(this.total - from - rows.length) * this.height}px`;
+  }
+
+  /** The rows of a stretch that are loaded, as far as one follows the other; the others are asked for. */
+  there(first, last) {
+    let from = first;
+    let rows = [];
+    for (let at = first; at < last; at += 1) {
+      const row = this.row(at);
+      if (row) rows.push(row);
+      else if (rows.length > AROUND) break;
+      else [from, rows] = [at + 1, []];
+    }
+    for (let at = from + rows.length; at < last; at += 1) this.row(at);
+    return [from, rows];
   }
 
   /** Put exactly these rows between the two gaps; those that stay are not touched, and so keep the focus. */
-  place(first, last) {
-    const wanted = [];
-    for (let at = first; at < last; at += 1) wanted.push(this.row(at));
-    const stay = new Set(wanted);
+  place(rows) {
+    if (!rows.some((row) => row.isConnected)) return this.body.replaceChildren(this.above, ...rows, this.below);
+    const stay = new Set(rows);
     for (const row of [...this.body.rows]) {
       if (!stay.has(row) && row !== this.above && row !== this.below) row.remove();
     }
     let before = this.above;
-    for (const row of wanted) {
+    for (const row of rows) {
       if (before.nextSibling !== row) before.after(row);
       before = row;
     }
@@ -83,21 +100,18 @@ export class RowWindow {
   row(at) {
     const number = Math.floor(at / this.every);
     const block = this.blocks.get(number);
-    const place = at - number * this.every;
-    if (block?.rows[place]) return numbered(block.rows[place], at);
+    const row = block?.rows[at - number * this.every];
+    if (row) return numbered(this.ours(row), at);
     if (!block?.whole) this.load(number);
-    return numbered(this.blank(at), at);
+    return null;
   }
 
-  blank(at) {
-    this.blanks ??= new Map();
-    if (!this.blanks.has(at % 200)) {
-      const row = document.createElement("tr");
-      row.append(...Array.from(this.table.tHead.rows[0].cells, () => document.createElement("td")));
-      row.className = "wait";
-      this.blanks.set(at % 200, row);
-    }
-    return this.blanks.get(at % 200);
+  /** A row of another page becomes one of ours when it is first shown. */
+  ours(row) {
+    if (row.ownerDocument === document) return row;
+    document.adoptNode(row);
+    localTimes(row);
+    return row;
   }
 
   async load(number) {
@@ -116,8 +130,7 @@ export class RowWindow {
     try {
       const page = await fetchPage(this.rowsAt(number === 0 ? "" : this.cursors[number - 1]));
       if (this.blocks.get(number) !== block) return;
-      const rows = [...page.getElementById("rows").rows].map((row) => document.importNode(row, true));
-      for (const row of rows) localTimes(row);
+      const rows = [...page.getElementById("rows").rows];
       // What stands there already keeps its place, and the focus with it.
       const known = new Map(block.rows.map((row) => [keyOf(row), row]));
       block.rows = rows.map((row) => known.get(keyOf(row)) ?? row);
