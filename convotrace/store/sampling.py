@@ -29,13 +29,13 @@ from convotrace.store.opening import Opened
 from convotrace.store.packing import work_in
 from convotrace.store.work import metered_in, read_work
 
-MOST_SESSIONS = 20_000
+MOST_SESSIONS = 8_000
 """Sessions whose rows are read for one answer."""
 
-MOST_TURNS = 10_000
+MOST_TURNS = 7_000
 """Turns whose rows are read for one answer."""
 
-MOST_WORKS = 1_500
+MOST_WORKS = 1_000
 """Turns whose documents are read for one answer."""
 
 _PROBED = 64
@@ -84,8 +84,11 @@ class Sample:
         number = self._first(fn.sum(self._tables.session.traces), [*self._wanted, self._of_share(self.share)]) or 0
         found = Found(self.share * min(1.0, most / max(number, 1)))
         groups, width = grouping.of_trace(), self._span.width_ns if points else 0
+        since, until = self._span.since_ns, self._span.until_ns
         for value, *trace in self._connection.execute(*self._rows(grouping, found.share, kind is not None)):
             started = trace[_STARTED]
+            if not since <= started < until:
+                continue
             at = started - started % width if width else 0
             if kind is None:
                 for key in groups(value, trace):
@@ -130,10 +133,8 @@ class Sample:
         value = SQL("NULL") if grouping.column is None or grouping.is_of_traces else getattr(session, grouping.column)
         document = [trace.work, trace.pressed, trace.input_text, trace.output_text] if with_work else []
         columns = [value, *(getattr(trace, name) for name in TRACE_WORTH), *document]
-        within = [
-            trace.tk >= max(span.since_ns - _SLACK_NS, 0), trace.tk <= span.until_ns + _SLACK_NS,
-            trace.started >= span.since_ns, trace.started < span.until_ns,
-        ]  # fmt: skip
+        # By the keys of their sessions: the index on their starts would lead through the turns of all.
+        within = [trace.tk >= max(span.since_ns - _SLACK_NS, 0), trace.tk <= span.until_ns + _SLACK_NS]
         query = session.select(*columns).join(trace, on=(trace.sid == session.sid))
         text, values = query.where(*self._wanted, self._of_share(share), *within).sql()
         return text, list(values)
