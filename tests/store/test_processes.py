@@ -120,6 +120,9 @@ assert w.close(20), w.stats()
     assert sorted(session.turns for session in store.sessions()) == [250, 250, 250, 250, 1000]
     assert store.integrity() == "ok"
     assert len(store.session("all").traces) == 1000
+    assert store.metrics().total.count == 2000
+    store.roll_up(now_ns=time.time_ns() + 10**12)
+    assert store.metrics().total.count == 2000
     store.close()
 
 
@@ -181,6 +184,10 @@ def test_what_was_drained_before_a_kill_is_there_and_the_file_is_whole(store_url
     assert all(trace.spans[0].result == "x" * 600 for trace in found.traces)
     assert store.session("unfinished").traces[0].status == "interrupted"
     assert store.interrupted() == (store.session("unfinished").traces[0].id,)
+    # What the process had not counted is read from its rows, and then counted by others.
+    assert store.metrics().total.count == found.session.turns + 1
+    store.roll_up(now_ns=time.time_ns() + 10**12)
+    assert store.metrics().total.count == found.session.turns + 1
     store.close()
 
 
