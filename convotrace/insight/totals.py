@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from convotrace.model import Span
+from convotrace.model import Span, Usage
 
 REPEATS_CALL, REPEATS_COST = 1, 2
 
@@ -13,13 +13,15 @@ SCOPE = "otel.scope.name"
 """The attribute of a span that names the library which made it, where one did."""
 
 
+_UNKNOWN = Usage()
 _NAMES = ("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens", "cost_nano")
 
 
 def totals(spans: tuple[Span, ...]) -> dict[str, Any]:
     """Return token and cost totals, each model call counted once: a parent may repeat its children's tokens."""
-    if all(span.usage is None and span.cost_nano is None for span in spans):
-        return dict.fromkeys(_NAMES)
+    telling = _telling(spans)
+    if len(telling) < 2:  # as in most traces: nobody can tell anything twice
+        return _told_by(telling[0]) if telling else dict.fromkeys(_NAMES)
     called, paid = _counted(spans)
     usage = [span.usage for span in called if span.usage]
     sums = (
@@ -33,14 +35,23 @@ def totals(spans: tuple[Span, ...]) -> dict[str, Any]:
     return dict(zip(_NAMES, sums, strict=True))
 
 
+def _telling(spans: tuple[Span, ...]) -> list[Span]:
+    return [span for span in spans if span.usage is not None or span.cost_nano is not None]
+
+
+def _told_by(span: Span) -> dict[str, Any]:
+    told = _UNKNOWN if span.usage is None else span.usage
+    counts = (told.input, told.output, told.cached_read, told.cached_write, told.reasoning)
+    return dict(zip(_NAMES, (*counts, span.cost_nano), strict=True))
+
+
 def repeats(spans: tuple[Span, ...]) -> dict[int, int]:
     """Return which spans tell what others tell as well, by their places.
 
     Returns:
         REPEATS_CALL where others tell its tokens, REPEATS_COST where they tell its cost, both added up.
     """
-    telling = [span for span in spans if span.usage is not None or span.cost_nano is not None]
-    if len(telling) < 2:
+    if len(_telling(spans)) < 2:
         return {}
     called, paid = ({id(span) for span in counted} for counted in _counted(spans))
     found = {}
