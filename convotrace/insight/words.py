@@ -21,5 +21,7 @@ def words(text: str | None, longest: int = LONGEST) -> list[str]:
 
 def likeness(one: Set[str], other: Set[str]) -> float:
     """Return how alike two sets of words are, from 0 to 1 (Jaccard 1912: what is common over all there is)."""
-    together = len(one | other)
-    return len(one & other) / together if together else 0.0
+    # A session compares each turn with those before it, so no set is made of all there is.
+    common = len(one & other)
+    together = len(one) + len(other) - common
+    return common / together if together else 0.0
