@@ -36,7 +36,7 @@ _SYLLABLES = [c + v for c in "bcdfghjklmnprstvz" for v in ("a", "e", "i", "o", "
 _CHINESE = [chr(0x4E00 + rank * 7) for rank in range(600)] + list("地铁中国人民")
 _BATCH = 100
 _KEPT_SECONDS = 86_400
-_EDITION = 4
+_EDITION = 5
 """To be raised when what is built here changes."""
 
 
@@ -58,7 +58,8 @@ class Talk:
         drawn = self.chance.choices(self.words, cum_weights=weights, k=400_000)
         # A text is a piece of one long talk: drawing each word anew would take longer than storing it.
         self._latin = " ".join(drawn)
-        self._chinese = "".join(self.chance.choices(_CHINESE, k=100_000))
+        spoken = "".join(self.chance.choices(_CHINESE, k=100_000))
+        self._chinese = "地铁".join(spoken[at : at + 10_000] for at in range(0, len(spoken), 10_000))
 
     def text(self, length: int, chinese: bool = False) -> str:
         """Return a text of about so many characters."""
