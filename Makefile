@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-postgres test-peers test-all soak check bench wheel clean
+.PHONY: pictures demo test test-postgres test-peers test-all soak check bench wheel clean
 
 $(READY): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "convotrace needs Python 3.11 or newer; name it: make PYTHON=/path/to/python3"; exit 2; }
@@ -40,6 +40,10 @@ check: $(READY)
 # Streams of ten minutes over real servers: memory flat, nothing lost, and where the client left.
 soak: $(READY)
 	CONVOTRACE_SOAK=$(or $(SECONDS),600) $(BIN)/python -m pytest -q -s -m "" tests/servers/test_streams.py $(ARGS)
+
+# The pictures of the README, of the demo's own conversations.
+pictures: $(READY)
+	CONVOTRACE_PICTURES=$(CURDIR)/examples/pictures $(BIN)/python -m pytest -q -m "" tests/demo/test_pictures.py
 
 bench: $(READY)
 	$(BIN)/python -m tests.benchmarks $(ARGS)

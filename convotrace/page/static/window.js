@@ -3,7 +3,7 @@
 import { fetchPage } from "./part.js";
 import { localTimes } from "./time.js";
 
-const AROUND = 8; // rows kept ready above and below what is in sight
+const AROUND = 14; // rows kept ready above and below what is in sight
 const KEPT = 40; // blocks kept in memory
 
 export class RowWindow {
@@ -22,13 +22,15 @@ export class RowWindow {
     this.body.append(this.below);
     let waiting = false;
     const soon = () => {
+      // Rows are ready on both sides: nothing is drawn before half of them are gone by.
+      if (Math.abs(scrollY - this.drawnAt) < (AROUND / 2) * this.height) return;
       if (!waiting) requestAnimationFrame(() => { waiting = false; this.draw(); });
       waiting = true;
     };
     addEventListener("scroll", soon, { passive: true });
     // A key may come before the next frame: it must find the rows behind the one it leaves.
     this.body.addEventListener("focusin", () => queueMicrotask(() => this.draw()));
-    addEventListener("resize", () => { this.measure(); soon(); });
+    addEventListener("resize", () => { this.measure(); this.draw(); });
   }
 
   /** Take over the length and the cursors of the whole list. */
@@ -59,6 +61,7 @@ export class RowWindow {
   }
 
   draw() {
+    this.drawnAt = scrollY;
     const top = this.above.getBoundingClientRect().top;
     const seen = Math.min(Math.max(0, Math.floor(-top / this.height)), Math.max(0, this.total - 1));
     const first = Math.max(0, seen - AROUND);
