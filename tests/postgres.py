@@ -1,6 +1,7 @@
 """A real PostgreSQL server of our own, in a temporary folder, for as long as a test run."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -32,6 +33,7 @@ class Server:
             shutil.chown(self.folder, "postgres")
         self._run("initdb", "-D", "data", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "-N")
         self.start()
+        self._end = subprocess.Popen(["sh", "-c", self._ending()], stdin=subprocess.PIPE, start_new_session=True)
         self._run("createdb", "-h", str(self.folder), "-U", "postgres", "app")
 
     def start(self):
@@ -43,15 +45,9 @@ class Server:
         """Stop it and wait until it has."""
         self._run("pg_ctl", "-D", "data", "-w", "-s", "-m", mode, "stop")
 
-    def start_if_stopped(self):
-        """Start it, if a test left it stopped."""
-        if not (self.folder / "data/postmaster.pid").exists():
-            self.start()
-
     def remove(self):
         """Stop it and leave nothing behind."""
-        self.stop("immediate")
-        shutil.rmtree(self.folder)
+        self._end.communicate(timeout=120)
 
     def url(self, host=None, **options):
         """Return the URL of a store that does not exist yet."""
@@ -63,10 +59,17 @@ class Server:
             else f"postgresql://postgres@/app?host={self.folder}&{query}"
         )
 
-    def _run(self, tool, *arguments):
+    def _ending(self):
+        """Return a script that removes all when its input ends: also where the tests were killed."""
+        stop = shlex.join(self._command("pg_ctl", "-D", f"{self.folder}/data", "-s", "-m", "immediate", "stop"))
+        return f"cat >/dev/null; cd /; {stop} 2>/dev/null; rm -rf {shlex.quote(str(self.folder))}"
+
+    def _command(self, tool, *arguments):
         command = [str(tools() / tool), *arguments]
-        if os.geteuid() == 0:
-            command = ["runuser", "-u", "postgres", "--", *command]
+        return ["runuser", "-u", "postgres", "--", *command] if os.geteuid() == 0 else command
+
+    def _run(self, tool, *arguments):
+        command = self._command(tool, *arguments)
         # Its output goes nowhere: the server would hold a pipe open.
         done = subprocess.run(
             command, cwd=self.folder, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,

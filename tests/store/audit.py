@@ -23,26 +23,30 @@ COUNTED = ("errors", "spans", "events", *KNOWN_TOTALS)
 
 def audit(path):
     """Return a sentence for each thing that is wrong in a file; none are expected."""
-    connection = sqlite3.connect(path)
-    wrong = list(_wrong_buckets(connection))
-    connection.row_factory = sqlite3.Row
+    tables, connection = make_tables(SqliteDatabase(None)), sqlite3.connect(path)
     try:
-        return [*wrong, *_troubles(connection)]
+        (integrity,) = connection.execute("PRAGMA integrity_check").fetchone()
+        wrong = [] if integrity == "ok" else [integrity]
+        return [*wrong, *_wrong_buckets(BucketStatements(tables), connection), *_troubles(tables, connection)]
     finally:
         connection.close()
 
 
-SQL = BucketStatements(make_tables(SqliteDatabase(None)))
+def audit_store(store):
+    """Return the same of an open store, whichever its database."""
+    opened = store._ready()
+    with opened.connections.reading() as connection:
+        return [*_wrong_buckets(opened.sql.buckets, connection), *_troubles(opened.tables, connection)]
 
 
-def _wrong_buckets(connection):
+def _wrong_buckets(sql, connection):
     """Buckets, and what waits for them, hold what a count of all traces says; not after retention deleted some."""
     expected = {}
-    worths = worths_of(connection, SQL.some, (0, 1 << 40))
+    worths = worths_of(connection, sql.some, (0, 1 << 40))
     for (kind, _, key), sums in worths.groups().items():
         expected.setdefault((kind, key), Sums()).merge(sums)
     for kind in DIMENSIONS.values():
-        cells = from_buckets(SQL, connection, DAY, kind, -(1 << 62), 1 << 62, 0)
+        cells = from_buckets(sql, connection, DAY, kind, -(1 << 62), 1 << 62, 0)
         told = {key: _told(sums) for (key, _), sums in cells.items() if not sums.is_empty}
         counted = {key: _told(sums) for (own, key), sums in expected.items() if own == kind and not sums.is_empty}
         if told != counted:
@@ -54,19 +58,18 @@ def _told(sums):
     return [*(getattr(sums, name) for name in COUNTS), *known, sums.durations, sums.first_bytes]
 
 
-def _troubles(connection):
+def _troubles(tables, connection):
     def rows(statement, *values):
-        return [dict(row) for row in connection.execute(statement, values)]
+        cursor = connection.execute(statement, values)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
-    (integrity,) = connection.execute("PRAGMA integrity_check").fetchone()
-    if integrity != "ok":
-        yield integrity
     sessions = {row["sid"]: row for row in rows("select * from session")}
-    for (table,) in connection.execute("select name from sqlite_master where type = 'table'").fetchall():
-        if any(column[1] == "sid" for column in connection.execute(f"pragma table_info({table})")):
-            for row in rows(f"select distinct sid from {table} where sid is not null"):
-                if row["sid"] not in sessions:
-                    yield f"{table} holds rows of a session that is not there"
+    for table in tables.of_session():
+        name = table._meta.table_name
+        for row in rows(f"select distinct sid from {name} where sid is not null"):
+            if row["sid"] not in sessions:
+                yield f"{name} holds rows of a session that is not there"
     stored = rows(f"select {', '.join(TraceRow._fields)} from trace")
     traces = [trace_row(row.values())._asdict() for row in stored]
     places = {(row["sid"], row["tk"]): row for row in traces}

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 from functools import partial
+from itertools import count
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -29,7 +30,7 @@ from convotrace.model import (
 )
 from convotrace.store import Store
 
-from .audit import audit
+from .audit import audit_store
 from .conftest import SECOND, START
 
 IDLE = 1800 * SECOND
@@ -42,14 +43,13 @@ PAST = [{"role": "user", "content": f"message {n} " + "x" * 90} for n in range(1
 class Machine(RuleBasedStateMachine):
     """Two stores on one file, each with what waits to be written by it."""
 
-    folder, files = None, 0
+    new_url = None
 
     @initialize()
     def open(self):
         self.count = 0
-        Machine.files += 1
-        self.path = self.folder / f"{Machine.files}.db"
-        self.stores = [Store.open(f"sqlite:///{self.path}") for _ in range(2)]
+        url = self.new_url()
+        self.stores = [Store.open(url) for _ in range(2)]
         # What each is about to write, and what it wrote last.
         self.waiting, self.last = [[], []], [[], []]
         # Traces by id that must be there, where each was written, and what its spans were given.
@@ -256,7 +256,7 @@ class Machine(RuleBasedStateMachine):
     def check(self):
         if not hasattr(self, "stores"):
             return
-        assert audit(self.path) == []
+        assert audit_store(self.stores[0]) == []
         self.check_contents()
 
     def check_contents(self):
@@ -284,8 +284,13 @@ def deciding(change, clues):
     return replace(change, decide=partial(decided, clues, change))
 
 
-def test_any_order_of_what_two_processes_write_keeps_rows_and_totals_true(tmp_path):
-    here = type("Here", (Machine,), {"folder": tmp_path})
+def test_any_order_of_what_two_processes_write_keeps_rows_and_totals_true(database, request, tmp_path):
+    numbers = count()
+    if database == "postgres":
+        new_url = request.getfixturevalue("postgres").url
+    else:
+        new_url = partial("sqlite:///{}/{}.db".format, tmp_path)
+    here = type("Here", (Machine,), {"new_url": lambda _: new_url(*() if database == "postgres" else (next(numbers),))})
     # The same examples each time: a search for new ones belongs to whoever changes the writer, with larger numbers.
     few = settings(
         max_examples=25, stateful_step_count=30, deadline=None, derandomize=True, database=None,

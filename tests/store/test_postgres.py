@@ -1,6 +1,8 @@
 """What only the PostgreSQL store has: its schema, its rights, its locks, texts as words like SQLite's."""
 
+import random
 import sqlite3
+import string
 import subprocess
 import sys
 import threading
@@ -11,10 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convotrace.errors import StoreError
+from convotrace.model import Payload
 from convotrace.options import shown_url
 from convotrace.store import Store
+from convotrace.store.retention import Limits
 from convotrace.store.schema import SCHEMA_VERSION
-from tests.store.conftest import rows, run_sql
+from tests.store.conftest import START, rows, run_sql
 from tests.store.test_processes import command, environment
 
 psycopg = pytest.importorskip("psycopg")
@@ -237,9 +241,42 @@ def test_any_text_becomes_words_that_the_server_takes(texts):
 
 def test_a_text_with_very_many_words_is_found_by_its_first_and_last(url, make):
     store, text = Store.open(url), " ".join(f"w{number}x" for number in range(9000))
-    from convotrace.model import Payload
 
     store.write([make.change("s", make.trace("s", input=Payload(text), output=Payload("的" * 60_000)))])
     found = [len(store.search(word).hits) for word in ("w0x", "w8999x", '"w1x w2x"', "的", "nothing")]
     assert found == [1, 1, 1, 1, 0]
     store.close()
+
+
+def test_over_the_bytes_the_longest_idle_go_and_no_more(url, make):
+    store = Store.open(url)
+    noise = random.Random(1)
+    for number in range(60):
+        # What cannot be compressed: PostgreSQL would.
+        texts = ["".join(noise.choices(string.printable, k=4000)) for _ in range(5)]
+        store.write([make.change(f"s{number}", make.trace(f"s{number}", at=number, input=Payload(t))) for t in texts])
+    rows(store, "SELECT pg_stat_force_next_flush()")
+    with store._ready().connections.reading() as connection:
+        used = store._ready().upkeep.gauge(connection, lambda: 300)(connection, 0)
+    assert 0.6 * 60 * 5 * 4000 < used < 3 * 60 * 5 * 4000
+    removed = sum(step.sessions for step in store.prune(Limits(bytes=used // 2, active_ns=1), START + 10**15))
+    assert 25 <= removed <= 35
+    assert {session.id for session in store.sessions(limit=100)} == {f"s{number}" for number in range(removed, 60)}
+    # Deleted rows keep their room until they are vacuumed; nothing more goes for that.
+    rows(store, "SELECT pg_stat_force_next_flush()")
+    again = sum(step.sessions for step in store.prune(Limits(bytes=used // 2, active_ns=1), START + 10**15))
+    assert again <= 3
+    store.close()
+
+
+def test_who_deletes_in_pieces_holds_no_lock_for_long(url, make):
+    store, other = Store.open(url), Store.open(url)
+    store.write([make.change("long", make.trace("long", at=n)) for n in range(1500)])
+    steps = store.prune(Limits(rows=1, active_ns=1), START + 10**16)
+    next(steps)
+    assert store.session("long") is None
+    other.write([make.change("new", make.trace("new", at=10**7))])
+    assert len(list(steps)) > 1
+    assert rows(store, "SELECT count(DISTINCT sid) FROM trace") == [(1,)]
+    store.close()
+    other.close()

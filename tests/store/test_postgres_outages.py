@@ -73,7 +73,6 @@ def own():
     # A commit that was answered must stand, whatever comes next.
     server = servers.Server(synchronous_commit="on")
     yield server
-    server.start_if_stopped()
     server.remove()
 
 

@@ -12,7 +12,7 @@ import pytest
 import convotrace
 from convotrace.store import Store
 from convotrace.store.workers import GONE_AFTER_NS
-from tests.store.audit import audit
+from tests.store.audit import audit, audit_store
 
 ROOT = str(Path(convotrace.__file__).parents[1])
 SCRIPT = """
@@ -274,3 +274,39 @@ print(sum(thread.is_alive() for thread in threads), flush=True)
 os._exit(0)
 """
     assert run(store_url, body).strip() == "0"
+
+
+TANGLED = """
+import random
+from convotrace.model import Link
+from convotrace.store.retention import Limits
+store, chance = Store.open(url), random.Random(os.getpid())
+shown = {}
+for number in range(60):
+    changes = []
+    for _ in range(6):
+        home = f"s{chance.randrange(5)}"
+        if shown and chance.random() < 0.4:
+            id, (was, at) = shown.popitem()
+            spans = (Span(f"{number + 1:016x}", id, "step", kind="tool", result="y" * 900),)
+            trace = Trace(id, home, is_turn=True, started_ns=at, duration_ns=5, input=Payload("hi"), spans=spans)
+            changes.append(Change(SessionFacts(home, links=(Link("s0", "next"),)), trace, written_as=was))
+        else:
+            new = change(home, status="running") if chance.random() < 0.5 else change(home)
+            if new.trace.status == "running":
+                shown[new.trace.id] = (home, new.trace.started_ns)
+            changes.append(new)
+    store.write(changes, retry=chance.random() < 0.1)
+    if number % 20 == 19:
+        store.forget(session="s4")
+store.close()
+"""
+
+
+def test_processes_that_write_into_the_same_sessions_keep_rows_and_totals_true(store_url):
+    running = [subprocess.Popen(command(store_url, TANGLED), env=environment()) for _ in range(4)]
+    assert [process.wait(120) for process in running] == [0] * 4
+    store = Store.open(store_url, create=False)
+    assert audit_store(store) == []
+    assert sum(session.turns for session in store.sessions()) > 300
+    store.close()
