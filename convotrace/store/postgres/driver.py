@@ -38,6 +38,9 @@ class Link(psycopg.Connection[tuple[Any, ...]]):
         """Run what psycopg does with the server to its end, or raise."""
         return super().wait(_bounded(gen), _LOOK_EVERY)
 
+    def __del__(self, *_warn: Any) -> None:
+        """Do not warn: a kept connection ends with its process, and a forked child has those of its parent."""
+
 
 def open_link(conninfo: str, schema: str) -> Link:
     """Return a new connection that commits by itself, with our limits of time set.
