@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from convotrace.insight.ranges import DAY_NS, HOUR_NS, HOURS_KEPT_NS, MINUTE_NS, MINUTES_KEPT_NS
 from convotrace.insight.sketch import decode, encode
 from convotrace.insight.sums import COUNTS, KNOWN, Sums
 from convotrace.insight.tally import OTHER
@@ -25,7 +26,6 @@ from convotrace.store.work import Call
 FRESH, MINUTE, HOUR, DAY = range(4)
 """Resolutions, as they are stored."""
 
-MINUTE_NS, HOUR_NS, DAY_NS = 60 * 10**9, 3600 * 10**9, 86400 * 10**9
 WIDTHS = {FRESH: MINUTE_NS, MINUTE: MINUTE_NS, HOUR: HOUR_NS, DAY: DAY_NS}
 
 DIMENSIONS = {"all": 0, "environment": 1, "release": 2, "service": 3, "route": 4, "model": 5, "tool": 6}
@@ -189,6 +189,19 @@ def merged(parts: Iterable[dict[Group, Sums]]) -> dict[Group, Sums]:
     for part in parts:
         for group, sums in part.items():
             _merge(found, group, sums)
+    return found
+
+
+def coarsened(groups: dict[Group, Sums], now_ns: int) -> dict[Group, Sums]:
+    """Return groups of minutes as those of hours and days where no finer buckets are kept: of a long time, far fewer.
+
+    An hour before that they stay as they are, since what is a little too old may still be there.
+    """
+    found: dict[Group, Sums] = {}
+    for (kind, at, key), sums in groups.items():
+        age = now_ns - at - 2 * HOUR_NS
+        width = DAY_NS if age > HOURS_KEPT_NS else HOUR_NS if age > MINUTES_KEPT_NS else MINUTE_NS
+        _merge(found, (kind, at - at % width, key), sums)
     return found
 
 

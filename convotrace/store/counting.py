@@ -21,6 +21,7 @@ from convotrace.store.buckets import (
     Group,
     Vocabulary,
     Worths,
+    coarsened,
     merged,
     pack_groups,
     row_of,
@@ -213,26 +214,48 @@ def put_groups(sql: BucketStatements, connection: Connection, writer: int, group
 
 def take_back(sql: BucketStatements, connection: Connection, sid: int, tk: int) -> None:
     """Take a trace back that is about to be deleted by somebody who is no writer."""
-    _take_back(sql, connection, sql.of_trace, (sid, tk))
+    Leaving(sql, connection, sql.of_trace, (sid, tk)).take_back(connection)
 
 
-def take_session_back(sql: BucketStatements, connection: Connection, sid: int) -> None:
-    """Take back every trace of a session that is about to be deleted by somebody who is no writer."""
-    _take_back(sql, connection, sql.of_session, (sid,))
+class Leaving:
+    """What stored traces are worth that are about to be deleted by somebody who is no writer.
 
+    Args:
+        sql: The statements.
+        connection: Where to read; it need not be where they are taken back, if they are the same ones there.
+        statement: Which traces.
+        values: Of the statement.
+    """
 
-def _take_back(sql: BucketStatements, connection: Connection, statement: str, values: tuple[int, ...]) -> None:
-    since = dict(connection.execute(sql.all_since).fetchall())
-    lost, notes = Worths(), dict[int, Worths]()
-    for row in connection.execute(statement, values):
-        if row[_STATUS] != "running":
-            n, writer, trace, calls = _stored(row)
-            lost.add(trace, calls, -1)
-            if n >= since.get(writer, _NEVER):
-                notes.setdefault(writer, Worths()).add(trace, calls)
-    put_groups(sql, connection, _OUTSIDER, lost.groups())
-    for writer, worths in notes.items():
-        _put_note(sql, connection, writer, since[writer], worths)
+    def __init__(self, sql: BucketStatements, connection: Connection, statement: str, values: tuple[int, ...]) -> None:
+        self._sql = sql
+        self._since = self._uncounted(connection)
+        self._lost, self._notes = Worths(), dict[int, Worths]()
+        self._writers: set[int] = set()
+        for row in connection.execute(statement, values):
+            if row[_STATUS] != "running":
+                self._add(*_stored(row))
+        self._groups = coarsened(self._lost.groups(), time.time_ns())
+
+    def holds(self, connection: Connection) -> bool:
+        """Tell whether their writers have counted as much of them as before."""
+        now = self._uncounted(connection)
+        return all(now.get(writer) == self._since.get(writer) for writer in self._writers)
+
+    def take_back(self, connection: Connection) -> None:
+        """Take them back."""
+        put_groups(self._sql, connection, _OUTSIDER, self._groups)
+        for writer, worths in self._notes.items():
+            _put_note(self._sql, connection, writer, self._since[writer], worths)
+
+    def _uncounted(self, connection: Connection) -> dict[int, int]:
+        return dict(connection.execute(self._sql.all_since).fetchall())
+
+    def _add(self, n: int, writer: int, trace: Sequence[Any], calls: Sequence[Call]) -> None:
+        self._writers.add(writer)
+        self._lost.add(trace, calls, -1)
+        if n >= self._since.get(writer, _NEVER):
+            self._notes.setdefault(writer, Worths()).add(trace, calls)
 
 
 def note_lost(sql: BucketStatements, connection: Connection, writer: int, n: int, trace: Stored) -> None:

@@ -9,18 +9,15 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from convotrace.insight.ranges import HOURS_KEPT_NS, MINUTES_KEPT_NS
+from convotrace.insight.ranges import DAY_NS, HOUR_NS, HOURS_KEPT_NS, MINUTE_NS, MINUTES_KEPT_NS
 from convotrace.insight.sums import Sums
 from convotrace.insight.tally import OTHER
 from convotrace.store.bucket_sql import BucketStatements
 from convotrace.store.buckets import (
     DAY,
-    DAY_NS,
     DIMENSIONS,
     HOUR,
-    HOUR_NS,
     MINUTE,
-    MINUTE_NS,
     WIDTHS,
     row_of,
     sums_of,

@@ -14,7 +14,7 @@ from operator import itemgetter
 
 from convotrace.store.codec import decode_column, encode_column, original, storable
 from convotrace.store.conversations import row_of_id
-from convotrace.store.counting import take_back, take_session_back
+from convotrace.store.counting import Leaving, take_back
 from convotrace.store.database import Connection
 from convotrace.store.folding import fold, settle_left
 from convotrace.store.indexing import always, tidy
@@ -83,19 +83,38 @@ class _Eraser:
         """Delete whole sessions; each is invisible at once, and all of it is gone in the end."""
         removed, left = Removed(), list(sids)
         while left:
+            # Reading a long session takes longer than others should have to wait.
+            leaving = self._leaving(left[-1])
             with self._opened.connections.writing() as connection:
-                removed += self._some_sessions(connection, left)
+                removed += self._some_sessions(connection, left, leaving)
         while self._clear():
             continue
         return removed
 
-    def _some_sessions(self, connection: Connection, left: list[int]) -> Removed:
+    def _leaving(self, sid: int) -> tuple[Leaving, SessionRow] | None:
+        with self._opened.connections.reading() as connection:
+            found = connection.execute(self._sql.session_by_sid, (sid,)).fetchone()
+            if found is None:
+                return None
+            return Leaving(self._sql.buckets, connection, self._sql.buckets.of_session, (sid,)), SessionRow(*found)
+
+    def _take_back(self, connection: Connection, row: SessionRow, known: tuple[Leaving, SessionRow] | None) -> None:
+        """Take a session out of the buckets; what was read of it before holds if nothing has changed since."""
+        if known is not None and known[1] == row and known[0].holds(connection):
+            known[0].take_back(connection)
+        else:
+            sql = self._sql.buckets
+            Leaving(sql, connection, sql.of_session, (row.sid,)).take_back(connection)
+
+    def _some_sessions(
+        self, connection: Connection, left: list[int], leaving: tuple[Leaving, SessionRow] | None
+    ) -> Removed:
         removed, deleted = Removed(), 0
         while left and deleted < ROWS_AT_ONCE:
             found = connection.execute(self._sql.session_by_sid, (left.pop(),)).fetchone()
             if found is not None:
                 row = SessionRow(*found)
-                take_session_back(self._sql.buckets, connection, row.sid)
+                self._take_back(connection, row, leaving)
                 self._ids.add(original(row.id) or "")
                 deleted += remove(self._sql, connection, row.sid, row.traces + row.spans + row.events)
                 removed += Removed(1, row.traces, row.spans)

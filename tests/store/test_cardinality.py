@@ -2,9 +2,10 @@
 
 import pytest
 
+from convotrace.insight.ranges import DAY_NS
 from convotrace.insight.tally import OTHER
 from convotrace.store import buckets, folding, metrics
-from convotrace.store.buckets import DAY_NS, Vocabulary
+from convotrace.store.buckets import Vocabulary
 from tests.store.conftest import START
 
 NOW = START + 7200 * 10**9

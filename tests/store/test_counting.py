@@ -8,11 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from convotrace.insight.ranges import DAY_NS, HOUR_NS, MINUTE_NS
 from convotrace.insight.sketch import count
 from convotrace.insight.sums import COUNTS, KNOWN
 from convotrace.model import Usage
 from convotrace.store import Store, counting, folding
-from convotrace.store.buckets import DAY, DAY_NS, DIMENSIONS, HOUR, HOUR_NS, MINUTE, MINUTE_NS
+from convotrace.store.buckets import DAY, DIMENSIONS, HOUR, MINUTE
 from convotrace.store.tallying import from_buckets
 from tests.store.conftest import SECOND, START
 
