@@ -83,6 +83,8 @@ class Sample:
         most = MOST_TURNS if kind is None else MOST_WORKS
         number = self._first(fn.sum(self._tables.session.traces), [*self._wanted, self._of_share(self.share)]) or 0
         found = Found(self.share * min(1.0, most / max(number, 1)))
+        if not number:
+            return found
         groups, width = grouping.of_trace(), self._span.width_ns if points else 0
         since, until = self._span.since_ns, self._span.until_ns
         for value, *trace in self._connection.execute(*self._rows(grouping, found.share, kind is not None)):
