@@ -4,5 +4,6 @@
 its reply alone; `places.py` tells where a change belongs; `deciding.py` decides for a request, by `continuity.py` and
 `history.py` (a history sent again) or `awaited.py` and `parts.py` (an answer fetched later); `versions.py` orders
 turns; `turn_diff.py` tells what changed from one to another (by `prompts.py` and `differences.py`), `lens.py` what
-a model had before it in each (by `context.py` and `returning.py`).
+a model had before it in each (by `context.py` and `returning.py`). Many turns: `sums.py` adds them up, `sketch.py`
+their times, `ranges.py` says over what time, `tally.py` makes records of that, `measures.py` names each number.
 """

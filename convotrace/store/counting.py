@@ -21,7 +21,6 @@ from convotrace.store.buckets import (
     Group,
     Vocabulary,
     Worths,
-    coarsened,
     merged,
     pack_groups,
     row_of,
@@ -39,14 +38,13 @@ MOST_UNCOUNTED = 256
 """Traces after which a writer does not wait for the second: every reader must sum them up."""
 
 _MAIN = 0
-_OUTSIDER = 0
+OUTSIDER = 0
 """The writer of what others than writers take back or count."""
 
 _UNKNOWN = -1
 """No row has this number: what is remembered does not hold."""
 
-_NEVER = 1 << 63
-_STATUS = 3
+STATUS = 3
 """Where the status stands in what `BucketStatements.of_trace` returns."""
 
 Stored = tuple[Sequence[Any], Sequence[Call]]
@@ -107,10 +105,10 @@ class Count:
     def leaves(self, sid: int, tk: int) -> None:
         """Take back a trace that is about to be deleted, unless it runs."""
         found = self._connection.execute(self._sql.of_trace, (sid, tk)).fetchone()
-        if found is None or found[_STATUS] == "running":
+        if found is None or found[STATUS] == "running":
             return
         self._look()
-        n, worker, trace, calls = _stored(found)
+        n, worker, trace, calls = stored(found)
         if worker == self._counter.writer and self._since is not None and n >= self._since:
             self._cancelled.append((trace, calls))
         elif not self._is_alone:
@@ -190,14 +188,14 @@ def worths_of(connection: Connection, statement: str, values: Sequence[Any] = ()
     worths = Worths()
     for row in connection.execute(statement, values):
         if with_calls:
-            _, _, trace, calls = _stored(row)
+            _, _, trace, calls = stored(row)
             worths.add(trace, calls)
         else:
             worths.add(row[2:], ())
     return worths
 
 
-def _stored(row: Sequence[Any]) -> tuple[int, int, Sequence[Any], list[Call]]:
+def stored(row: Sequence[Any]) -> tuple[int, int, Sequence[Any], list[Call]]:
     """Return the number of a row, its writer, and what its trace is worth with its calls."""
     return row[0], row[1], row[2:-4], metered_in(read_work(work_in(*row[-4:])))
 
@@ -212,62 +210,17 @@ def put_groups(sql: BucketStatements, connection: Connection, writer: int, group
     connection.executemany(sql.put, rows)
 
 
-def take_back(sql: BucketStatements, connection: Connection, sid: int, tk: int) -> None:
-    """Take a trace back that is about to be deleted by somebody who is no writer."""
-    Leaving(sql, connection, sql.of_trace, (sid, tk)).take_back(connection)
-
-
-class Leaving:
-    """What stored traces are worth that are about to be deleted by somebody who is no writer.
-
-    Args:
-        sql: The statements.
-        connection: Where to read; it need not be where they are taken back, if they are the same ones there.
-        statement: Which traces.
-        values: Of the statement.
-    """
-
-    def __init__(self, sql: BucketStatements, connection: Connection, statement: str, values: tuple[int, ...]) -> None:
-        self._sql = sql
-        self._since = self._uncounted(connection)
-        self._lost, self._notes = Worths(), dict[int, Worths]()
-        self._writers: set[int] = set()
-        for row in connection.execute(statement, values):
-            if row[_STATUS] != "running":
-                self._add(*_stored(row))
-        self._groups = coarsened(self._lost.groups(), time.time_ns())
-
-    def holds(self, connection: Connection) -> bool:
-        """Tell whether their writers have counted as much of them as before."""
-        now = self._uncounted(connection)
-        return all(now.get(writer) == self._since.get(writer) for writer in self._writers)
-
-    def take_back(self, connection: Connection) -> None:
-        """Take them back."""
-        put_groups(self._sql, connection, _OUTSIDER, self._groups)
-        for writer, worths in self._notes.items():
-            _put_note(self._sql, connection, writer, self._since[writer], worths)
-
-    def _uncounted(self, connection: Connection) -> dict[int, int]:
-        return dict(connection.execute(self._sql.all_since).fetchall())
-
-    def _add(self, n: int, writer: int, trace: Sequence[Any], calls: Sequence[Call]) -> None:
-        self._writers.add(writer)
-        self._lost.add(trace, calls, -1)
-        if n >= self._since.get(writer, _NEVER):
-            self._notes.setdefault(writer, Worths()).add(trace, calls)
-
-
 def note_lost(sql: BucketStatements, connection: Connection, writer: int, n: int, trace: Stored) -> None:
     """Keep what a trace is worth that is about to be deleted, if its writer has still to count it."""
     found = connection.execute(sql.since, (writer,)).fetchone()
     if found is not None and n >= found[0]:
         worths = Worths()
         worths.add(*trace)
-        _put_note(sql, connection, writer, n, worths)
+        put_note(sql, connection, writer, n, worths)
 
 
-def _put_note(sql: BucketStatements, connection: Connection, writer: int, n: int, worths: Worths) -> None:
+def put_note(sql: BucketStatements, connection: Connection, writer: int, n: int, worths: Worths) -> None:
+    """Keep what deleted traces are worth that their writer has still to count."""
     note = UncountedRow(writer, secrets.randbits(62) + 1, n, time.time_ns(), pack_groups(worths.groups()))
     connection.execute(sql.put_uncounted, note)
 
@@ -280,7 +233,7 @@ def settle(sql: BucketStatements, connection: Connection, before_ns: int) -> boo
     found = connection.execute(sql.stale, (before_ns, 1)).fetchone()
     if found is None:
         return False
-    put_groups(sql, connection, _OUTSIDER, uncounted(sql, connection, *found).groups())
+    put_groups(sql, connection, OUTSIDER, uncounted(sql, connection, *found).groups())
     connection.execute(sql.counted, (found[0],))
     return True
 
@@ -294,6 +247,6 @@ def count_all(sql: BucketStatements, connection: Connection) -> None:
         worths = Worths()
         for row in rows:
             last = row[0]
-            if row[_STATUS] != "running":
-                worths.add(*_stored(row)[2:])
-        put_groups(sql, connection, _OUTSIDER, worths.groups())
+            if row[STATUS] != "running":
+                worths.add(*stored(row)[2:])
+        put_groups(sql, connection, OUTSIDER, worths.groups())

@@ -14,11 +14,11 @@ from operator import itemgetter
 
 from convotrace.store.codec import decode_column, encode_column, original, storable
 from convotrace.store.conversations import row_of_id
-from convotrace.store.counting import Leaving, take_back
 from convotrace.store.database import Connection
 from convotrace.store.folding import fold, settle_left
 from convotrace.store.indexing import always, tidy
 from convotrace.store.labelling import Labelling
+from convotrace.store.leaving import Leaving, take_back
 from convotrace.store.opening import Opened
 from convotrace.store.recount import count_again, delete_session, sweep
 from convotrace.store.removal import ROWS_AT_ONCE, Removed, clear_some, note, remove
