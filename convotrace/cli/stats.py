@@ -56,7 +56,8 @@ def _notes(found: Metrics) -> list[str]:
         mean = told.turns_per_session or 0
         notes.append(f"{told.count:,} sessions began, {mean:.1f} turns each: {ends}.")
     if found.sampled:
-        notes.append(f"Estimated from {found.share:.1%} of the sessions.")
+        what = "Sessions are" if found.tier == "buckets" else "All this is"
+        notes.append(f"{what} estimated from {found.share:.1%} of the sessions.")
     if found.rolled_up:
         notes.append("Some of these sessions were deleted by retention; they are still counted here.")
     return notes
