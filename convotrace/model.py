@@ -757,8 +757,8 @@ class Metrics:
     rolled_up: bool = False
     """Whether sessions of this time may have been deleted by retention: buckets still count them, lists do not."""
     sampled: bool = False
-    """Whether only a share of the sessions was read: then numbers are estimates, scaled up; told from buckets, only those
-    of sessions are."""
+    """Whether only a share of the sessions was read: then numbers are estimates, scaled up. Where the tier is buckets,
+    only those of sessions are."""
     share: float = 1.0
 
     @property
