@@ -25,7 +25,7 @@ def forget(user: str | None, session: str | None, yes: bool, store_url: str | No
         if not yes:
             click.confirm(f"Delete {what} from {shown_url(store.url)} for good?", abort=True, err=True)
         found = store.forget(user=user, session=session, actor="cli")
-    if found.leftover is not None:
+    if found.leftover is not None and (found.sessions or found.traces):
         click.echo(found.leftover, err=True)
     say(vars(found), f"Forgot {amount(found)}.", as_json)
     # Nothing found is no success: the id may be mistyped, and somebody waits for the deletion.

@@ -56,7 +56,8 @@ def test_forget_asks_and_does_nothing_on_no(run, names):
 def test_forget_deletes_what_was_confirmed(run, names, as_json, kept):
     result = run("forget", "--session", "older", answer="y\n")
     assert result.exit_code == 0 and result.output.endswith("Forgot 1 session with 1 trace and 0 spans.\n")
-    assert as_json("forget", "--user", "ann", "--yes") == {"sessions": 2, "traces": 2, "spans": 0, "wiped": True}
+    expected = {"sessions": 2, "traces": 2, "spans": 0, "wiped": True, "leftover": None}
+    assert as_json("forget", "--user", "ann", "--yes") == expected
     assert names() == ["oldest"]
     words = [file.read_bytes().count(b"canary o") for file in Path(kept.removeprefix("sqlite:///")).parent.iterdir()]
     assert sum(words) == Path(kept.removeprefix("sqlite:///")).read_bytes().count(b"canary oldest")

@@ -210,13 +210,13 @@ def test_a_full_disk_is_survived(own, make, writers, tmp_path):
         admin.execute(
             "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS"
             " $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$;"
-            "CREATE TRIGGER full_disk BEFORE INSERT ON span EXECUTE FUNCTION full_disk()"
+            "CREATE TRIGGER full_disk BEFORE INSERT ON trace EXECUTE FUNCTION full_disk()"
         )
         writer = writers(url)
         for _ in range(20):
             writer.put(make.change(trace=make.trace(spans=(make.span(),))))
         until(lambda: "disk is full" in (writer.stats()["last_error"] or ""))
-        admin.execute("DROP TRIGGER full_disk ON span")
+        admin.execute("DROP TRIGGER full_disk ON trace")
     assert writer.drain(PATIENCE)
     assert (store.session("s").session.turns, writer.stats()["dropped"]) == (20, {})
     store.close()
