@@ -50,7 +50,7 @@ def page(visit: Visit) -> PageResponse:
         "newest": terms.address(q, order) if after else None, "every": _ROWS,
         **_around(visit, q, order, wrong, is_new=not (sessions.sessions or q or after)),
     }  # fmt: skip
-    frame = {**visit.frame("sessions"), "marks": True, "topic": urlencode({"q": q}, errors="replace")}
+    frame = {**visit.frame("sessions"), "marks": True, "topic": "" if wrong else urlencode({"q": q}, errors="replace")}
     frame["after_ns"] = max((one.last_ns for one in sessions), default=0)
     return render("list.html", {**frame, **view}, 400 if wrong else 200)
 
