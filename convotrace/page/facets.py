@@ -11,7 +11,7 @@ from convotrace.page.backend import Reader
 from convotrace.query import Node
 
 SHOWN = 5
-MOST = 30
+MOST = 20
 FIRST = 500
 """Sessions that a page counts before it is shown; the rest is counted when it is."""
 

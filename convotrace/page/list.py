@@ -19,8 +19,10 @@ from convotrace.page.visible import visible
 from convotrace.page.visit import Visit
 from convotrace.query import FIELDS
 
-_ROWS = 50
-"""Rows of a page, and of each piece that a list which scrolls asks for."""
+_ROWS = 30
+"""Rows of a page: with all that it needs it weighs less than 30 kB."""
+EVERY = 50
+"""Rows of each piece that a list which scrolls asks for, and of JSON where nobody says how many."""
 _MOST = 500
 _COUNTED = 10_000
 
@@ -47,7 +49,7 @@ def page(visit: Visit) -> PageResponse:
     view = {
         **_rows(sessions), "q": q, "order": order, "heads": _heads(q, order),
         "older": terms.address(q, order, sessions.next) if sessions.next else None,
-        "newest": terms.address(q, order) if after else None, "every": _ROWS,
+        "newest": terms.address(q, order) if after else None, "every": EVERY,
         **_around(visit, q, order, wrong, is_new=not (sessions.sessions or q or after)),
     }  # fmt: skip
     frame = {**visit.frame("sessions"), "marks": True, "topic": "" if wrong else urlencode({"q": q}, errors="replace")}
@@ -57,19 +59,19 @@ def page(visit: Visit) -> PageResponse:
 
 def rows(visit: Visit) -> PageResponse:
     """Return rows alone, for a list that scrolls."""
-    view = _rows(_read(visit, visit.request.fields()))
+    view = _rows(_read(visit, {"limit": str(EVERY), **visit.request.fields()}))
     return render("rows.html", {**visit.frame("sessions"), **view})
 
 
 def data(visit: Visit) -> PageResponse:
     """Return the list as JSON."""
-    return as_data(as_json(_read(visit, visit.request.fields())))
+    return as_data(as_json(_read(visit, {"limit": str(EVERY), **visit.request.fields()})))
 
 
 def places(visit: Visit) -> PageResponse:
     """Return as JSON where the pages of the whole list begin, for a list that scrolls."""
     fields = visit.request.fields()
-    found = visit.reader().places(fields.get("q") or None, fields.get("order") or "-last", _ROWS)
+    found = visit.reader().places(fields.get("q") or None, fields.get("order") or "-last", EVERY)
     return as_data(
         {"every": found.every, "cursors": list(found.cursors), "total": found.total, "is_capped": found.is_capped}
     )

@@ -76,7 +76,7 @@ def _path(bar: Bar) -> str:
 
 def _turn(mark: TurnMark, x: int) -> list[Bar]:
     ms = (mark.duration_ns or 0) / 1e6
-    height = round(min(_HIGH, max(_LOW, sqrt(ms / _SLOWEST_MS) * _HIGH)), 1)
+    height = round(min(_HIGH, max(_LOW, sqrt(ms / _SLOWEST_MS) * _HIGH)))
     bar = Bar("bad" if mark.errors else "bar", x, round(_HIGH + 1 - height, 1), height)
     return [bar, Bar("foot", x, 22, 2)] if mark.errors else [bar]
 

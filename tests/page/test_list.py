@@ -172,7 +172,7 @@ def test_rows_alone_are_the_rows_of_the_page(ask, new_house, seed):
         page = ask(house, path, query=query).body.decode()
         return re.findall(r"<tr>\n.*?</tr>", page.partition('<tbody id="rows">')[2], re.DOTALL)
 
-    assert rows_of("/") == rows_of("/rows")
+    assert rows_of("/") == rows_of("/rows")[:30]
     assert len(rows_of("/rows")) == 50
     assert len(rows_of("/rows", "after=100")) == 20
     assert json.loads(ask(house, "/places.json").body) == {

@@ -170,7 +170,7 @@ def test_facets_pages_views_and_comparing_work_with_and_without_scripts(browser,
     if not scripts:
         page.go_back()
         page.click("text=Older sessions")
-        assert page.evaluate(KEYS)[0] == "s849"
+        assert page.evaluate(KEYS)[0] == "s909"
         page.click("text=Back to the first")
 
 

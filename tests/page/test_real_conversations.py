@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 
 from convotrace import ConvoTrace
@@ -28,6 +30,18 @@ def site(data):
         yield f"http://127.0.0.1:{port}/_sessions"
     observer.close()
     service.assistant.close()
+
+
+def test_the_list_with_all_that_it_needs_weighs_at_most_thirty_kilobytes(browser, site, open_page):
+    page = open_page(browser, site)
+    body = page.goto(f"{site}/").body()
+    page.wait_for_load_state()
+    files = page.evaluate(
+        "performance.getEntriesByType('resource').filter((one) => one.name.includes('/static/'))"
+        ".reduce((sum, one) => sum + one.encodedBodySize, 0)"
+    )
+    assert files > 10_000
+    assert len(gzip.compress(body, 9)) + files <= 30_000
 
 
 @pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (360, "dark")])

@@ -97,7 +97,7 @@ def test_a_list_is_read_in_pages_with_its_cursor(ask, new_house, seed):
 def test_the_list_leads_to_older_sessions_and_keeps_filter_and_order(ask, new_house, seed):
     house = new_house([seed(f"same {number}") for number in range(51)])
     page = ask(house, "/", query="q=same&order=-cost").body.decode()
-    assert 'href="./?q=same&amp;order=-cost&amp;after=50"' in page
+    assert 'href="./?q=same&amp;order=-cost&amp;after=30"' in page
     assert "Older" not in ask(house, "/", query="after=50").body.decode()
 
 
