@@ -12,7 +12,7 @@ from convotrace.observer.guard import Guard
 from convotrace.settings import Settings
 
 if TYPE_CHECKING:
-    from convotrace.jobs import Work
+    from convotrace.jobs import Job, Work
     from convotrace.jobs.runner import Runner
     from convotrace.store import Store
 
@@ -27,9 +27,7 @@ class Chores:
     def begin(self, settings: Settings, open_store: Callable[[], Store], guard: Guard) -> None:
         """Begin, once; called where something is written."""
         self.begun = True
-        from convotrace.jobs.alerts import alerting
-        from convotrace.jobs.evaluation import evaluation  # Peewee is loaded only where something is recorded
-        from convotrace.jobs.retention import retention
+        from convotrace.jobs.retention import retention  # Peewee is loaded only where something is recorded
         from convotrace.jobs.roll_ups import JOB as ROLL_UPS
         from convotrace.jobs.runner import ALERTS, JUDGES, RUNNER
         from convotrace.jobs.text_index import JOBS
@@ -37,7 +35,7 @@ class Chores:
 
         # What the app's own functions do may take its time: it is not to keep the store's upkeep waiting.
         upkeep = (retention(settings), ROLL_UPS, *JOBS)
-        for runner, wanted in ((RUNNER, upkeep), (ALERTS, (alerting(settings),)), (JUDGES, (evaluation(settings),))):
+        for runner, wanted in ((RUNNER, upkeep), (ALERTS, (_alerting(settings),)), (JUDGES, (_evaluation(settings),))):
             jobs = [job for job in wanted if job is not None]
             if jobs:
                 work = Work(open_store, jobs, partial(_failed, guard), time.time_ns())
@@ -49,6 +47,23 @@ class Chores:
         works, self._works, self.begun = self._works, [], False
         for runner, work in works:
             runner.remove(work, timeout)
+
+
+def _alerting(settings: Settings) -> Job | None:
+    if not settings.alerts:
+        # Most apps have no rules: nothing of them is loaded, for the collector of garbage goes through all that is.
+        return None
+    from convotrace.jobs.alerts import alerting
+
+    return alerting(settings)
+
+
+def _evaluation(settings: Settings) -> Job | None:
+    if not settings.evaluators:
+        return None
+    from convotrace.jobs.evaluation import evaluation
+
+    return evaluation(settings)
 
 
 def _failed(guard: Guard, name: str, error: BaseException) -> None:
