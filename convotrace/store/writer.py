@@ -21,6 +21,10 @@ from convotrace.store.store import Store
 EXIT_PATIENCE = 2.0
 """Seconds that the end of the process waits for what is queued."""
 
+INTERVAL = 0.05
+"""Seconds for which items gather. What waits grows old for the collector of garbage: with twice as long, its full runs,
+of some 40 ms each, come often enough to be the p99 of an app with 300 requests a second."""
+
 
 def _nothing_done(_item: Any, _session_id: str) -> None:
     return None
@@ -45,7 +49,7 @@ class Writer(Generic[T]):
         in_thread: Callable[[], None] = _nothing,
         max_rows: int = 20_000,
         max_bytes: int = 64 << 20,
-        interval: float = 0.1,
+        interval: float = INTERVAL,
         batch: int = 500,
     ) -> None:
         """Make a writer; its thread starts at the first item.
