@@ -25,6 +25,7 @@ from convotrace.query import Match
 ZOOMS = {"transcript": ("t", "Transcript"), "cards": ("u", "Cards"), "waterfall": ("w", "Waterfall")}
 """How closely a session is looked at: the names in addresses, with their keys and words."""
 _SLOW_NS = 10_000_000_000
+_SCORES_SHOWN = 100
 _SAME_USER = 5
 _ID_SOURCES = {
     "callable": "the app's own rule",
@@ -99,7 +100,8 @@ def _side(excerpt: Excerpt, reader: Reader) -> dict[str, object]:
     shown = [trace for trace in turns if excerpt.first <= (trace.turn or 0) <= excerpt.last]
     scores, session = all_scores(conversation), conversation.session
     return {
-        "scores": scores,
+        "scores": scores[:_SCORES_SHOWN],
+        "scores_left": max(len(scores) - _SCORES_SHOWN, 0),
         "names": sorted({score.name for score in scores})[:50],
         "numbers": {trace.id: trace.turn for trace in turns},
         "id_from": id_from(session),

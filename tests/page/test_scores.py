@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from urllib.parse import urlencode
 
 import pytest
+
+from convotrace.model import Score, Target
 
 JSON = {"content-type": "application/json"}
 FORM = {"content-type": "application/x-www-form-urlencoded; charset=UTF-8"}
@@ -147,3 +150,12 @@ def test_a_new_score_stands_on_the_page_with_its_comment(post, trace_ids):
     page = post.page()
     assert "It was &lt;i&gt;fine&lt;/i&gt;." in page
     assert "annotator ana" in page
+
+
+def test_a_session_of_very_many_scores_shows_the_latest_and_says_how_many_more_there_are(ask, new_house, conversation):
+    target = Target(conversation.session.id)
+    scores = tuple(Score(f"{n:04}", f"score {n}", "numeric", n, n, target) for n in range(250))
+    house = new_house([replace(conversation, scores=scores)])
+    page = ask(house, f"/s/{conversation.session.key}").body.decode()
+    assert "score 249<" in page and "score 2<" not in page
+    assert 'earlier scores more: <a href="' in page
