@@ -85,11 +85,15 @@ function poll() {
       if (!answer.ok && answer.status !== 304) throw new Error(String(answer.status));
       if (answer.ok) {
         etag = answer.headers.get("etag") ?? "";
-        tell(await answer.json());
+        const news = await answer.json();
+        // Switched off while the answer was on its way: what it says is for nobody.
+        if (ended) return;
+        tell(news);
       }
       wait = EVERY;
       show("on");
     } catch {
+      if (ended) return;
       wait = Math.min(wait * 2, SLOWEST);
       show("lost");
     }
