@@ -46,7 +46,8 @@ class LiveSpan(OpenSpan):
         if type(parent) is OpenTrace:
             OpenSpan.__init__(self, parent, None, name, kind, started, origin)
         else:
-            OpenSpan.__init__(self, parent.trace, parent, name, kind, started, origin)  # type: ignore
+            # No narrowing: what is no trace is a span, and asking for its type once is enough.
+            OpenSpan.__init__(self, parent.trace, parent, name, kind, started, origin)  # type: ignore[union-attr,arg-type]
         self.held_by: Held | None = None
         self._before: Node | None = None
         # Of a span that a log line began: what its end will be called.

@@ -149,14 +149,8 @@ def _ended(conversation: Conversation, before_ns: int) -> Iterator[Trace]:
 def _is_judged(one: Evaluator, task: Task, turns: int) -> bool:
     return any(
         score.evaluator == one.name and score.version == one.version and (one.on != "session" or score.turns == turns)
-        for score in _scores(task)
+        for score in task.judged.scores
     )
-
-
-def _scores(task: Task) -> Sequence[Score]:
-    if isinstance(task.judged, Conversation):
-        return task.judged.scores
-    return task.judged.scores
 
 
 def is_found(store: Store, q: str, session: Session) -> bool:
