@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from convotrace.errors import SettingsError
+from convotrace.insight.measures import MEASURES
 from convotrace.model import Metrics
 from convotrace.query.values import read_duration
 
@@ -23,25 +24,16 @@ _MAD_TO_SIGMA = 1.4826
 FEWEST_DAYS = 4
 """With fewer earlier days, nothing is known of what is usual at an hour."""
 
-_TALLY: dict[str, Callable[[Metrics], float | None]] = {
-    "turns": lambda m: m.total.count,
-    "errors": lambda m: m.total.errors,
-    "failed": lambda m: m.total.failed,
-    "error_rate": lambda m: m.total.error_rate,
-    "tokens": lambda m: m.total.tokens,
-    "input_tokens": lambda m: m.total.input_tokens,
-    "output_tokens": lambda m: m.total.output_tokens,
-    "cost": lambda m: m.total.cost,
-    "p50": lambda m: m.total.duration.p50_ms,
-    "p95": lambda m: m.total.duration.p95_ms,
-    "p99": lambda m: m.total.duration.p99_ms,
-    "first_byte_p95": lambda m: m.total.first_byte.p95_ms,
-    "sessions": lambda m: m.sessions.count if m.sessions else None,
-    "completion_rate": lambda m: m.sessions.rate("completed") if m.sessions else None,
-    "escalation_rate": lambda m: m.sessions.rate("escalated") if m.sessions else None,
-}
-OF_SESSIONS = frozenset({"sessions", "completion_rate", "escalation_rate"})
-METRICS = (*_TALLY, "feedback_down", "score.<name>")
+_NAMES = (
+    "turns", "errors", "failed", "error_rate", "tokens", "input_tokens", "output_tokens", "cost", "p50", "p95", "p99",
+    "first_byte_p95", "sessions", "completion_rate", "escalation_rate",
+)  # fmt: skip
+_CALLED = {"completion_rate": "completed_rate", "escalation_rate": "escalated_rate"}
+"""What rules and measures name differently."""
+
+_MEASURED = {name: MEASURES[_CALLED.get(name, name)] for name in _NAMES}
+OF_SESSIONS = frozenset(name for name, one in _MEASURED.items() if one.is_of_sessions)
+METRICS = (*_NAMES, "feedback_down", "score.<name>")
 """What a rule may measure: times in milliseconds, cost in US dollars, rates from 0 to 1."""
 
 
@@ -146,7 +138,7 @@ def alert(
     ways = [one for one in (above, below, rise, anomaly) if one is not None]
     if len(ways) != 1:
         raise SettingsError(f"alert {name!r} needs one of above, below, rise and anomaly; {len(ways)} came.")
-    if metric not in _TALLY and metric != "feedback_down" and not metric.startswith("score."):
+    if metric not in _MEASURED and metric != "feedback_down" and not metric.startswith("score."):
         raise SettingsError(f"alert {name!r} measures {metric!r}; use one of {', '.join(METRICS)}.")
     if no_data not in ("keep", OK, ALERT):
         raise SettingsError(f"alert {name!r} has no_data={no_data!r}; use keep, ok or alert.")
@@ -157,7 +149,9 @@ def alert(
 
 def value_of(rule: Rule, found: Metrics) -> float | None:
     """Return what a rule measures in the answer to a question."""
-    return _TALLY[rule.metric](found)
+    measured = _MEASURED[rule.metric]
+    tally = found.sessions if measured.is_of_sessions else found.total
+    return None if tally is None else measured.of(tally)
 
 
 def step(rule: Rule, before: Standing, reading: Reading, now_ns: int) -> tuple[Standing, Notice | None]:
