@@ -6,7 +6,7 @@ import importlib
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -93,14 +93,14 @@ class Tally:
 
 
 def _judged(store: Store, evaluators: Sequence[Evaluator], q: str | None, dry_run: bool) -> dict[str, Tally]:
-    from convotrace.jobs.evaluation import tasks, write
+    from convotrace.jobs.evaluation import tasks, walk, write
     from convotrace.jobs.trial import judge
 
     tallies = {one.name: Tally() for one in evaluators}
     with click.progressbar(
         length=store.count(q), label="Judging", show_eta=True, show_pos=True, file=sys.stderr
     ) as bar:
-        for session_id in list(_ids(store, q)):
+        for session_id in [session.id for session in walk(store, q, "started")]:
             conversation = store.session(session_id)
             if conversation is not None:
                 scores = judge(list(tasks(conversation, evaluators, store, time.time_ns())), lambda: True)
@@ -110,15 +110,6 @@ def _judged(store: Store, evaluators: Sequence[Evaluator], q: str | None, dry_ru
                     write(store, scores, session_id)
             bar.update(1)
     return tallies
-
-
-def _ids(store: Store, q: str | None) -> Iterator[str]:
-    after = None
-    while True:
-        page = store.sessions(q, "started", 500, after)
-        yield from (session.id for session in page)
-        if (after := page.next) is None:
-            return
 
 
 def _loaded(names: Iterable[str]) -> list[Evaluator]:

@@ -162,9 +162,14 @@ def is_found(store: Store, q: str, session: Session) -> bool:
 
 def active(store: Store, since_ns: int) -> Iterator[Session]:
     """Yield the sessions that were active since a moment, those that were first."""
+    return walk(store, f"since:{_iso(since_ns)}", "last")
+
+
+def walk(store: Store, q: str | None, order: str) -> Iterator[Session]:
+    """Yield every session of a filter, page by page."""
     after = None
     while True:
-        page = store.sessions(f"since:{_iso(since_ns)}", order="last", limit=_PAGE, after=after)
+        page = store.sessions(q, order, _PAGE, after)
         yield from page
         if (after := page.next) is None:
             return
