@@ -260,7 +260,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "sample": _share,
     **dict.fromkeys(("retention_days", "retention_bytes", "retention_rows"), _limit),
     **dict.fromkeys(("environment", "release", "service", "token", "otlp_token", "page_url"), _text),
-    **dict.fromkeys(("session_id", "user_id", "input_text", "output_text"), _plain_function),
+    **dict.fromkeys(("session_id", "user_id", "input_text", "output_text", "outcome"), _plain_function),
     "auth": _callable,
     **dict.fromkeys(("exclude", "session_headers", "session_fields", "session_query", "session_cookies"), _texts),
     "handoff_tools": _texts,

@@ -59,6 +59,8 @@ class Settings:
     max_body_bytes: int = 256 * 1024
     # Tools by which the app hands over to a person: a call of one ends a session as escalated.
     handoff_tools: tuple[str, ...] = ()
+    # How a session ended that has been silent for `idle_timeout`: the app's own rule before the facts.
+    outcome: Callable[[Any], Any] | None = None
     input_text: Callable[[Any], str | None] | None = None
     output_text: Callable[[Any], str | None] | None = None
     content: bool = True

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from convotrace.model import Change, Event, Span, Trace
+from convotrace.model import OUTCOMES, Change, Event, Span, Trace
 
 HANDOFF_EVENTS = frozenset({"escalation", "escalated", "handoff", "hand_off", "handover"})
 """Names of events, the last word behind a dot, that say of themselves that a person takes over."""
@@ -36,12 +36,15 @@ class Ended:
     reason: str
 
 
+_SILENCE = ", and silence followed"
+
 _AFTER_SILENCE = {
-    Ending.ANSWERED: Ended("completed", "the last turn was answered, and silence followed"),
-    Ending.UNANSWERED: Ended("abandoned", "the last turn was not answered, and silence followed"),
-    Ending.FAILED: Ended("failed", "the last turn failed, and silence followed"),
-    Ending.LEFT: Ended("abandoned", "the client left in the middle of the last answer, and silence followed"),
-    Ending.RUNNING: Ended("failed", "the last turn never ended, and silence followed"),
+    # Who got an answer and says no more may have what they came for, or not: nobody knows, so nothing is said.
+    Ending.ANSWERED: None,
+    Ending.UNANSWERED: Ended("abandoned", "the last turn was not answered" + _SILENCE),
+    Ending.FAILED: Ended("failed", "the last turn failed" + _SILENCE),
+    Ending.LEFT: Ended("abandoned", "the client left in the middle of the last answer" + _SILENCE),
+    Ending.RUNNING: Ended("failed", "the last turn never ended" + _SILENCE),
 }
 
 
@@ -53,11 +56,20 @@ def ending(turn: Trace) -> Ending:
         return Ending.LEFT
     if turn.status in ("error", "interrupted", "cancelled") or turn.error is not None:
         return Ending.FAILED
-    return Ending.ANSWERED if turn.output.text or turn.attachments else Ending.UNANSWERED
+    return Ending.ANSWERED if _may_be_answered(turn) else Ending.UNANSWERED
+
+
+def _may_be_answered(turn: Trace) -> bool:
+    """Tell whether a turn was answered, or nobody can tell: no text was kept, or the reply was not understood."""
+    if turn.output.text or turn.attachments or (turn.input.text is None and turn.output.text is None):
+        return True
+    is_refused = turn.status_code is not None and turn.status_code >= 400
+    said = turn.output.body is not None or any(span.kind == "generation" and span.output for span in turn.spans)
+    return said and turn.output.text is None and not is_refused
 
 
 def after_silence(left_as: Ending, last_ns: int, now_ns: int, idle_ns: int) -> Ended | None:
-    """Return how a session ended of which nobody said so; None while it may go on.
+    """Return how a session ended of which nobody said so; None while it may go on, and where nobody can tell.
 
     Args:
         left_as: The state in which its last turn left it.
@@ -66,6 +78,29 @@ def after_silence(left_as: Ending, last_ns: int, now_ns: int, idle_ns: int) -> E
         idle_ns: After how long a silence it counts as ended.
     """
     return _AFTER_SILENCE[left_as] if now_ns - last_ns > idle_ns else None
+
+
+def by_app(answer: object) -> Ended | None:
+    """Return what the app's own rule says of a session that has fallen silent: an outcome, or one with its reason.
+
+    Args:
+        answer: What it returned; None says nothing.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if answer is None:
+        return None
+    outcome, reason = answer if isinstance(answer, tuple) and len(answer) == 2 else (answer, "the app's rule says so")
+    if outcome not in OUTCOMES or not isinstance(reason, str):
+        accepted = ", ".join(OUTCOMES)
+        raise ValueError(f"outcome= returned {str(answer)[:60]!r}; return None, or one of {accepted}, or (one, why).")
+    return Ended(outcome, reason + _SILENCE)
+
+
+def is_by_silence(reason: str | None) -> bool:
+    """Tell whether an outcome was concluded from silence: a turn that comes then shows that it was none."""
+    return reason is not None and reason.endswith(_SILENCE)
 
 
 def told_by(trace: Trace, events: Iterable[Event], handoff_tools: Set[str]) -> Ended | None:

@@ -30,12 +30,15 @@ class Chores:
         from convotrace.jobs.retention import retention  # Peewee is loaded only where something is recorded
         from convotrace.jobs.roll_ups import JOB as ROLL_UPS
         from convotrace.jobs.runner import ALERTS, JUDGES, RUNNER
+        from convotrace.jobs.silence import concluding
         from convotrace.jobs.text_index import JOBS
         from convotrace.jobs.work import Work
 
         # What the app's own functions do may take its time: it is not to keep the store's upkeep waiting.
-        upkeep = (retention(settings), ROLL_UPS, *JOBS)
-        for runner, wanted in ((RUNNER, upkeep), (ALERTS, (_alerting(settings),)), (JUDGES, (_evaluation(settings),))):
+        silence = concluding(settings)
+        upkeep = (retention(settings), ROLL_UPS, *JOBS, silence if settings.outcome is None else None)
+        judges = (_evaluation(settings), silence if settings.outcome is not None else None)
+        for runner, wanted in ((RUNNER, upkeep), (ALERTS, (_alerting(settings),)), (JUDGES, judges)):
             jobs = [job for job in wanted if job is not None]
             if jobs:
                 work = Work(open_store, jobs, partial(_failed, guard), time.time_ns())

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from convotrace.identity import session_key
+from convotrace.insight.outcome import is_by_silence
 from convotrace.insight.places import resumption
 from convotrace.model import Event, Link, SessionFacts
 from convotrace.store.codec import countable, decode_column, encode_column, original, storable
@@ -86,6 +87,11 @@ def resumed(row: Row, at_ns: int) -> Event | None:
     event = resumption(at_ns, row["outcome"])
     row["ended"], row["outcome"], row["outcome_reason"] = None, "open", None
     return event
+
+
+def breaks_silence(row: Row, at_ns: int) -> bool:
+    """Tell whether what was concluded from silence has to be concluded anew: the last turn is told of again."""
+    return is_by_silence(row["outcome_reason"]) and at_ns >= (row["last_turn"] or 0)
 
 
 def placed(trace: TraceRow, row: Row) -> TraceRow:

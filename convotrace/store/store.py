@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from convotrace.errors import StoreError
+from convotrace.identity import session_key
 from convotrace.insight.ranges import When
 from convotrace.model import (
     Activity,
@@ -22,6 +23,7 @@ from convotrace.model import (
     Metrics,
     Places,
     SessionPage,
+    Trace,
     View,
 )
 from convotrace.options import shown_url
@@ -34,10 +36,12 @@ from convotrace.store import (
     excerpts,
     exporting,
     forks,
+    indexing,
     listing,
     metrics,
     overview,
     searching,
+    silence,
     views,
     workers,
 )
@@ -303,6 +307,41 @@ class Store(Keeper):
         """
         wanted = excerpts.Wanted(turn, trace_id, began_ns, count, is_light)
         return excerpts.by_key(self._ready(), key, time.time_ns(), wanted)
+
+    def last_turn(self, session_id: str) -> Trace | None:
+        """Return the last turn of a session with all in it, None where it has none."""
+        found = self.excerpt_by_key(session_key(session_id), turn=1 << 30, count=1)
+        turns = () if found is None else [one for one in found.conversation.traces if one.turn == found.last]
+        return turns[-1] if turns else None
+
+    def conclude(
+        self, idle_ns: int, rule: silence.Rule | None = None, now_ns: int | None = None,
+        failed: Callable[[Exception], None] = silence.unheard, go_on: Callable[[], bool] = indexing.always,
+    ) -> int:  # fmt: skip
+        """Write down how sessions ended that have fallen silent and of which nobody said so.
+
+        One whose last turn was not answered, or was left, is `abandoned`; one whose last turn failed is `failed`.
+        A turn that comes later opens it again.
+
+        Args:
+            idle_ns: After how long a silence.
+            rule: Asked first: returns an outcome, or one with its reason, or None for no word; the option `outcome`.
+            now_ns: The time; now when None.
+            failed: Takes what the rule raised; then the facts decide.
+            go_on: Asked before each step; False ends it there.
+
+        Returns:
+            Of how many sessions something was concluded.
+
+        Raises:
+            StoreError: The store cannot be written now.
+        """
+        now_ns = time.time_ns() if now_ns is None else now_ns
+        return silence.conclude(self._ready(), self, now_ns, idle_ns, rule, failed, go_on)
+
+    def waits_for_conclusions(self) -> bool:
+        """Tell whether anything was written since `conclude` looked at all there was."""
+        return silence.is_waiting(self._ready())
 
     def attachment(self, session_id: str, attachment_id: str) -> Attachment | None:
         """Return an attachment with its bytes where they were kept, None where the session has none of this id."""

@@ -15,7 +15,7 @@ from convotrace.store.database import Again, Connection
 from convotrace.store.earlier import Earlier
 from convotrace.store.labels import facets_of_events, with_facets
 from convotrace.store.lookup import StoreLookup
-from convotrace.store.sessions import OldState, Row, add_facts, add_link, add_trace, placed, resumed
+from convotrace.store.sessions import OldState, Row, add_facts, add_link, add_trace, breaks_silence, placed, resumed
 from convotrace.store.statements import Statements
 from convotrace.store.to_rows import TraceRows, outside_events, score_row
 from convotrace.store.touched import Touched
@@ -155,6 +155,8 @@ class Transaction:
         trace, ended = change.trace, change.session.ended_ns
         if trace is not None and trace.is_turn and is_new and (event := resumed(row, trace.started_ns)) is not None:
             self._note_outside(row, (event,))
+        elif trace is not None and trace.is_turn and breaks_silence(row, trace.started_ns):
+            row["ended"], row["outcome"], row["outcome_reason"] = None, "open", None
         elif ended is not None and ended < (row["last_turn"] or 0):
             # The end of it is told of after a turn that came later.
             self._insert()

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from convotrace.insight.outcome import Ending, after_silence, ending, told_by, with_outcome
+from convotrace.insight.outcome import Ending, after_silence, by_app, ending, is_by_silence, told_by, with_outcome
 from convotrace.model import Change, Event, Failure, Left, Payload, SessionFacts, Span, Trace
 
 TOOLS = frozenset({"transfer_to_human"})
@@ -51,21 +51,42 @@ def test_the_word_of_the_app_stands():
     assert with_outcome(nothing, TOOLS) is nothing
 
 
+ASKED = Payload("Where is it?")
+
+
 @pytest.mark.parametrize(
     ("fields", "wanted", "outcome"),
     [
-        ({"output": Payload("yes")}, Ending.ANSWERED, "completed"),
+        ({"output": Payload("yes")}, Ending.ANSWERED, None),
         ({}, Ending.UNANSWERED, "abandoned"),
+        ({"output": Payload("", {"text": ""})}, Ending.UNANSWERED, "abandoned"),
+        ({"output": Payload(None, {"error": "busy"}), "status_code": 503}, Ending.UNANSWERED, "abandoned"),
         ({"status": "error", "output": Payload("half")}, Ending.FAILED, "failed"),
         ({"status": "interrupted"}, Ending.FAILED, "failed"),
         ({"left": Left(1, 1, 1), "output": Payload("half")}, Ending.LEFT, "abandoned"),
         ({"status": "running"}, Ending.RUNNING, "failed"),
+        # Nobody can tell: a reply that was not understood, a model that answered elsewhere, texts that are not kept.
+        ({"output": Payload(None, {"queued": 7}), "status_code": 202}, Ending.ANSWERED, None),
+        ({"spans": (Span("a", "t", "chat", "generation", output="yes"),)}, Ending.ANSWERED, None),
+        ({"input": Payload()}, Ending.ANSWERED, None),
     ],
 )
 def test_silence_ends_a_session_as_its_last_turn_left_it(fields, wanted, outcome):
-    assert ending(trace(**fields)) is wanted
+    turn = Trace("t", "s", is_turn=True, **{"input": ASKED, **fields})
+    assert ending(turn) is wanted
     assert after_silence(wanted, 0, 30 * MINUTE, 30 * MINUTE) is None
-    assert after_silence(wanted, 0, 31 * MINUTE, 30 * MINUTE).outcome == outcome
+    found = after_silence(wanted, 0, 31 * MINUTE, 30 * MINUTE)
+    assert (None if found is None else found.outcome) == outcome
+    assert found is None or is_by_silence(found.reason)
+
+
+def test_the_rule_of_an_app_returns_an_outcome_or_one_with_its_reason():
+    assert by_app(None) is None
+    assert by_app("completed").outcome == "completed" and is_by_silence(by_app("completed").reason)
+    assert by_app(("escalated", "a ticket was opened")).reason.startswith("a ticket was opened")
+    for wrong in ("done", ("completed", 7), 1, {}):
+        with pytest.raises(ValueError, match="return None, or one of open, completed"):
+            by_app(wrong)
 
 
 @pytest.mark.data
