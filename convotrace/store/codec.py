@@ -15,7 +15,7 @@ import orjson
 from convotrace.model import Json
 
 _MAX_DEPTH = 250
-_MAX_INT = (1 << 63) - 1
+_MAX_COUNT = (1 << 62) - 1
 # A text that no database takes as it is (NUL, a lone surrogate) is kept as JSON behind this noncharacter.
 _MARK = "\ufdd0"
 
@@ -52,8 +52,8 @@ def decode_column(text: str | None) -> Json:
 
 
 def countable(number: int) -> int:
-    """Return a sum as the database takes it: what others tell of tokens or money may add up to nonsense."""
-    return max(-_MAX_INT - 1, min(number, _MAX_INT))
+    """Return a sum as the database takes it, and the sum of two: what others tell of tokens may add up to nonsense."""
+    return max(-_MAX_COUNT, min(number, _MAX_COUNT))
 
 
 def storable(text: Any) -> str | None:

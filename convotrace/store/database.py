@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import peewee
 
+from convotrace.errors import StoreError
 from convotrace.store.schema import Tables
 from convotrace.store.wording import Term
 
@@ -26,6 +27,10 @@ STORED = ("input_text", "output_text", "failures", "notes")
 
 class Again(Exception):
     """Something supposed without looking proved wrong: undo, look everything up, and write again."""
+
+
+class Locked(StoreError):
+    """Others held for too long what was needed: nothing was written, for certain."""
 
 
 class Cursor(Protocol):

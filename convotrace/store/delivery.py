@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,6 +13,7 @@ from convotrace.model import Change, Json
 from convotrace.options import shown_url
 from convotrace.store.backlog import Drops, Entry, T
 from convotrace.store.batches import Prepared, Written, write_parts
+from convotrace.store.database import Locked
 from convotrace.store.store import Store
 
 _SHOWN_EVERY = 5.0
@@ -64,7 +66,8 @@ class Delivery(Generic[T]):
             self._held, trouble = write_parts(self.store, self._held, self._retrying, self._settle, self._refuse)
         except StoreError as error:
             trouble = error
-        self._retrying = bool(self._held)
+        # What others kept from being begun needs no look at what stands there already, which takes far longer.
+        self._retrying = bool(self._held) and (self._retrying or not isinstance(trouble, Locked))
         self._take_note(trouble)
 
     def give_up(self) -> None:
@@ -158,7 +161,8 @@ class Delivery(Generic[T]):
             self.trouble, self.pause = None, _FIRST_PAUSE
         else:
             self.trouble = self.last_error = str(trouble)
-            self.pause = min(self.pause * 2, _LONGEST_PAUSE)
+            # Unevenly, so that those who stood in each other's way do not come back all at once.
+            self.pause = min(self.pause * random.uniform(1.2, 2), _LONGEST_PAUSE)
 
 
 def _size(store: Store) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convotrace.store.codec import encode_column
+from convotrace.store.codec import countable, encode_column
 from convotrace.store.database import Connection
 from convotrace.store.labels import Label, facets_column, facets_of_work
 from convotrace.store.marks import KEPT, marks_of
@@ -29,7 +29,8 @@ def count_again(sql: Statements, connection: Connection, row: Row) -> bool:
     if traces:
         row["started"], row["last"] = started, last
     row["traces"], row["turns"] = traces, turns or 0
-    for name, value in zip(COUNTED, counted, strict=True):
+    for name, low, high in zip(COUNTED, counted[::2], counted[1::2], strict=True):
+        value = None if low is None else countable((high << 32) + low)
         row[name] = value if name in KNOWN_TOTALS else value or 0
     row["events"] += events
     row["last_turn"] = connection.execute(sql.last_turn, (sid,)).fetchone()[0]

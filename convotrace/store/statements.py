@@ -5,7 +5,9 @@ What a statement takes stands in parentheses beside it; what it returns are the 
 
 from __future__ import annotations
 
-from peewee import EXCLUDED, SQL, Value, fn
+from typing import Any
+
+from peewee import EXCLUDED, SQL, Expression, Value, fn
 
 from convotrace.store.bucket_sql import BucketStatements
 from convotrace.store.contents import FILE
@@ -31,6 +33,7 @@ COUNTED = ("errors", "spans", "events", *KNOWN_TOTALS)
 """Columns of a trace that add up to the column of the same name in its session."""
 
 # A number in an expression would become a placeholder; these stand in the text.
+_LOW = SQL(str((1 << 32) - 1))
 _ZERO, _ONE, _RUNNING, _FILE = SQL("0"), SQL("1"), SQL("'running'"), SQL(str(FILE))
 
 
@@ -170,7 +173,9 @@ class Statements:
         trace, event, score = tables.trace, tables.event, tables.score
         end = trace.started + fn.coalesce(trace.duration, _ZERO)
         span_of_time = (fn.min(trace.started), fn.max(end))
-        sums = [fn.sum(getattr(trace, name)) for name in COUNTED]
+        # Each in two halves, since a database gives up on a sum that is too great for it.
+        counted = [getattr(trace, name) for name in COUNTED]
+        sums = [half for one in counted for half in (fn.sum(one.bin_and(_LOW)), fn.sum(_high(one)))]
         totals = trace.select(fn.count(trace.tk), fn.sum(trace.is_turn), *span_of_time, *sums)
         self.recount = text(totals.where(trace.sid == 0))
         # What happened in the traces between two keys: (sid, first key, last key).
@@ -194,3 +199,8 @@ class Statements:
         self.turn_marks = text(marks.order_by(trace.tk.desc()).limit(1))
         clients = trace.select(trace.client).where(turn, trace.client.is_null(False)).group_by(trace.client)
         self.clients = text(clients.order_by(trace.client).limit(1))
+
+
+def _high(number: Any) -> Any:
+    """Return what a number is without its lowest 32 bits, which `_LOW` are."""
+    return Expression(number, ">>", SQL("32"))

@@ -38,7 +38,7 @@ class Recorder:
         with self._lock:
             for attempt in range(_ATTEMPTS):
                 try:
-                    return self._attempt(changes, careful=retry or attempt > 0)
+                    return self._attempt(changes, careful=retry or attempt > 0, is_first=attempt == 0)
                 except Again:
                     continue
         raise RuntimeError("the keys of the store collide without end")
@@ -49,18 +49,19 @@ class Recorder:
             if not self._counter.is_waiting:
                 return
             try:
-                with self._opened.connections.writing() as connection:
-                    count = Count(self._counter, connection)
+                # Its own buckets: a lock that nobody else asks for lets the others go on.
+                with self._opened.connections.writing({self._counter.writer}) as connection:
+                    count = Count(self._counter, connection, is_alone=False)
                     count.finish(now=True)
             except BaseException:
                 self._counter.distrust()
                 raise
             count.committed()
 
-    def _attempt(self, changes: Sequence[Change], careful: bool) -> list[Change | None]:
+    def _attempt(self, changes: Sequence[Change], careful: bool, is_first: bool) -> list[Change | None]:
         positions, changes = united(changes)
         try:
-            written, born = self._written(changes, careful)
+            written, born = self._written(changes, careful, is_first)
         except BaseException:
             self._builder.packer.rollback()
             self._counter.distrust()
@@ -68,7 +69,9 @@ class Recorder:
         self._builder.packer.commit(born)
         return spread(written, positions)
 
-    def _written(self, changes: Sequence[Change], careful: bool) -> tuple[list[Change | None], dict[int, int]]:
+    def _written(
+        self, changes: Sequence[Change], careful: bool, is_first: bool
+    ) -> tuple[list[Change | None], dict[int, int]]:
         builder = self._builder
         if careful:
             for change in changes:
@@ -76,7 +79,8 @@ class Recorder:
         # Encoding, hashing and compression happen before the write lock is taken.
         built = [None if careful else builder.early(change) for change in changes]
         written: list[Change | None] = []
-        sessions = self._sessions(changes) if self._opened.connections.by_session and not careful else None
+        # Whatever stands elsewhere than supposed is found in the next attempt, which has the whole store.
+        sessions = self._sessions(changes) if self._opened.connections.by_session and is_first else None
         with self._opened.connections.writing(sessions) as connection:
             count = Count(self._counter, connection, is_alone=sessions is None)
             transaction = Transaction(builder, self._opened.sql, connection, careful, count, sessions)

@@ -6,6 +6,7 @@ import string
 import subprocess
 import sys
 import threading
+import time
 import unicodedata
 
 import pytest
@@ -15,11 +16,13 @@ from hypothesis import strategies as st
 from convotrace.errors import StoreError
 from convotrace.model import Payload
 from convotrace.options import shown_url
-from convotrace.store import Store
+from convotrace.store import Store, Writer
+from convotrace.store.earlier import Earlier
 from convotrace.store.retention import Limits
 from convotrace.store.schema import SCHEMA_VERSION
+from tests.store.audit import audit_store
 from tests.store.conftest import START, rows, run_sql
-from tests.store.test_processes import command, environment
+from tests.store.test_processes import command, crowd, environment
 
 psycopg = pytest.importorskip("psycopg")
 words = pytest.importorskip("convotrace.store.postgres.words")
@@ -172,7 +175,13 @@ def test_nothing_of_psycopg_is_loaded_where_no_store_is_on_a_server():
     assert run.stdout == "False\n"
 
 
-def test_writers_of_different_sessions_do_not_wait_for_each_other(url, make):
+@pytest.fixture
+def impatient(monkeypatch):
+    """Nobody waits long for a lock."""
+    monkeypatch.setattr("convotrace.store.postgres.driver.LOCK_PATIENCE", 0.3)
+
+
+def test_writers_of_different_sessions_do_not_wait_for_each_other(url, make, impatient):
     store, other = Store.open(url), Store.open(url)
     written = threading.Event()
     with store._ready().connections.writing({1}):
@@ -184,6 +193,42 @@ def test_writers_of_different_sessions_do_not_wait_for_each_other(url, make):
         other.write([make.change("s")])
     store.close()
     other.close()
+
+
+def test_who_tries_again_or_counts_leaves_other_sessions_to_others(url, make, impatient):
+    store, other = Store.open(url), Store.open(url)
+    with store._ready().connections.writing({1}):
+        other.write([make.change("s")], retry=True)
+        other.put_worker(other.worker, {})
+        assert other.metrics().total is not None
+    assert rows(store, "SELECT count(*) FROM uncounted") == [(0,)]
+    store.close()
+    other.close()
+
+
+def test_a_batch_that_waits_in_vain_for_a_lock_is_kept_and_not_looked_up(url, make, impatient, monkeypatch):
+    store, looked_up = Store.open(url), []
+    store.write([make.change("s")])
+    writer = Writer(lambda: Store.open(url), lambda change: [change], interval=0.01)
+    monkeypatch.setattr(Earlier, "of", lambda _, change: looked_up.append(change))
+    with store._ready().connections.writing():
+        for _ in range(20):
+            writer.put(make.change("s"))
+        deadline = time.monotonic() + 30
+        while "locked by another" not in (writer.stats()["last_error"] or "") and time.monotonic() < deadline:
+            time.sleep(0.02)
+    assert writer.drain(30)
+    assert (writer.stats()["written"]["traces"], writer.stats()["dropped"], looked_up) == (20, {}, [])
+    assert store.session("s").session.turns == 21
+    writer.close()
+    store.close()
+
+
+@pytest.mark.slow
+def test_of_eight_processes_in_the_same_sessions_all_that_was_sent_is_stored_or_counted(url):
+    store = crowd(url, seconds=60)
+    assert audit_store(store) == []
+    store.close()
 
 
 def test_a_trace_that_stands_elsewhere_than_supposed_is_found_all_the_same(url, make):

@@ -142,22 +142,25 @@ print(sent, w.stats()["written"]["traces"], dropped)
 
 @pytest.mark.slow
 def test_of_eight_processes_on_one_file_for_a_minute_all_that_was_sent_is_stored_or_counted(tmp_path):
-    store_url = f"sqlite:///{tmp_path}/store/crowd.db"
-    seconds = {**environment(), "CROWD_SECONDS": "60"}
-    crowd = [
-        subprocess.Popen(
-            command(store_url, CROWD), env=seconds, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+    crowd(f"sqlite:///{tmp_path}/store/crowd.db", seconds=60).close()
+    assert audit(tmp_path / "store" / "crowd.db") == []
+
+
+def crowd(url, seconds):
+    """Let eight processes write as fast as they can; return the store, which holds what they say that it does."""
+    asked = {**environment(), "CROWD_SECONDS": str(seconds)}
+    processes = [
+        subprocess.Popen(command(url, CROWD), env=asked, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for _ in range(8)
     ]
-    told = [process.communicate(timeout=300) for process in crowd]
-    assert [(process.returncode, errors) for process, (_, errors) in zip(crowd, told, strict=True)] == [(0, "")] * 8
+    told = [process.communicate(timeout=300) for process in processes]
+    assert [(process.returncode, errors) for process, (_, errors) in zip(processes, told, strict=True)] == [(0, "")] * 8
     counts = [tuple(map(int, out.split())) for out, _ in told]
     assert all(sent == written + dropped for sent, written, dropped in counts), counts
-    store = Store.open(store_url, create=False)
+    print([sum(numbers) for numbers in zip(*counts, strict=True)], "sent, stored, counted as dropped")
+    store = Store.open(url, create=False)
     assert sum(session.turns for session in store.sessions(limit=1000)) == sum(written for _, written, _ in counts)
-    store.close()
-    assert audit(tmp_path / "store" / "crowd.db") == []
+    return store
 
 
 KILLED = """

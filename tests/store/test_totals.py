@@ -158,4 +158,19 @@ def test_numbers_that_add_up_to_more_than_a_database_counts_are_stored_all_the_s
             [make.change(trace=make.trace(input_tokens=2**62, spans=[make.span(kind="generation", usage=usage)]))]
         )
     found = memory.session("s")
-    assert found.session.turns == 4 and found.session.input_tokens == 2**63 - 1
+    assert found.session.turns == 4 and found.session.input_tokens == 2**62 - 1
+
+
+@pytest.mark.parametrize("great", [2**63 - 1, 2**62, 2**40 + 1])
+def test_numbers_without_reason_are_counted_again_and_listed(memory, make, great):
+    many = {"input_tokens": great, "output_tokens": great, "cost_nano": great}
+    first, *others = (make.trace("s", **many) for _ in range(4))
+    memory.write([make.change("s", trace) for trace in (first, *others)])
+    unknown = make.trace("s", id=first.id, started_ns=first.started_ns, output_tokens=1)
+    memory.write([make.change("s", unknown, written_as="s"), make.change("t", make.trace("t", input_tokens=1))])
+    found = memory.session("s").session
+    assert (found.input_tokens, found.turns) == (min(3 * great, 2**62 - 1), 4)
+    for order in ("tokens", "-tokens", "-cost", "-input_tokens"):
+        page = memory.sessions("tokens>0", order=order, limit=1)
+        rest = memory.sessions("tokens>0", order=order, after=page.next)
+        assert {session.id for session in (*page, *rest)} == {"s", "t"}, order

@@ -16,8 +16,8 @@ CONNECT_PATIENCE = 3
 ANSWER_PATIENCE = 5.0
 """Seconds that the server may take over one statement."""
 
-LOCK_PATIENCE = 2.0
-"""Seconds to wait for a lock; the writer comes back later."""
+LOCK_PATIENCE = 4.0
+"""Seconds to wait for a lock; the writer comes back later. Who asks again stands at the end of the row."""
 
 SILENCE_PATIENCE = 7.0
 """Seconds without an answer after which a server, or what stands before it, is taken for stalled."""

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import psycopg
 
 from convotrace.errors import StoreError
+from convotrace.store.database import Locked
 
 _SENTENCES = {
     "25006": "cannot be written: it is read-only; name the primary server, or make it writable.",
@@ -24,6 +25,9 @@ _SENTENCES = {
 }
 """By SQLSTATE, or its class."""
 
+_OF_LOCKS = ("55P03", "40001", "40P01")
+"""After these the transaction is undone, whatever was in it."""
+
 _OF_DATA = ("22", "23", "54")
 """Classes that say that a row cannot be stored, not that the store is in trouble."""
 
@@ -37,7 +41,8 @@ def named_trouble(shown: str) -> Iterator[None]:
         sentence = _sentence(error)
         if sentence is None:
             raise
-        raise StoreError(f"The store {shown} {sentence}") from error
+        kind = Locked if error.sqlstate in _OF_LOCKS else StoreError
+        raise kind(f"The store {shown} {sentence}") from error
 
 
 def is_lost(error: psycopg.Error) -> bool:
