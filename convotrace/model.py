@@ -602,6 +602,15 @@ class HitPage:
 
 
 @dataclass(frozen=True, slots=True)
+class Mention:
+    """A turn of a session that says what was looked for in it: its number, its trace and when that began."""
+
+    turn: int
+    trace_id: str
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Times:
     """How long turns, calls or sessions took: percentiles by nearest rank, within 3.2 % of the true ones."""
 

@@ -20,6 +20,7 @@ from convotrace.model import (
     HitPage,
     Incident,
     Json,
+    Mention,
     Metrics,
     Places,
     SessionPage,
@@ -90,6 +91,9 @@ class Reader(Protocol):
         is_light: bool = False,
     ) -> Excerpt | None:
         """Return some turns of a session by the key in its address, from a number or a trace on."""
+
+    def turns_saying(self, key: str, text: str) -> tuple[Mention, ...]:
+        """Return the turns of a session that say a text, in order."""
 
     def attachment_by_key(self, key: str, attachment_id: str) -> Attachment | None:
         """Return an attachment of a session with its bytes, by the key in its address."""

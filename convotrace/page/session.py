@@ -14,6 +14,7 @@ from convotrace.model import Conversation, Excerpt, Score, Session, Trace
 from convotrace.page import strip
 from convotrace.page.backend import Reader
 from convotrace.page.falls import falls
+from convotrace.page.finding import LEAD, Found, find
 from convotrace.page.http import PageResponse, as_data
 from convotrace.page.list import title
 from convotrace.page.render import page as render
@@ -47,18 +48,22 @@ def page(visit: Visit) -> PageResponse:
     """Return some turns of a session as a page: as they were said, as cards, or as bars on one axis."""
     fields = visit.request.fields()
     zoom = fields.get("zoom", "") if fields.get("zoom") in ZOOMS else "transcript"
-    excerpt = _excerpt(visit, fields)
+    found = find(visit, fields)
+    excerpt = _excerpt(visit, fields, found)
     shown = feed(excerpt)
     frame = {**visit.frame("sessions"), "kinds": kinds_of(turn.trace for turn in shown.turns), "marks": True}
     frame |= {"may_delete": visit.may("delete"), "zoom": zoom, "zooms": ZOOMS}
     frame |= {"topic": f"session={visit.parts['key']}", "after_ns": excerpt.conversation.session.last_ns}
+    frame |= {"found": found, "along": found.fields(zoom)}
     view = {**_head(excerpt), **_feed(shown, excerpt), **_side(excerpt, visit.backend.store())}
     return render("session.html", {**frame, **view, "falls": falls(shown.turns) if zoom == "waterfall" else None})
 
 
-def _excerpt(visit: Visit, fields: Mapping[str, str]) -> Excerpt:
+def _excerpt(visit: Visit, fields: Mapping[str, str], found: Found) -> Excerpt:
     """Return the turns asked for; where the trace that they should begin with has gone, those from a number on."""
     start, at = _start(fields.get("turn")), fields.get("at")
+    if found.hit and not at and "turn" not in fields:
+        start = max(1, found.hit.turn - LEAD) if found.hit.turn > WINDOW else 1
     try:
         return visit.excerpt(start, at or None, WINDOW, is_light=True)
     except Unknown:

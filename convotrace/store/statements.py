@@ -110,6 +110,9 @@ class Statements:
         self.others_number = text(trace.select(fn.count(trace.tk)).where(other))
         failing = trace.select(trace.trace_id).where(turn, trace.errors > _ZERO, trace.tk > 0).order_by(trace.tk)
         self.failing_after = text(failing.limit(1))
+        # What is said in the turns of a session: (sid).
+        said = trace.select(trace.trace_id, trace.started, trace.input_text, trace.output_text, trace.failures)
+        self.spoken_in = text(said.where(turn).order_by(trace.tk))
 
     def _look_up(self, tables: Tables) -> None:
         """One trace as it stands: by its id (trace id), what it brought (sid, tk), a content (sid, hash)."""

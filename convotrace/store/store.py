@@ -20,6 +20,7 @@ from convotrace.model import (
     Facets,
     HitPage,
     Json,
+    Mention,
     Metrics,
     Places,
     SessionPage,
@@ -35,6 +36,7 @@ from convotrace.store import (
     databases,
     excerpts,
     exporting,
+    finding,
     forks,
     indexing,
     listing,
@@ -342,6 +344,18 @@ class Store(Keeper):
     def waits_for_conclusions(self) -> bool:
         """Tell whether anything was written since `conclude` looked at all there was."""
         return silence.is_waiting(self._ready())
+
+    def turns_saying(self, key: str, text: str) -> tuple[Mention, ...]:
+        """Return the turns of a session that say a text, in order.
+
+        Args:
+            key: The form of its id that stands in URLs.
+            text: Looked for in messages, answers and errors: any part of a word, whatever its case and accents.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        return finding.turns_saying(self._ready(), key, text)
 
     def attachment(self, session_id: str, attachment_id: str) -> Attachment | None:
         """Return an attachment with its bytes where they were kept, None where the session has none of this id."""

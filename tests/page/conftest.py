@@ -33,6 +33,7 @@ from convotrace.model import (
     HitPage,
     Incident,
     Link,
+    Mention,
     MetricPoint,
     Metrics,
     MetricSeries,
@@ -175,6 +176,11 @@ class Shelf:
         last, failing = min(total, first + count - 1), [t for t in whole.traces if t.turn and t.errors]
         after = [trace.id for trace in failing if (trace.turn or 0) > last] + [trace.id for trace in failing]
         return Excerpt(whole, first, last, total, next(iter(after), None), 0, tuple(t.started_ns for t in twins))
+
+    def turns_saying(self, key: str, text: str) -> tuple[Mention, ...]:
+        whole = self.session_by_key(key)
+        said = [(t, f"{t.input.text}\n{t.output.text}".lower()) for t in whole.traces if t.turn] if whole else []
+        return tuple(Mention(t.turn, t.id, t.started_ns) for t, words in said if text.lower() in words)
 
     def attachment_by_key(self, key: str, attachment_id: str) -> Attachment | None:
         found = self.session_by_key(key)
