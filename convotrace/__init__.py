@@ -38,6 +38,7 @@ from convotrace.observer import ConvoTrace
 if TYPE_CHECKING:
     from convotrace import asgi, wsgi
     from convotrace.insight import checks
+    from convotrace.insight.definitions import score_definition
     from convotrace.insight.evaluation import evaluator
     from convotrace.insight.rules import alert
     from convotrace.insight.session_rules import session_alert
@@ -48,6 +49,7 @@ __version__ = "0.0.1"
 _INSIDE = {
     "Store": "convotrace.store", "Webhook": "convotrace.jobs.webhooks", "alert": "convotrace.insight.rules",
     "evaluator": "convotrace.insight.evaluation", "session_alert": "convotrace.insight.session_rules",
+    "score_definition": "convotrace.insight.definitions",
 }  # fmt: skip
 _LATE = {"asgi": "convotrace.asgi", "wsgi": "convotrace.wsgi", "checks": "convotrace.insight.checks"}
 
@@ -92,6 +94,7 @@ __all__ = [
     "observe",
     "retrieval",
     "score",
+    "score_definition",
     "session_alert",
     "set_input",
     "set_output",

@@ -424,6 +424,8 @@ class Session:
     last_output: str | None = None
     feedback: Mapping[str, int] = field(default_factory=lambda: {"up": 0, "down": 0})
     scores: Mapping[str, float] = field(default_factory=dict)
+    passes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Of each score that is defined with a pass criterion: how many `passed`, `of` how many."""
     links: tuple[Link, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     signals: tuple[Signal, ...] = ()

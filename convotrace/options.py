@@ -153,6 +153,13 @@ def _evaluators(name: str, value: Any) -> tuple[Any, ...]:
     return tuple(given)
 
 
+def _definitions(name: str, value: Any) -> tuple[Any, ...]:
+    given = value if isinstance(value, (list, tuple)) else [value]
+    if not all(hasattr(one, "rubric") and hasattr(one, "checked") for one in given):
+        raise SettingsError(f"{name} came as {type(value).__name__}; use a list of score_definition(…).")
+    return tuple(given)
+
+
 def _rules(name: str, value: Any) -> tuple[Any, ...]:
     given = value if isinstance(value, (list, tuple)) else [value]
     if not all(hasattr(one, "words") and hasattr(one, "notify") for one in given):
@@ -269,6 +276,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "prices": _prices,
     "mount": _mount,
     "evaluators": _evaluators,
+    "score_definitions": _definitions,
     "alerts": _rules,
     "webhooks": _webhooks,
     "feedback_path": _path,

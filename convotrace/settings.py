@@ -93,6 +93,8 @@ class Settings:
     prices: Mapping[str, Mapping[str, Decimal]] | None = None
     alerts: tuple[Any, ...] = ()
     evaluators: tuple[Any, ...] = ()
+    # What scores have to be; kept in the store, so that the page and every process know them.
+    score_definitions: tuple[Any, ...] = ()
     webhooks: tuple[str, ...] = ()
 
     # Facts about this object, not options.

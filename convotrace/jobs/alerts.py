@@ -132,11 +132,11 @@ def concerned(store: Store, rule: Rule, now_ns: int) -> tuple[str, ...]:
 
 def _value(store: Store, rule: Rule, since_ns: int, until_ns: int) -> tuple[float | None, int]:
     if rule.metric == "feedback_down":
-        down, _, number = store.score_stats("feedback", since_ns, until_ns)
-        return float(down), number
+        thumbs = store.score_stats("feedback", since_ns, until_ns)
+        return float(thumbs.down), thumbs.count
     if rule.score is not None:
-        _, mean, number = store.score_stats(rule.score, since_ns, until_ns)
-        return mean, number
+        scores = store.score_stats(rule.score, since_ns, until_ns)
+        return scores.mean, scores.count
     found = store.metrics(since_ns, until_ns, q=rule.q, points=False, sessions=rule.metric in OF_SESSIONS)
     return value_of(rule, found), _occurrences(rule, found)
 

@@ -112,8 +112,13 @@ class Writing:
             with self._lock:
                 if self._store is None:
                     self._store = Store.open(self._in_force().store)
+                    self._guard.attempt("score_definitions", self._define, self._store)
         self._secret = self._secret or self._store.secret("identity")
         return self._store
+
+    def _define(self, store: Store) -> None:
+        if given := self._in_force().score_definitions:
+            store.put_score_definition(*given)
 
     def secret(self) -> bytes | None:
         """Return the store's key for hashing cookies, None as long as it is not open."""

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from convotrace.identity import session_id_of_key, session_key
+from convotrace.insight.definitions import ScoreDefinition
 from convotrace.insight.friction import with_signals
 from convotrace.insight.versions import with_versions
 from convotrace.model import Conversation, Event, Score, Session, Span, Trace
 from convotrace.store.codec import original, storable
 from convotrace.store.database import Connection
+from convotrace.store.definitions import definitions
 from convotrace.store.keys import pack_trace_id, unpack_trace_id
 from convotrace.store.opening import Opened
 from convotrace.store.packing import trace_row
@@ -73,11 +75,16 @@ def _conversation(opened: Opened, row: SessionRow, now_ns: int) -> Conversation 
             return None
         row = SessionRow(*found)
         parts = _read(opened.sql, connection, row)
-    session = session_record(row)
+    session = session_record(row, definitions_for(opened, row))
     if any(trace.status == "running" for trace in parts.trace_rows):
         parts.living = living_workers(opened, now_ns)
     traces = with_signals(with_versions(parts.traces()))
     return Conversation(with_totals_of(session, traces), traces, parts.session_events(), parts.left_scores())
+
+
+def definitions_for(opened: Opened, row: SessionRow) -> dict[str, ScoreDefinition] | None:
+    """Return the definitions of scores where a session has any scores."""
+    return definitions(opened) if row.verdict else None
 
 
 def with_totals_of(session: Session, traces: Sequence[Trace]) -> Session:

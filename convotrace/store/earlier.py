@@ -65,6 +65,7 @@ class Earlier:
         touched.left.add(old.sid)
         labelling.scored |= {old.sid, sid}
         touched.rows[sid]["judged"] |= self._move_scores(old.sid, sid, pack_trace_id(trace.id))
+        self._move_tasks(old.sid, sid, pack_trace_id(trace.id))
         # What is known of a file by its hash alone comes along; its old place is swept at the end.
         names = [file.hash for file in trace.attachments if file.hash is not None and file.data is None]
         self._connection.executemany(self._sql.copy_file, [(sid, old.sid, bytes.fromhex(name)) for name in names])
@@ -93,3 +94,9 @@ class Earlier:
             self._connection.execute(self._sql.delete_score, (new, score_id))
             self._connection.execute(self._sql.move_score, (new, old, score_id))
         return bool(moved)
+
+    def _move_tasks(self, old: int, new: int, trace_id: bytes) -> None:
+        """Take what queues ask of a turn along with it."""
+        keeping = self._sql.keeping
+        self._connection.execute(keeping.move_reviews, (new, old, old, trace_id))
+        self._connection.execute(keeping.move_tasks, (new, old, trace_id))

@@ -12,7 +12,7 @@ from convotrace.insight.friction import with_signals
 from convotrace.insight.versions import with_versions
 from convotrace.model import Conversation, Excerpt
 from convotrace.store.codec import original
-from convotrace.store.conversations import Parts, row_of_key, with_totals_of
+from convotrace.store.conversations import Parts, definitions_for, row_of_key, with_totals_of
 from convotrace.store.database import Connection
 from convotrace.store.keys import pack_trace_id, unpack_trace_id
 from convotrace.store.opening import Opened
@@ -75,7 +75,7 @@ def by_key(opened: Opened, key: str, now_ns: int, wanted: Wanted) -> Excerpt | N
         # What is packed is unpacked here: contents are fetched one by one.
         traces = parts.traces(place.before)
     told = with_signals(with_versions(traces))
-    session = with_totals_of(session_record(row), told)
+    session = with_totals_of(session_record(row, definitions_for(opened, row)), told)
     conversation = Conversation(session, told, parts.session_events(), parts.left_scores())
     return Excerpt(conversation, place.first, place.last, row.turns, failing, left, place.twins)
 

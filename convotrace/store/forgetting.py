@@ -26,8 +26,11 @@ from convotrace.store.rows import SessionRow
 from convotrace.store.sessions import Row
 from convotrace.store.statements import Statements
 
-PERSONAL = frozenset({("session", "user_id"), ("trace", "user_id"), ("score", "author")})
-"""The columns that name a user; `forget_user` covers each, and a test walks the schema for others."""
+PERSONAL = frozenset({
+    ("session", "user_id"), ("trace", "user_id"), ("score", "author"), ("task", "assignee"), ("review", "author"),
+    ("item", "user_id"), ("item", "author"), ("item", "session_id"),
+})  # fmt: skip
+"""The columns that name a user or a session; `forget_user` covers each, and a test walks the schema for others."""
 
 _EVER = 1 << 62
 
@@ -48,6 +51,7 @@ def forget_session(opened: Opened, session_id: str, now_ns: int, actor: str) -> 
     """Delete a session with all that belongs to it; nothing where there is none of this id."""
     row = row_of_id(opened, session_id)
     eraser = _Eraser(opened, now_ns, actor, "forget session")
+    eraser.items(session_id)
     return eraser.finish(eraser.sessions([row.sid] if row is not None else []))
 
 
@@ -55,6 +59,7 @@ def forget_user(opened: Opened, user_id: str, now_ns: int, actor: str) -> Forgot
     """Delete the sessions of a user, the user's traces in other sessions, and the name on scores given elsewhere."""
     eraser = _Eraser(opened, now_ns, actor, "forget user")
     user = storable(user_id)
+    eraser.person(user)
     with opened.connections.reading() as connection:
         own = [sid for (sid,) in connection.execute(opened.sql.keeping.sessions_of_user, (user,))]
     removed = eraser.sessions(own)
@@ -115,6 +120,7 @@ class _Eraser:
             if found is not None:
                 row = SessionRow(*found)
                 self._take_back(connection, row, leaving)
+                self._forget_items(connection, row.id, row.sid)
                 self._ids.add(original(row.id) or "")
                 deleted += remove(self._sql, connection, row.sid, row.traces + row.spans + row.events)
                 removed += Removed(1, row.traces, row.spans)
@@ -133,6 +139,8 @@ class _Eraser:
                 return Removed()
             row = dict(zip(SessionRow._fields, found, strict=True))
             labelling = _labelling(self._sql, connection, row)
+            # Every item of the session may repeat what was said in these.
+            self._forget_items(connection, row["id"], sid)
             spans, turns = row["spans"], row["traces"]
             for tk in keys:
                 self._one_trace(connection, sid, tk)
@@ -149,6 +157,22 @@ class _Eraser:
             note(self._sql, connection, *self._line, removed)
         return removed
 
+    def items(self, session_id: str) -> None:
+        """Delete the items of datasets that come from a session, also from one that was pruned before."""
+        with self._opened.connections.writing() as connection:
+            connection.execute(self._sql.keeping.forget_items, (storable(session_id),))
+
+    def person(self, user: str | None) -> None:
+        """Delete the items of datasets with a user's words, and take the name away where it judged or was asked to."""
+        with self._opened.connections.writing() as connection:
+            connection.execute(self._sql.keeping.forget_items_of_user, (user,))
+            for statement in self._sql.keeping.unname:
+                connection.execute(statement, (None, user))
+
+    def _forget_items(self, connection: Connection, id: str, sid: int) -> None:
+        connection.execute(self._sql.keeping.forget_items, (id,))
+        connection.execute(self._sql.keeping.forget_items_within, (sid,))
+
     def author(self, sid: int, user: str | None) -> None:
         """Take the name of a user from the scores of a session, which may be another one's then, and sum them up."""
         with self._opened.connections.writing() as connection:
@@ -162,6 +186,8 @@ class _Eraser:
         for (trace_id,) in connection.execute(self._sql.trace_at, (sid, tk)).fetchall():
             for (score_id,) in connection.execute(self._sql.scores_on_trace, (sid, trace_id)).fetchall():
                 connection.execute(self._sql.delete_score, (sid, score_id))
+            connection.execute(self._sql.keeping.delete_reviews_of_turn, (sid, sid, trace_id))
+            connection.execute(self._sql.keeping.delete_tasks_of_turn, (sid, trace_id))
         take_back(self._sql.buckets, connection, sid, tk)
         for statement in self._sql.delete_trace:
             connection.execute(statement, (sid, tk))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from convotrace.errors import BadRequest
 from convotrace.model import Incident
-from convotrace.store import diagnosis, folding, forgetting, incidents, indexing, retention, score_stats
+from convotrace.store import diagnosis, folding, forgetting, incidents, indexing, retention
 from convotrace.store.diagnosis import Diagnosis
 from convotrace.store.forgetting import Forgotten
 from convotrace.store.indexing import IndexState
@@ -151,10 +151,6 @@ class Keeper(ABC):
     def put_incident(self, incident: Incident) -> None:
         """Write an incident, over what was written of it before."""
         incidents.put(self._ready(), incident)
-
-    def score_stats(self, name: str, since_ns: int, until_ns: int) -> tuple[int, float | None, int]:
-        """Return of the scores of a name in some time: thumbs down, the mean of those that are numbers, how many."""
-        return score_stats.score_stats(self._ready(), name, since_ns, until_ns)
 
     def deletions(self, limit: int = 20) -> list[Deletion]:
         """Return what was deleted lately, the newest first: how much, by whom and when, never whose it was."""

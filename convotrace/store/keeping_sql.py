@@ -64,10 +64,29 @@ class KeepingStatements:
         self.traces_of_user = text(trace.select(trace.sid, trace.tk).where(trace.user_id == "").order_by(trace.sid))
         self.sessions_of_author = text(score.select(score.sid).where(score.author == "").distinct())
         self.unname_author = text(score.update({score.author: None}).where(score.sid == 0, score.author == ""))
+        self._judged(tables)
         linked = session.links.is_null(False)
         self.linked = text(session.select(session.sid, session.links).where(linked))
         self.links_of = text(session.select(session.links).where(session.sid == 0, linked))
         self.put_links = text(session.update({session.links: ""}).where(session.sid == 0))
+
+    def _judged(self, tables: Tables) -> None:
+        """What people made of conversations; what each statement takes stands beside it."""
+        task, review, item, trace = tables.task, tables.review, tables.item, tables.trace
+        # (session id), (sid), (user), (None, user) three times
+        self.forget_items = text(item.delete().where(item.session_id == ""))
+        inside = trace.select(trace.trace_id).where(trace.sid == 0)
+        self.forget_items_within = text(item.delete().where(item.trace_id.in_(inside)))
+        self.forget_items_of_user = text(item.delete().where(item.user_id == ""))
+        people = ((item, item.author), (review, review.author), (task, task.assignee))
+        self.unname = [text(table.update({who: None}).where(who == "")) for table, who in people]
+        # A turn moves: (new, old, trace id) twice, the reviews of an item first; it goes: (sid, trace id) twice.
+        of_turn = task.select(task.id).where(task.sid == 0, task.trace_id == b"")
+        moved = review.update({review.sid: 0}).where(review.sid == 0, review.task.in_(of_turn))
+        self.move_reviews = text(moved)
+        self.move_tasks = text(task.update({task.sid: 0}).where(task.sid == 0, task.trace_id == b""))
+        self.delete_reviews_of_turn = text(review.delete().where(review.sid == 0, review.task.in_(of_turn)))
+        self.delete_tasks_of_turn = text(task.delete().where(task.sid == 0, task.trace_id == b""))
 
 
 def some(table: Table) -> str:

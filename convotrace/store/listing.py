@@ -12,6 +12,7 @@ from peewee import SQL, Tuple, fn
 
 from convotrace.errors import BadRequest
 from convotrace.model import Places, SessionPage
+from convotrace.store.definitions import definitions
 from convotrace.store.filtering import Condition, number
 from convotrace.store.opening import Opened
 from convotrace.store.rows import SessionRow
@@ -43,7 +44,9 @@ def sessions(
     with opened.connections.reading() as connection:
         statement, values = _statement(opened, wanted.conditions(connection), order, limit + 1, place)
         found = connection.execute(statement, values).fetchall()
-    page = [session_record(SessionRow._make(columns[:-1])) for columns in found[:limit]]
+    rows = [SessionRow._make(columns[:-1]) for columns in found[:limit]]
+    known = definitions(opened) if any(row.verdict for row in rows) else None
+    page = [session_record(row, known) for row in rows]
     if len(found) <= limit:
         return SessionPage(tuple(page))
     return SessionPage(tuple(page), _cursor(order, value=found[limit - 1][-1], sid=found[limit - 1][0]))

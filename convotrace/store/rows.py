@@ -230,3 +230,42 @@ class WorkerRow(NamedTuple):
     started: int
     seen: int
     counters: str
+
+
+class TaskRow(NamedTuple):
+    """One item of an annotation queue."""
+
+    sid: int
+    id: str
+    queue: str
+    trace_id: bytes | None
+    why: str
+    at: int
+    seq: int
+    assignee: str | None
+
+
+class ReviewRow(NamedTuple):
+    """What one person did with an item of a queue."""
+
+    sid: int
+    task: str
+    author: str | None
+    state: str
+    at: int
+    took: int | None
+
+
+class ItemRow(NamedTuple):
+    """One item of a dataset, in the versions from `since` until before `until`; `body` is JSON."""
+
+    id: str
+    dataset: str
+    since: int
+    until: int | None
+    session_id: str
+    trace_id: bytes | None
+    user_id: str | None
+    author: str | None
+    at: int
+    body: str

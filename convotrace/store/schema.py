@@ -22,7 +22,7 @@ from peewee import (
     TextField,
 )
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 
 LISTED = (
     "started", "turns", "traces", "spans", "errors", "events", "input_tokens", "output_tokens", "cost_nano",
@@ -52,6 +52,9 @@ class Tables:
     uncounted: Table
     incident: Table
     audit: Table
+    task: Table
+    review: Table
+    item: Table
     span: Table
     """No table, but a view of the traces."""
 
@@ -72,7 +75,8 @@ def make_tables(db: peewee.Database) -> Tables:
             database = db
             legacy_table_names = False
 
-    return Tables(**_facts(Base), **_conversations(Base), **_said(Base), **_summaries(Base), span=_view(Base))
+    made = {**_facts(Base), **_conversations(Base), **_said(Base), **_summaries(Base), **_judged(Base)}
+    return Tables(**made, span=_view(Base))
 
 
 def _facts(base: Table) -> dict[str, Table]:
@@ -391,3 +395,57 @@ def _summaries(base: Table) -> dict[str, Table]:
         detail = TextField(null=True)
 
     return {"bucket": Bucket, "uncounted": Uncounted, "incident": Incident, "audit": Audit}
+
+
+def _judged(base: Table) -> dict[str, Table]:
+    class Task(base):  # type: ignore[misc]
+        """Items of annotation queues: sessions, and turns of them."""
+
+        sid = BigIntegerField()
+        # The same for the same turn of the same queue; not unique, since a turn may move to where it stands already.
+        id = TextField()
+        queue = TextField()
+        trace_id = BlobField(null=True)
+        why = TextField()
+        at = BigIntegerField()
+        seq = IntegerField()
+        assignee = TextField(null=True)
+
+        class Meta:
+            primary_key = False
+            indexes = ((("queue", "at", "seq"), False), (("sid", "id"), False))
+
+    class Review(base):  # type: ignore[misc]
+        """Who was through with an item of a queue."""
+
+        sid = BigIntegerField()
+        task = TextField()
+        author = TextField(null=True)
+        state = TextField()
+        at = BigIntegerField()
+        took = BigIntegerField(null=True)
+
+        class Meta:
+            primary_key = False
+            indexes = ((("sid", "task"), False),)
+
+    class Item(base):  # type: ignore[misc]
+        """Copies of sessions and turns in datasets; they outlive their sessions, but not being forgotten."""
+
+        n = AutoField()
+        id = TextField()
+        dataset = TextField()
+        # The first version that has it, and the first that has it no more.
+        since = IntegerField()
+        until = IntegerField(null=True)
+        session_id = TextField(index=True)
+        trace_id = BlobField(null=True, index=True)
+        user_id = TextField(null=True, index=True)
+        author = TextField(null=True)
+        at = BigIntegerField()
+        body = TextField()
+
+        class Meta:
+            indexes = ((("dataset", "id"), False),)
+
+    return {"task": Task, "review": Review, "item": Item}

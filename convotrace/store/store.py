@@ -47,6 +47,7 @@ from convotrace.store import (
     views,
     workers,
 )
+from convotrace.store.curator import Curator
 from convotrace.store.keeper import Keeper
 from convotrace.store.native import new_lock
 from convotrace.store.opening import Opened, known, meta, open_database, secret
@@ -56,7 +57,7 @@ from convotrace.store.writing import Recorder
 _SHOWN_EVERY_NS = 5 * 10**9
 
 
-class Store(Keeper):
+class Store(Keeper, Curator):
     """One store, shared by all threads of a process; in a forked child it opens itself anew."""
 
     def __init__(self, url: str, *, create: bool = True) -> None:

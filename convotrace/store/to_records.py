@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from convotrace.insight.definitions import ScoreDefinition, tallied
 from convotrace.model import (
     Attachment,
     Cut,
@@ -36,10 +37,15 @@ from convotrace.store.unpacking import Contents
 from convotrace.store.work import documents_in, read_work, rest_of
 
 
-def session_record(row: SessionRow) -> Session:
-    """Return a session as its row tells it."""
+def session_record(row: SessionRow, definitions: Mapping[str, ScoreDefinition] | None = None) -> Session:
+    """Return a session as its row tells it.
+
+    Args:
+        row: The row.
+        definitions: Of scores, by which they pass; None for those that nobody asks for.
+    """
     p50_ns, first_byte_ns = medians(row.marks)
-    feedback, scores = verdict_in(row.verdict)
+    feedback, scores, counts = verdict_in(row.verdict)
     return Session(
         id=original(row.id) or "", key=row.key, id_source=row.id_source, id_name=original(row.id_name),
         user_id=original(row.user_id), name=original(row.name), environment=original(row.environment),
@@ -53,7 +59,7 @@ def session_record(row: SessionRow) -> Session:
         first_input=original(row.first_input), last_output=original(row.last_output),
         links=tuple(Link(*link) for link in decode_column(row.links) or ()),
         p50_ns=p50_ns, first_byte_ns=first_byte_ns, feedback=feedback, scores=scores, strip=strip_of(row.marks),
-        warnings=warnings_of(row),
+        passes=tallied(definitions, counts) if definitions else {}, warnings=warnings_of(row),
     )  # fmt: skip
 
 
