@@ -9,13 +9,12 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qsl
 
 from convotrace import propagation
 from convotrace.model import Json
+from convotrace.quick import record
 from convotrace.settings import Settings
 
 MAX_ID = 512
@@ -140,6 +139,8 @@ def _first_of(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 def read_cookies(header: str) -> dict[str, str]:
     """Return the cookies of a `Cookie` header, tolerating what is malformed."""
+    from http.cookies import CookieError, SimpleCookie  # many requests bring none
+
     found: dict[str, str] = {}
     for part in header.split(";"):
         try:
@@ -151,7 +152,7 @@ def read_cookies(header: str) -> dict[str, str]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Identity:
     """The session id of a request and the rule that found it."""
 

@@ -5,16 +5,16 @@ No option is read anywhere else. Nothing here opens a file or starts anything.
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from decimal import Decimal
 from typing import Any
 
 from convotrace.errors import SettingsError
 from convotrace.options import checked, from_text
+from convotrace.quick import record
 
 DEFAULT_STORE = "sqlite:///.convotrace/sessions.db"
 DEFAULT_EXCLUDE = (
@@ -24,7 +24,7 @@ DEFAULT_EXCLUDE = (
 DEFAULT_NAMES = ("session_id", "conversation_id", "thread_id", "chat_id")
 
 
-@dataclass(frozen=True)
+@record(frozen=True, slots=True)
 class Settings:
     """All options. Make one with `Settings.of(**options)`, which checks them."""
 
@@ -129,7 +129,11 @@ class Settings:
 
 def option_names() -> tuple[str, ...]:
     """Return the name of every option a user may set."""
-    return tuple(f.name for f in fields(Settings) if not f.metadata.get("fact"))
+    return tuple(_defaults())
+
+
+def _defaults() -> dict[str, Any]:
+    return {f.name: f.default for f in fields(Settings) if not f.metadata.get("fact")}
 
 
 def _quiet_under_pytest(settings: Settings) -> Settings:
@@ -143,12 +147,12 @@ def _from_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[
     """Read `CONVOTRACE_<NAME>`; a wrong value must never stop the app, so it becomes a warning and the default."""
     found: dict[str, Any] = {}
     warnings: list[str] = []
-    for name in option_names():
+    for name, default in _defaults().items():
         text = environ.get("CONVOTRACE_" + name.upper())
         if text is None:
             continue
         try:
-            found[name] = checked(name, from_text(name, text, getattr(Settings, name)))
+            found[name] = checked(name, from_text(name, text, default))
         except SettingsError as error:
             warnings.append(f"CONVOTRACE_{name.upper()}: {error} The default is used.")
     return found, warnings
@@ -161,6 +165,8 @@ def _known(name: str, value: Any) -> Any:
 
 
 def _unknown(name: str) -> str:
+    import difflib
+
     near = difflib.get_close_matches(name, option_names(), n=1)
     hint = f"did you mean {near[0]}?" if near else "see the README for every option."
     return f"{name} is not an option of convotrace; {hint}"

@@ -26,7 +26,7 @@ class ConvoTraceMiddleware:
         self._mount = self.convotrace.settings.mount
         self._feedback = self.convotrace.settings.feedback_path
         self._limit = int(self.convotrace.settings.max_body_bytes)
-        self.convotrace.warm()
+        self.convotrace.warm("convotrace.observer.connection")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         observer = self.convotrace

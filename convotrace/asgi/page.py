@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -87,15 +86,19 @@ async def _body(receive: Receive, most: int) -> bytes | None:
 
 async def _in_thread(work: Callable[[], T]) -> T:
     # On another event loop than asyncio's, such as trio: the page is short, so it may block.
-    return await asyncio.to_thread(work) if _is_asyncio() else work()
+    if not _is_asyncio():
+        return work()
+    import asyncio
+
+    return await asyncio.to_thread(work)
 
 
 def _is_asyncio() -> bool:
+    asyncio = sys.modules.get("asyncio")  # what runs is loaded
     try:
-        asyncio.get_running_loop()
+        return asyncio is not None and asyncio.get_running_loop() is not None
     except RuntimeError:
         return False
-    return True
 
 
 async def _send(send: Send, response: PageResponse) -> None:
@@ -106,6 +109,8 @@ async def _send(send: Send, response: PageResponse) -> None:
 
 async def _send_parts(parts: Parts, receive: Receive, send: Send) -> None:
     """Send what comes until nobody listens any more, or the server is about to end: it would wait for this stream."""
+    import asyncio
+
     gone = asyncio.ensure_future(_disconnect(receive))
     try:
         async for part in parts:
@@ -128,5 +133,7 @@ async def _disconnect(receive: Receive) -> None:
 
 def _server_ends() -> bool:
     """Tell whether the server was asked to end; uvicorn's own handler of the signal knows, others let streams go."""
+    import signal
+
     server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
     return getattr(server, "should_exit", False) is True

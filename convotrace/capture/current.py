@@ -7,7 +7,6 @@ generator's frame instead: it is current wherever that frame is on the stack, an
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import sys
 import threading
@@ -192,7 +191,8 @@ def _owner(frame: FrameType | None) -> FrameType | None:
 
 def _runner() -> object:
     """Return what runs this code: the asyncio task, else the thread."""
+    asyncio = sys.modules.get("asyncio")  # an app of threads may never load it: then nothing runs in it
     try:
-        return asyncio.current_task() or threading.get_ident()
+        return (asyncio and asyncio.current_task()) or threading.get_ident()
     except RuntimeError:
         return threading.get_ident()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from convotrace.dialects import events as told_events
@@ -17,7 +17,7 @@ from convotrace.dialects.sessions import Said, said_in_words, span_metadata, tra
 from convotrace.dialects.values import as_count, as_moment, as_number, as_object, below, first_word, loaded
 from convotrace.dialects.vendor_usage import vendor_usage
 from convotrace.model import Event, Json, Usage
-from convotrace.quick import quick
+from convotrace.quick import record
 
 _COUNTED = frozenset({"generation", "embedding", "reranker"})
 _CALLED = frozenset({*_COUNTED, "agent"})
@@ -26,8 +26,7 @@ _DETAILS = "gen_ai.client.inference.operation.details"
 _VECTOR_EVENTS = ("db.query.result.", "db.search.result.")
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Reading:
     """What a span says.
 

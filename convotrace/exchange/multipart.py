@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from urllib.parse import unquote
+
+from convotrace.quick import record
 
 _MAX_PARTS = 10_000
 _MAX_HEAD = 8_192
@@ -17,7 +18,7 @@ _PARAMETER = re.compile(r';\s*(name|filename\*?)=(?:"((?:[^"\\]|\\.)*)"|([^;\s]+
 _QUOTED = re.compile(r"\\([\\\"])")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Upload:
     """A file of a form as it stands in the decoded body: without its bytes; a size of None is not known."""
 
@@ -26,7 +27,7 @@ class Upload:
     size: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Part:
     """One part: its field name, the file name where it is a file, its content type, its bytes, as many as came."""
 

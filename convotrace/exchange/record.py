@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from convotrace.exchange.answer import ToolCall
 from convotrace.exchange.generic import Found
 from convotrace.exchange.history import Said
 from convotrace.exchange.multipart import Upload
 from convotrace.model import Json
-from convotrace.quick import quick
+from convotrace.quick import record
 
 NOTHING = Found()
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Exchange:
     """Both bodies of an exchange, decoded, and what was said in them.
 

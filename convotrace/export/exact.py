@@ -1,4 +1,4 @@
-"""Records to JSON and back without loss: the fields of `model.py` by their names, whole nanoseconds as decimal strings.
+"""Records to JSON and back without loss: the fields of `model/` by their names, whole nanoseconds as decimal strings.
 
 Beside each of those stands what people read: `started_at` beside `started_ns`, `duration_ms` beside `duration_ns`,
 `cost` beside `cost_nano`. Reading ignores these, and every name it does not know.
@@ -23,7 +23,7 @@ _MOMENTS = frozenset({"started_ns", "last_ns", "ended_ns", "at_ns"})
 
 
 def exactly(record: Any) -> dict[str, Json]:
-    """Return a record of `model.py` with every field, and all records in it, as JSON."""
+    """Return a record of `model/` with every field, and all records in it, as JSON."""
     found: dict[str, Json] = {}
     for field in fields(record):
         value = getattr(record, field.name)
@@ -38,7 +38,7 @@ def from_exact(kind: type[_T], found: Mapping[str, Json]) -> _T:
     """Return the record that JSON tells of; what it leaves out has its default.
 
     Args:
-        kind: A record type of `model.py`.
+        kind: A record type of `model/`.
         found: What `exactly` made of one.
 
     Raises:

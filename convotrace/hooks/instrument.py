@@ -6,16 +6,15 @@ it says itself, by its entry points.
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from convotrace.errors import SettingsError
+from convotrace.quick import record
 from convotrace.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ _CONTENT = {
 }
 
 
-@dataclass(frozen=True)
+@record(frozen=True, slots=True)
 class Client:
     """A library that can be instrumented.
 
@@ -152,6 +151,8 @@ def _named(settings: Settings) -> list[str]:
 def _client(name: str) -> Client:
     if name in CLIENTS:
         return CLIENTS[name]
+    import difflib
+
     near = difflib.get_close_matches(name, CLIENTS, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f'use "installed" or some of {", ".join(CLIENTS)}.'
     raise SettingsError(f"instrument has {name!r}, which is not known; {hint}")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from convotrace.identity import session_key
-from convotrace.model import Trace
 from convotrace.settings import Settings
+
+if TYPE_CHECKING:
+    from convotrace.model import Trace
 
 # Whether `configure_structlog` asked for the lines; the setting `log_turns` asks as well.
 wanted = {"by_chain": False}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from convotrace import hooks
 from convotrace.errors import SettingsError, StoreError
 from convotrace.identity import Incoming
-from convotrace.model import Change, Json
+from convotrace.model import Json
 from convotrace.observer.announce import Announcer
 from convotrace.observer.asking import Asker
 from convotrace.observer.by_hand import HandSession, Resumed
@@ -31,6 +31,7 @@ from convotrace.recorder import OpenTrace
 from convotrace.settings import Settings
 
 if TYPE_CHECKING:
+    from convotrace.model import Change
     from convotrace.observer.connection import Connection
     from convotrace.page import PageRequest, PageResponse
     from convotrace.page.watch import Watch
@@ -155,10 +156,14 @@ class ConvoTrace:
         """
         return own_cookie(incoming, response, https) if self._settings.issue_cookie else None
 
-    def warm(self) -> None:
-        """Load what the first request would have to wait for; opens and starts nothing."""
+    def warm(self, *also: str) -> None:
+        """Load what the first request would have to wait for; opens and starts nothing.
+
+        Args:
+            also: Modules that the door's own requests need.
+        """
         if self.enabled:
-            for needed in ("convotrace.store", "convotrace.recorder.assemble", "convotrace.observer.connection"):
+            for needed in ("convotrace.store", "convotrace.recorder.assemble", "http.cookies", *also):
                 import_module(needed)
             self.guard.attempt("opentelemetry", hooks.telemetry.load, self._settings)
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from convotrace import hooks
 from convotrace.capture.tickets import MINT
-from convotrace.model import Change, Json
+from convotrace.model import Json
 from convotrace.observer.guard import Guard
 from convotrace.observer.ledger import Ledger
 from convotrace.pricing import Prices
 from convotrace.settings import Settings
 
 if TYPE_CHECKING:
+    from convotrace.model import Change
     from convotrace.page.watch import Watch
     from convotrace.store import Store
 

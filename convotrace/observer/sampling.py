@@ -10,8 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
-from convotrace.model import Change, Lookup
+if TYPE_CHECKING:
+    from convotrace.model import Change, Lookup
 
 _ALL = 1 << 64
 

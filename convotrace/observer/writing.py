@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from convotrace import hooks
 from convotrace.capture.tickets import MINT
 from convotrace.errors import StoreError
-from convotrace.model import Change, Json
+from convotrace.model import Json
 from convotrace.observer.attached import read_files
 from convotrace.observer.chores import Chores
 from convotrace.observer.guard import Guard
@@ -23,6 +23,7 @@ from convotrace.recorder import OpenTrace, Verdict
 from convotrace.settings import Settings
 
 if TYPE_CHECKING:
+    from convotrace.model import Change
     from convotrace.recorder import Assembler
     from convotrace.store import Store, Writer
 
@@ -150,7 +151,7 @@ class Writing:
             self._guard.attempt("jobs", self._chores.begin, self._in_force(), self.open_store, self._guard)
         if MINT.id != self._kept_key:
             self._guard.attempt("feedback", self._keep_key)
-        if isinstance(item, Change):
+        if not isinstance(item, OpenTrace):
             yield item
             return
         item.queued = False

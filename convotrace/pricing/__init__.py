@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from convotrace.model import Usage
 from convotrace.pricing.names import canonical, is_local, names_of, places_of
 from convotrace.pricing.rates import Row, nano, rate_at, rows_of
 from convotrace.pricing.table import shipped
+
+if TYPE_CHECKING:
+    from convotrace.model import Usage
 
 __all__ = ["Prices"]
 

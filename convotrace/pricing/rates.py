@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from convotrace.model import Usage
 from convotrace.options import TOKEN_TYPES
+from convotrace.quick import record
+
+if TYPE_CHECKING:
+    from convotrace.model import Usage
 
 _NANO_PER_TOKEN = 1_000
 """A dollar for a million tokens is a thousand nano-dollars for one."""
@@ -18,7 +20,7 @@ _MOST = 1 << 62
 """What a column of the store can hold; no call costs so much."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Rates:
     """US dollars for a million tokens of each type; None where the price list names none."""
 
@@ -31,7 +33,7 @@ class Rates:
     output_audio: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Row:
     """The rates from a moment on; `long` for a whole call with more input tokens than `over`."""
 

@@ -64,7 +64,7 @@ def installed(python: str, *packages: str) -> dict[str, Any]:
 def imported(python: str, code: str) -> dict[str, float]:
     """Return ms of CPU and MB of memory of a process that imports something and ends."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [python, "-c", code + _MEMORY]
+        command = [python, "-I", "-c", code + _MEMORY]  # what is installed, whatever PYTHONPATH says, and compiled
         process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         pages = int(process.stdout.read())
