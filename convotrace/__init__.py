@@ -6,6 +6,7 @@ This is the face: names only. Importing it loads no web framework, opens no file
 from typing import TYPE_CHECKING, Any
 
 from convotrace.capture import (
+    advice,
     attach,
     bind,
     carrier,
@@ -22,6 +23,7 @@ from convotrace.capture import (
     metadata,
     no_content,
     observe,
+    on_turn,
     retrieval,
     score,
     set_input,
@@ -38,6 +40,7 @@ from convotrace.observer import ConvoTrace
 if TYPE_CHECKING:
     from convotrace import asgi, wsgi
     from convotrace.insight import checks
+    from convotrace.insight.budgets import budget
     from convotrace.insight.definitions import score_definition
     from convotrace.insight.evaluation import evaluator
     from convotrace.insight.rules import alert
@@ -48,8 +51,8 @@ if TYPE_CHECKING:
 __version__ = "0.0.1"
 _INSIDE = {
     "Store": "convotrace.store", "Webhook": "convotrace.jobs.webhooks", "alert": "convotrace.insight.rules",
-    "evaluator": "convotrace.insight.evaluation", "session_alert": "convotrace.insight.session_rules",
-    "score_definition": "convotrace.insight.definitions",
+    "budget": "convotrace.insight.budgets", "evaluator": "convotrace.insight.evaluation",
+    "session_alert": "convotrace.insight.session_rules", "score_definition": "convotrace.insight.definitions",
 }  # fmt: skip
 _LATE = {"asgi": "convotrace.asgi", "wsgi": "convotrace.wsgi", "checks": "convotrace.insight.checks"}
 
@@ -72,10 +75,12 @@ __all__ = [
     "Store",
     "StoreError",
     "Webhook",
+    "advice",
     "alert",
     "asgi",
     "attach",
     "bind",
+    "budget",
     "carrier",
     "checks",
     "continue_turn",
@@ -92,6 +97,7 @@ __all__ = [
     "metadata",
     "no_content",
     "observe",
+    "on_turn",
     "retrieval",
     "score",
     "score_definition",

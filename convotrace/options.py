@@ -55,7 +55,7 @@ def from_text(name: str, text: str, default: Any) -> Any:
         if name == "capture_logs":
             return text
         raise SettingsError(f"{name} came as {text!r}; use 1 or 0.")
-    if name == "prices":
+    if name in ("prices", "budgets"):
         return _from_json(name, text)
     if name.startswith("retention_") and text.strip().lower() == "none":
         return None
@@ -77,7 +77,8 @@ def _from_json(name: str, text: str) -> Any:
     try:
         return json.loads(text, parse_float=Decimal)
     except (ValueError, RecursionError):
-        raise SettingsError(f"{name} is no JSON; use an object of model names and prices.") from None
+        wanted = "an object of model names and prices" if name == "prices" else "a list of objects, one for each"
+        raise SettingsError(f"{name} is no JSON; use {wanted}.") from None
 
 
 def shown_url(url: str) -> str:
@@ -164,6 +165,13 @@ def _rules(name: str, value: Any) -> tuple[Any, ...]:
     given = value if isinstance(value, (list, tuple)) else [value]
     if not all(hasattr(one, "words") and hasattr(one, "notify") for one in given):
         raise SettingsError(f"{name} came as {type(value).__name__}; use a list of alert(…) and session_alert(…).")
+    return tuple(given)
+
+
+def _budgets(name: str, value: Any) -> tuple[Any, ...]:
+    given = value if isinstance(value, (list, tuple)) else [value]
+    if not all(hasattr(one, "reached") or isinstance(one, Mapping) for one in given):
+        raise SettingsError(f"{name} came as {type(value).__name__}; use a list of budget(…), or of mappings.")
     return tuple(given)
 
 
@@ -278,6 +286,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "evaluators": _evaluators,
     "score_definitions": _definitions,
     "alerts": _rules,
+    "budgets": _budgets,
     "webhooks": _webhooks,
     "feedback_path": _path,
     "store": _store,

@@ -92,6 +92,8 @@ class Settings:
     # Own or changed prices: model pattern → US dollars for a million tokens by token type.
     prices: Mapping[str, Mapping[str, Decimal]] | None = None
     alerts: tuple[Any, ...] = ()
+    # Limits of a session, and what happens at them while a turn runs.
+    budgets: tuple[Any, ...] = ()
     evaluators: tuple[Any, ...] = ()
     # What scores have to be; kept in the store, so that the page and every process know them.
     score_definitions: tuple[Any, ...] = ()

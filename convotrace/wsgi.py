@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
 from convotrace.capture.current import Place, enter, leave, now_of
 from convotrace.exchange import captured
@@ -12,6 +13,9 @@ from convotrace.observer import ConvoTrace
 from convotrace.observer.guard import Guard
 from convotrace.observer.mirror import Mirror
 from convotrace.recorder import OpenTrace
+
+if TYPE_CHECKING:
+    from convotrace.insight.budgets import Refusal
 
 Environ = dict[str, Any]
 Headers = list[tuple[str, str]]
@@ -23,6 +27,7 @@ SEEN = "convotrace.stores"
 TRACE = "convotrace.trace"
 """Key in the app's environ: the open trace, for a porch that knows more about the request."""
 _PIECE = 64 * 1024
+_MOST = 1 << 62
 _REASONS = {
     200: "OK", 201: "Created", 303: "See Other", 304: "Not Modified", 307: "Temporary Redirect",
     308: "Permanent Redirect", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed",
@@ -63,8 +68,10 @@ class ConvoTraceMiddleware:
             return self.app(environ, start_response)
         ours = {SEEN: (*seen, store), TRACE: trace}
         if "wsgi.input" in environ:
-            ours["wsgi.input"] = TeedInput(environ["wsgi.input"], trace, observer.guard, self._limit)
-        return _Exchange(observer, trace, Mirror(environ, ours), start_response, self._limit).run(self.app)
+            tee = _ActingInput if observer.acts else TeedInput
+            ours["wsgi.input"] = tee(environ["wsgi.input"], trace, observer.guard, self._limit)
+        exchange = _Exchange(observer, trace, Mirror(environ, ours), start_response, self._limit)
+        return exchange.run(_acting_app(observer, trace, ours, self) if observer.acts else self.app)
 
 
 class _Exchange:
@@ -271,6 +278,60 @@ class TeedInput:
         except Exception as fault:
             self._guard.failed("recording", fault)
         return chunk
+
+
+class _ActingInput(TeedInput):
+    """The request body; with the last of it the session is known, and hooks are asked."""
+
+    asks: Callable[[], object] | None = None
+    """Set where they may be asked."""
+    length = 0
+
+    def _noted(self, chunk: bytes) -> bytes:
+        chunk = super()._noted(chunk)
+        if self.asks is not None and (not chunk or self._trace.request_bytes >= self.length):
+            asks, self.asks = self.asks, None
+            asks()
+        return chunk
+
+
+def _acting_app(
+    observer: ConvoTrace, trace: OpenTrace, ours: dict[str, Any], middleware: ConvoTraceMiddleware
+) -> WSGIApp:
+    """Return the app with hooks and budgets before it: they may answer in its place."""
+
+    def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        refusal = observer.guard.attempt("acting", at_the_door)
+        if refusal is None:
+            return middleware.app(environ, start_response)
+        _body(environ, middleware._limit)  # what was said is part of the conversation
+        headers = [("Content-Type", refusal.content_type), ("Content-Length", str(len(refusal.body)))]
+        start_response(f"{refusal.status} {_reason(refusal.status)}", headers)
+        return [refusal.body]
+
+    def at_the_door() -> Refusal | None:
+        act = observer.acting().at_the_door(trace)
+        if act is not None:
+            return act.before(may_refuse=True)
+        given = ours.get("wsgi.input")
+        if isinstance(given, _ActingInput) and trace.incoming is not None:
+            length = trace.incoming.headers.get("content-length", "")
+            given.length = int(length) if length.isdecimal() else _MOST
+            given.asks = lambda: observer.guard.attempt("acting", when_read)
+        return None
+
+    def when_read() -> None:
+        if (act := observer.acting().in_time(trace)) is not None:
+            act.before()
+
+    return app
+
+
+def _reason(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:  # a number of the app's own
+        return "Refused"
 
 
 def page_app(convotrace: ConvoTrace) -> WSGIApp:

@@ -1,7 +1,7 @@
 """The ASGI door: forwards every message first and notes it after. It translates, nothing more.
 
-`middleware.py` decides what is recorded, `http.py` is one request, `websocket.py` one connection, `passage.py` what
-both share, `page.py` the page, `protocol.py` what ASGI calls things.
+`middleware.py` decides what is recorded, `http.py` is one request (`acting.py` where hooks may answer it),
+`websocket.py` one connection, `passage.py` what both share, `page.py` the page, `protocol.py` what ASGI calls things.
 """
 
 from convotrace.asgi.middleware import ConvoTraceMiddleware

@@ -47,6 +47,10 @@ class ConvoTraceMiddleware:
         if trace is None:
             return await self.app(scope, receive, send)
         mirror = Mirror(scope, {SEEN: (*seen, store)})
+        if observer.acts:
+            from convotrace.asgi.acting import ActingExchange
+
+            return await ActingExchange(observer, trace, mirror, receive, send, self._limit).run(self.app)
         return await Exchange(observer, trace, mirror, receive, send, self._limit).run(self.app)
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -32,7 +32,17 @@ class Socket(Passage):
         self._observer.guard.note(self._connection.waits)
         message = await self._receive()
         self._observer.guard.note(self._note_received, message)
+        if self._observer.acts and message["type"] == "websocket.receive":
+            await self._act()
         return message
+
+    async def _act(self) -> None:
+        """Ask hooks and budgets about the turn that a message has begun; it is too late to refuse it."""
+        try:
+            if (act := self._observer.acting().in_time(self._connection.latest)) is not None:
+                await act.before_async()
+        except Exception as fault:
+            self._observer.guard.failed("acting", fault)
 
     async def send(self, message: Message) -> None:
         """Hand on what the app says, and note it after."""

@@ -1,10 +1,11 @@
 """The user's verbs on the current request. Outside a traced request each is a no-op; none ever raises.
 
 `current.py` knows what is current (also in generators), `spans.py` the spans, `attach.py` files, `verbs.py` the rest,
-`observe.py` the decorator, `carrying.py` what goes along to other services and processes, `binding.py` to other
-threads, `log.py` how log lines become events and spans.
+`acting.py` acts while a turn runs, `observe.py` is the decorator, `carrying.py` what goes along to other services and
+processes, `binding.py` to other threads, `log.py` how log lines become events and spans.
 """
 
+from convotrace.capture.acting import advice, on_turn
 from convotrace.capture.attach import attach
 from convotrace.capture.binding import bind
 from convotrace.capture.carrying import carrier
@@ -37,6 +38,7 @@ __all__ = [
     "LiveSpan",
     "SessionHandle",
     "TraceHandle",
+    "advice",
     "attach",
     "bind",
     "carrier",
@@ -54,6 +56,7 @@ __all__ = [
     "metadata",
     "no_content",
     "observe",
+    "on_turn",
     "retrieval",
     "score",
     "set_input",

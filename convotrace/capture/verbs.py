@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from time import time_ns
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from convotrace.capture.acting import totals_of
 from convotrace.capture.current import current, here, now_of, settle_id, trace_of
 from convotrace.capture.spans import LiveSpan, open_event, open_score, settle
 from convotrace.capture.tickets import MINT
 from convotrace.identity import as_id, bounded
 from convotrace.model import OUTCOMES, Json
 from convotrace.recorder import OpenSpan, OpenTrace, plain, text_of
+
+if TYPE_CHECKING:
+    from convotrace.insight.spending import Totals
 
 _LONGEST_RELATION = 60
 _TRACE_ID = re.compile("[0-9a-f]{32}")
@@ -55,6 +59,11 @@ class SessionHandle:
     def id(self) -> str | None:
         """The session id as far as it is known now: a body field counts once the app has read the body."""
         return None if self._trace.identify is None else self._trace.identify(self._trace)
+
+    @property
+    def totals(self) -> Totals | None:
+        """What the session has come to by now; None where the app has neither a hook nor a budget."""
+        return totals_of(self._trace)
 
     def tag(self, *tags: str) -> None:
         """Add tags to the session."""

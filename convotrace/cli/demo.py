@@ -55,11 +55,13 @@ def demo(
 ) -> None:
     """Start a demo app and hold conversations with it."""
     from convotrace import ConvoTrace
+    from convotrace.demo.limits import tool_loop
     from convotrace.demo.service import Service
 
     recordings = _recordings(files)
     try:
         ct = ConvoTrace(store=store)
+        ct.on_turn(tool_loop)
         plan = _Plan(
             ct, Service(0.0 if fast else MODEL_PACE), recordings, host, port, 0.0 if fast else pace, once, as_json
         )

@@ -14,7 +14,7 @@ from convotrace.demo.articles import Library
 from convotrace.demo.intents import intent_of
 from convotrace.demo.memory import Memory
 from convotrace.demo.messages import Message
-from convotrace.demo.model import NAME, PROVIDER, Model
+from convotrace.demo.model import NAME, PROVIDER, Model, stopped
 from convotrace.demo.phrases import SYSTEM
 from convotrace.demo.rules import Call
 from convotrace.demo.shop import Shop
@@ -69,6 +69,11 @@ class Assistant:
                 if call is None:
                     return text
                 self._run(call, messages)
+                if ct.advice().stop:
+                    text = stopped(messages)
+                    messages.append(say.answer(text, []))
+                    yield text
+                    return text
             raise RuntimeError(f"no answer after {MAX_CALLS} tool calls")
         except Exception:
             self.tally.add("error")

@@ -7,10 +7,21 @@ from typing import Literal
 from convotrace.demo.language import amount_in, mentions, order_in
 
 Intent = Literal[
-    "human", "invoice", "refund", "return", "delivery", "order", "goodbye", "greeting", "help", "product", "question"
+    "human",
+    "invoice",
+    "refund",
+    "return",
+    "watch",
+    "delivery",
+    "order",
+    "goodbye",
+    "greeting",
+    "help",
+    "product",
+    "question",
 ]
 
-NEEDS_ORDER: frozenset[Intent] = frozenset({"invoice", "refund", "return", "delivery", "order"})
+NEEDS_ORDER: frozenset[Intent] = frozenset({"invoice", "refund", "return", "watch", "delivery", "order"})
 """What cannot be done without an order number."""
 
 _WORDS: tuple[tuple[Intent, str], ...] = (
@@ -19,6 +30,7 @@ _WORDS: tuple[tuple[Intent, str], ...] = (
     ("help", "how long|how do|how can i|how should|cómo|cuánto tarda|plazo|clean|care|sharpen|怎么|如何|多久|保养"),
     ("refund", "refund|money back|reembolso|dinero|退款|退钱"),
     ("return", "return|send back|send it back|devolver|devolución|退货"),
+    ("watch", "keep checking|keep looking|sigue mirando|sigue comprobando|一直查|不停地查"),
     ("delivery", "parcel|delivery|track|tracking|where is|dónde está|哪里|paquete|envío|llega|包裹|快递|物流|到哪"),
     ("order", "order|pedido|订单"),
     ("goodbye", "thanks|thank you|bye|that is all|gracias|adiós|谢谢|再见"),

@@ -14,6 +14,7 @@ from typing import Any
 from convotrace.demo.intents import intent_of
 from convotrace.demo.language import Language, amount_in, language_of, order_in
 from convotrace.demo.messages import Message, content_of
+from convotrace.demo.phrases import phrase
 from convotrace.demo.rules import Call, Outcome, Say, Step, View, next_step
 
 NAME = "kettle-small-1"
@@ -65,6 +66,13 @@ def decide(messages: Sequence[Message]) -> Step:
     earlier = [content_of(message) for message in messages[:last] if message["role"] == "user"]
     text = content_of(messages[last])
     return next_step(intent_of(text, earlier), _view(text, earlier, messages[last + 1 :]))
+
+
+def stopped(messages: Sequence[Message]) -> str:
+    """Return what is said, in the customer's language, where a loop of tool calls was stopped."""
+    spoken = [content_of(message) for message in messages if message["role"] == "user"]
+    language: Language = next((found for found in map(language_of, reversed(spoken)) if found), "en")
+    return phrase("stopped", language)
 
 
 def pieces_of(text: str) -> list[str]:

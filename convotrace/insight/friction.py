@@ -130,11 +130,16 @@ def _same_arguments(turn: Trace, span: Span, before: _Before) -> Iterator[Signal
     # Of a call whose arguments nobody told, nothing is known.
     if span.arguments is None:
         return
-    call = span.name.encode("utf-8", "surrogatepass") + b"\0" + _canonical(span.arguments)
+    call = call_key(span.name, span.arguments)
     if call in before.calls:
         why = f"{span.name} had been called with the same arguments in {before.calls[call]}."
         yield Signal("repeated_call", why, span.id)
     before.calls[call] = _name(turn)
+
+
+def call_key(name: str, arguments: Any) -> bytes:
+    """Return what is equal for two calls of the same tool with the same arguments, in whatever order they stand."""
+    return name.encode("utf-8", "surrogatepass") + b"\0" + _canonical(arguments)
 
 
 def _canonical(value: Any) -> bytes:

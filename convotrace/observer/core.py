@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from convotrace import hooks
+from convotrace.capture.acting import HOOKS, registered
 from convotrace.errors import SettingsError, StoreError
 from convotrace.identity import Incoming
 from convotrace.model import Json
@@ -32,6 +33,7 @@ from convotrace.settings import Settings
 
 if TYPE_CHECKING:
     from convotrace.model import Change
+    from convotrace.observer.acting import Acting
     from convotrace.observer.connection import Connection
     from convotrace.page import PageRequest, PageResponse
     from convotrace.page.watch import Watch
@@ -60,12 +62,18 @@ class ConvoTrace:
         # An id that the app's own function gives is known only at the end: until then there is no session to show.
         self.ledger = Ledger(unnamed=settings.session_id is not None)
         self.prices = Prices.of(settings.prices)
+        # Hooks and budgets; with none, no request looks further.
+        self._deeds: list[Any] = _budgets(settings.budgets)
+        self._acting: Acting | None = None
         self._writing = Writing(
-            lambda: self.settings, self.guard, self.ledger, self.prices, self.counters, _end_before_writers
-        )
+            lambda: self.settings, self.guard, self.ledger, self.prices, self.counters, _end_before_writers,
+            self._deeds, lambda trace, change: self.acting().learn(trace, change),
+        )  # fmt: skip
         self._watch: Watch | None = None
         self._asker = Asker(settings, self.guard, self._writing.secret)
-        self._recording = Recording(settings, self.guard, self._asker, self.ledger, self._writing)
+        self._recording = Recording(
+            settings, self.guard, self._asker, self.ledger, self._writing, self._deeds, self.acting
+        )
         # The doors call these for each request: no further call stands between.
         self.begin, self.begun = self._recording.begin, self._recording.begun
         self.finish, self.drop = self._recording.finish, self._recording.drop
@@ -142,6 +150,20 @@ class ConvoTrace:
         self._asker.ask(trace, last)
 
     @property
+    def acts(self) -> bool:
+        """Tell whether there is a hook or a budget."""
+        return bool(HOOKS or self._deeds)
+
+    def acting(self) -> Acting:
+        """Return what calls hooks and holds budgets, made when first needed."""
+        if self._acting is None:
+            from convotrace.observer.acting import Acting  # most apps have none of it
+
+            timeout = self._settings.hook_timeout
+            self._acting = Acting(self._deeds, timeout, self.guard, self.prices, self.open_store)
+        return self._acting
+
+    @property
     def issues_cookies(self) -> bool:
         """Tell whether answers may get a cookie of ours."""
         return self._settings.issue_cookie
@@ -168,6 +190,10 @@ class ConvoTrace:
             self.guard.attempt("opentelemetry", hooks.telemetry.load, self._settings)
 
     # The user's side
+
+    def on_turn(self, function: Any = None, *, when: str = "before", name: str | None = None) -> Any:
+        """Have a function called with each turn of this app alone; see `convotrace.on_turn`."""
+        return registered(self._deeds, function, when, name)
 
     def session(self, id: str, *, user_id: str | None = None, name: str | None = None) -> HandSession:
         """Open a session by hand, in workers, scripts and tests: `with ct.session("id"): …` is one trace of it.
@@ -215,6 +241,9 @@ class ConvoTrace:
             timeout: Seconds to wait at most.
         """
         self._recording.hurry()
+        if self._acting is not None:
+            self._acting.end()
+            self._acting = None
         self._writing.close(timeout)
 
     @property
@@ -288,6 +317,7 @@ class ConvoTrace:
             "otlp": self.ledger.received.values(),
             "redacted": self._writing.redacted,
             "sampled": self.ledger.sampled.value,
+            **({"acting": self.acting().values()} if self.acts else {}),
         }
 
     def health(self) -> dict[str, Json]:
@@ -317,8 +347,19 @@ class ConvoTrace:
         """Forget the traces and the counts of the parent process, in a forked child."""
         self.ledger.forget()
         self._watch = None
+        if self._acting is not None:
+            self._acting.forget()
         self.guard.failures = Tallies()
         self._writing.forget()
+
+
+def _budgets(given: Sequence[Any]) -> list[Any]:
+    """Return budgets, made of mappings where such were given."""
+    if not any(isinstance(one, Mapping) for one in given):
+        return list(given)
+    from convotrace.insight.budgets import budget_of
+
+    return [budget_of(one) if isinstance(one, Mapping) else one for one in given]
 
 
 def everyone() -> list[ConvoTrace]:

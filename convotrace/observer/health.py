@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from convotrace.store.removal import Deletion
     from convotrace.store.workers import Worker
 
-_SUMMED = ("requests", "websocket", "queued", "written", "dropped", "redacted", "sampled", "hooks", "otlp")
+_SUMMED = ("requests", "websocket", "queued", "written", "dropped", "redacted", "sampled", "hooks", "otlp", "acting")
 
 
 def health(
@@ -37,6 +37,8 @@ def health(
     there = [worker for worker in workers if worker.present]
     others = [worker.counters for worker in there if worker.id != here]
     summed = {name: _sum(counters.get(name) for counters in (own, *others)) for name in _SUMMED}
+    if "acting" not in own:
+        del summed["acting"]
     return {
         "ok": not summed["dropped"] and own["last_error"] is None,
         **summed,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from time import perf_counter_ns, time_ns
+from typing import TYPE_CHECKING
 
 from convotrace import hooks
+from convotrace.capture.acting import HOOKS
 from convotrace.capture.current import now_of
 from convotrace.capture.log import LEVELS
 from convotrace.capture.spans import is_cancellation
@@ -22,6 +25,9 @@ from convotrace.propagation import Hosts
 from convotrace.recorder import OpenTrace, failure_of
 from convotrace.settings import Settings
 
+if TYPE_CHECKING:
+    from convotrace.observer.acting import Acting
+
 _OFF = 1_000
 _THREADS = frozenset({"threading", "installed"})
 _NO_RESPONSE = Failure("NoResponse", "The app returned without an answer.")
@@ -36,9 +42,16 @@ class Recording:
         asker: Asks the app's own functions for session and user.
         ledger: Where open traces and counts stand.
         writing: Has the writer that traces are queued for.
+        deeds: Hooks and budgets of this ConvoTrace; with none, nothing is looked at.
+        acting: Returns what calls them.
     """
 
-    def __init__(self, settings: Settings, guard: Guard, asker: Asker, ledger: Ledger, writing: Writing) -> None:
+    def __init__(
+        self, settings: Settings, guard: Guard, asker: Asker, ledger: Ledger, writing: Writing,
+        deeds: Sequence[object] = (), acting: Callable[[], Acting] | None = None,
+    ) -> None:  # fmt: skip
+        self._deeds = deeds
+        self._acting = acting
         self._settings = settings
         self._guard = guard
         self._asker = asker
@@ -95,6 +108,8 @@ class Recording:
             self._callers.join(trace, incoming)
         if telemetry.wanted(self._settings):
             trace.telemetry = self._guard.attempt("opentelemetry", telemetry.begin, self._settings, trace)
+        if (HOOKS or self._deeds) and self._acting is not None:
+            self._acting().open(trace)
         self._ledger.open[id(trace)] = trace
         (self._writing.made or self._writing.writer).wake()
         return trace
@@ -106,6 +121,8 @@ class Recording:
         try:
             self._end(trace, error)
             self._ledger.open.pop(id(trace), None)
+            if (HOOKS or self._deeds) and self._acting is not None:
+                self._guard.attempt("acting", self._acting().ended, trace)
             self.queue(trace)
         except Exception as fault:  # whatever is wrong with us, the app's own end is not touched
             self._ledger.open.pop(id(trace), None)

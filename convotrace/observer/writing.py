@@ -9,6 +9,7 @@ from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Any
 
 from convotrace import hooks
+from convotrace.capture.acting import HOOKS
 from convotrace.capture.tickets import MINT
 from convotrace.errors import StoreError
 from convotrace.model import Json
@@ -42,6 +43,8 @@ class Writing:
         prices: What a call costs.
         counters: Returns what this process counts beside its writer.
         at_first: Called before a writer is made.
+        deeds: Hooks and budgets of this ConvoTrace; with none, nobody is told what was written.
+        learn: Told each change with its open trace.
     """
 
     def __init__(
@@ -52,7 +55,11 @@ class Writing:
         prices: Prices,
         counters: Callable[[], Mapping[str, Json]],
         at_first: Callable[[], None],
+        deeds: Sequence[object] = (),
+        learn: Callable[[OpenTrace | None, Change], None] | None = None,
     ) -> None:
+        self._deeds = deeds
+        self._learn = learn
         self._in_force = in_force
         self._guard = guard
         self._ledger = ledger
@@ -152,6 +159,8 @@ class Writing:
         if MINT.id != self._kept_key:
             self._guard.attempt("feedback", self._keep_key)
         if not isinstance(item, OpenTrace):
+            if HOOKS or self._deeds:
+                self._guard.attempt("acting", self._learn or _nobody, None, item)
             yield item
             return
         item.queued = False
@@ -169,6 +178,8 @@ class Writing:
             self._ledger.count(item, verdict.value)
             if change is not None and verdict is Verdict.TURN and change.trace is not None:
                 hooks.turn_line(self._in_force(), change.trace)
+        if (HOOKS or self._deeds) and change is not None:
+            self._guard.attempt("acting", self._learn or _nobody, item, change)
         if change is not None and (item.ended is not None or verdict is Verdict.TURN):
             yield self._sample.of(change)
 
@@ -246,6 +257,10 @@ class Writing:
             store.close()
         # The next store may be another one, with keys of its own.
         self._assembler = self._secret = self._kept_key = None
+
+
+def _nobody(trace: OpenTrace | None, change: Change) -> None:
+    """Stand for nobody who wants to know."""
 
 
 def _written(item: Any, session_id: str) -> None:

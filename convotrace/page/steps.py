@@ -21,7 +21,11 @@ from convotrace.page.values import arguments_line, pretty, result_line
 
 _SHOWN = 2_000
 _CALLS = ("tool", "generation", "retrieval")
-_SESSION = {"session.end": "Session ended", "session.resume": "Session resumed"}
+_ACTS = {
+    "turn.notice": "Notice for the user", "turn.advise": "Advice to the app", "turn.stop": "Told to stop",
+    "turn.refuse": "Refused",
+}  # fmt: skip
+_WORDS = {"session.end": "Session ended", "session.resume": "Session resumed", **_ACTS}
 HAND_OFFS = frozenset({"handoff", "hand_off", "hand-off", "escalation", "escalated", "transfer"})
 _ENDINGS = frozenset({"completion", "completed", "resolution", "resolved"})
 _FAILURES = frozenset({"error", "failure", "failed"})
@@ -112,7 +116,7 @@ def blocks(trace: Trace, extra: Iterable[Event] = ()) -> list[Block]:
 def moment(event: Event) -> Moment:
     """Return an event in words."""
     name = event.name.lower().rpartition(".")[2]
-    tone, words = "plain", _SESSION.get(event.name, event.name)
+    tone, words = "warn" if event.name in _ACTS else "plain", _WORDS.get(event.name, event.name)
     if name in HAND_OFFS:
         tone, words = "warn", "Handed off to a human"
     elif name in _ENDINGS:

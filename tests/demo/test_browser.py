@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from convotrace import ConvoTrace
+from convotrace.demo.limits import tool_loop
 from convotrace.demo.server import serve
 from convotrace.demo.service import Service
 from convotrace.demo.wsgi_app import DemoApp
@@ -25,6 +26,7 @@ class Site:
 @pytest.fixture
 def site() -> Iterator[Site]:
     service, observer = Service(), ConvoTrace(store="memory:")
+    observer.on_turn(tool_loop)
     with serve(ConvoTraceMiddleware(DemoApp(service), convotrace=observer), "127.0.0.1", 0) as port:
         yield Site(f"http://127.0.0.1:{port}/", observer)
     observer.close()
@@ -83,6 +85,28 @@ def test_a_crash_is_told_kindly_and_can_be_tried_again(browser: Any, site: Site)
     page.get_by_role("button", name="Try again").click()
     page.locator(".failed").wait_for()
     assert page.locator("#log li").count() == 2
+    page.context.close()
+
+
+def test_a_hook_ends_a_runaway_agent_at_its_third_equal_call_and_the_page_shows_why(browser: Any, site: Site) -> None:
+    page = visit(browser, site)
+    page.get_by_role("button", name="Keep checking the parcel of K-1042").click()
+    answer = page.locator(".assistant").first
+    answer.locator("button").first.wait_for()
+    assert "I stop here" in answer.locator(".text").inner_text()
+
+    [session] = site.observer.store.sessions()
+    stored = site.observer.store.session(session.id)
+    assert stored is not None
+    [turn] = [trace for trace in stored.traces if trace.turn]
+    calls = [span for span in turn.spans if span.kind == "tool"]
+    assert [(span.name, span.arguments) for span in calls] == [("check_delivery", {"order_id": "K-1042"})] * 3
+    assert (turn.status, [event.name for event in turn.events]) == ("ok", ["turn.stop"])
+
+    page.goto(site.observer.link(site.base))
+    page.goto(f"{site.base}_sessions/s/{session.key}")
+    shown = page.locator("main").inner_text()
+    assert "the same tool was called with the same arguments 3 times" in shown
     page.context.close()
 
 
