@@ -18,6 +18,9 @@ RIGHTS = ("read", "annotate", "export", "delete")
 TOKEN_TYPES = ("input", "output", "cached_read", "cached_write", "reasoning", "input_audio", "output_audio")
 """What a price may be named for."""
 
+REDACTED_KINDS = ("secrets", "authorization", "cookies", "email", "phone", "card", "iban", "ip", "user", "all")
+"""What may be redacted by its looks."""
+
 _MAX_DOLLARS = 10**9
 _HOST = re.compile(r"(?:\*\.)?(?:[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
 
@@ -59,7 +62,7 @@ def from_text(name: str, text: str, default: Any) -> Any:
         return _from_json(name, text)
     if name.startswith("retention_") and text.strip().lower() == "none":
         return None
-    if isinstance(default, tuple):
+    if isinstance(default, tuple) or name == "redact":
         return tuple(part.strip() for part in text.split(",") if part.strip())
     try:
         if name == "retention_days":
@@ -219,6 +222,23 @@ def _one_of(*accepted: Any) -> Callable[[str, Any], Any]:
     return check
 
 
+def _redact(name: str, value: Any) -> Any:
+    """Accept names of presets, compiled patterns and functions, one or several; None is no redaction by looks."""
+    if value is None or value == ("none",):
+        return None
+    given = tuple(value) if isinstance(value, (list, tuple, set, frozenset)) else (value,)
+    for one in given:
+        if isinstance(one, re.Pattern):
+            if not isinstance(one.pattern, str):
+                raise SettingsError(f"{name} has a pattern of bytes; use one of texts.")
+        elif not callable(one) and one not in REDACTED_KINDS:
+            accepted = ", ".join(REDACTED_KINDS)
+            raise SettingsError(f"{name} has {one!r}; use {accepted}, a compiled pattern or a function of a text.")
+        elif callable(one):
+            _plain_function(name, one)
+    return value if isinstance(value, str) else given
+
+
 def _level(name: str, value: Any) -> str:
     text = str(value).upper()
     if text in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
@@ -291,7 +311,9 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "feedback_path": _path,
     "store": _store,
     "rights": _rights,
-    "redact": _one_of("secrets", None),
+    "redact": _redact,
+    "redact_fields": _texts,
+    "redact_with": _one_of("mark", "pseudonym"),
     "capture_logs": _one_of("auto", True, False),
     "log_level": _level,
     "opentelemetry": _one_of("auto", "global", "off"),

@@ -64,7 +64,11 @@ class Settings:
     input_text: Callable[[Any], str | None] | None = None
     output_text: Callable[[Any], str | None] | None = None
     content: bool = True
-    redact: str | None = "secrets"
+    # By what they look like; fields whose names say secret are never stored, whatever this says.
+    redact: Any = "secrets"
+    redact_fields: tuple[str, ...] = ()
+    # "mark": [redacted: email]; "pseudonym": email_9c1d3f2a0b7e, the same for equal values.
+    redact_with: str = "mark"
 
     # "auto": where structlog or logging are already used, their lines of the request are kept.
     capture_logs: str | bool = "auto"

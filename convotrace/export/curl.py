@@ -16,7 +16,7 @@ _LEFT_OUT = frozenset({
     "traceparent", "tracestate", "baggage",
 })  # fmt: skip
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
-_REDACTED = re.compile(r"\[redacted\]|\*{3,}", re.IGNORECASE)
+_REDACTED = re.compile(r"\[redacted(?:: [a-z ()]+)?\]|\*{3,}", re.IGNORECASE)
 
 
 def as_curl(trace: Trace, base: str) -> str | None:

@@ -85,6 +85,8 @@ class ConvoTrace:
         _all.add(self)
         if settings.alerts or settings.evaluators:
             self._check_jobs()
+        if settings.redact and not isinstance(settings.redact, str):
+            import_module("convotrace.redaction.own").check(settings.redact)
         self._instrument("instrument" in options)
         for warning in settings.warnings:
             to_stderr(f"convotrace: {warning}")

@@ -26,6 +26,7 @@ from convotrace.settings import Settings
 if TYPE_CHECKING:
     from convotrace.model import Change
     from convotrace.recorder import Assembler
+    from convotrace.redaction import Mask
     from convotrace.store import Store, Writer
 
 _JOB_PATIENCE = 1.0
@@ -79,6 +80,7 @@ class Writing:
         self._chores = Chores()
         self._store: Store | None = None
         self._assembler: Assembler | None = None
+        self._mask: Mask | None = None
         self._breathed = 0
         self._drains: set[object] = set()
 
@@ -133,9 +135,31 @@ class Writing:
         return self._secret
 
     @property
-    def redacted(self) -> int:
-        """How many values were taken out."""
-        return self._assembler.redactor.count if self._assembler else 0
+    def redacted(self) -> dict[str, int]:
+        """How many values were taken out, by kind; `name` are those of fields and headers that are never stored."""
+        by_name = self._assembler.redactor.count if self._assembler else 0
+        by_looks = dict(self._mask.counts) if self._mask else {}
+        return {**({"name": by_name} if by_name else {}), **by_looks}
+
+    def mask(self) -> Mask:
+        """Return what takes out what texts must not hold; made with the key of the store.
+
+        Raises:
+            StoreError: The store cannot be opened.
+        """
+        if self._mask is None:
+            from convotrace.redaction import Mask  # needed by the writer alone
+
+            settings, key = self._in_force(), self.open_store().secret("pseudonym")
+            with_pseudonyms = settings.redact_with == "pseudonym"
+            self._mask = Mask(settings.redact, settings.redact_fields, with_pseudonyms, key)
+        return self._mask
+
+    def _masked(self, change: Change) -> Change:
+        """Return a change from outside a request without what must not be stored, also where it is decided later."""
+        from convotrace.redaction import masked_later
+
+        return masked_later(self.mask(), change)
 
     # A trace becomes a change
 
@@ -161,7 +185,7 @@ class Writing:
         if not isinstance(item, OpenTrace):
             if HOOKS or self._deeds:
                 self._guard.attempt("acting", self._learn or _nobody, None, item)
-            yield item
+            yield self._masked(item)
             return
         item.queued = False
         item.due = time_ns() + pause(item)
@@ -205,7 +229,8 @@ class Writing:
         ]
         from convotrace.recorder.assemble import Assembler  # it brings the readers of every format
 
-        return Assembler(settings, self.open_store().secret("identity"), guarded[0], guarded[1], self._prices)
+        secret = self.open_store().secret("identity")
+        return Assembler(settings, secret, guarded[0], guarded[1], self._prices, self.mask())
 
     # What comes from outside a request
 
@@ -256,7 +281,7 @@ class Writing:
         if store is not None:
             store.close()
         # The next store may be another one, with keys of its own.
-        self._assembler = self._secret = self._kept_key = None
+        self._assembler = self._mask = self._secret = self._kept_key = None
 
 
 def _nobody(trace: OpenTrace | None, change: Change) -> None:

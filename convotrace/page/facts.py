@@ -108,7 +108,8 @@ def cost(state: Mapping[str, Json]) -> Card:
     rows = [Row("added to a request", "no I/O, no wait: one append")]
     if isinstance(spent, float) and isinstance(part, float):
         rows.append(Row("CPU of the writer here", f"{spent:,.2f} s, {share(part)} of one core"))
-    rows.append(Row("hidden by redaction", _words("redacted", state.get("redacted", 0))))
+    hidden = _flat(_mapping(state.get("redacted")))
+    rows.append(Row("hidden by redaction", ", ".join(f"{number} {kind}" for kind, number in hidden) or "nothing"))
     if state.get("sampled"):
         rows.append(Row("left out by sampling", _words("sampled", state["sampled"])))
     failures = [Row(f"own failures, {name}", value, "warn") for name, value in _flat(_mapping(state.get("hooks")))]
@@ -129,12 +130,19 @@ def capture(settings: Settings) -> Card:
     bodies = f"on, {size(settings.max_body_bytes)} each way" if settings.capture_bodies else "off"
     rows = [
         Row("bodies", bodies), Row("texts", "on" if settings.content else "off"),
-        Row("redaction", settings.redact or "off, but for the never-stored names"),
+        Row("redaction", _redaction(settings)),
         Row("log lines", f"{settings.capture_logs}, from {settings.log_level}"),
         Row("sampled", share(settings.sample)),
         Row("sessions pause after", f"{settings.idle_timeout / 60:g} min"),
     ]  # fmt: skip
     return Card("Capture", rows)
+
+
+def _redaction(settings: Settings) -> str:
+    given = (settings.redact,) if isinstance(settings.redact, str) else settings.redact or ()
+    kinds = [one if isinstance(one, str) else "own" for one in given]
+    kinds += [f"{len(settings.redact_fields)} fields"] if settings.redact_fields else []
+    return ", ".join(dict.fromkeys(kinds)) or "off, but for the never-stored names"
 
 
 def access(visit: Visit, store_url: str) -> Card:

@@ -30,7 +30,8 @@ from convotrace.recorder.span_records import SpanRecords
 from convotrace.recorder.ties import ties_of
 from convotrace.recorder.told import read_told
 from convotrace.recorder.verdict import Verdict
-from convotrace.redaction import Redactor
+from convotrace.redaction import Mask, Redactor, masked_change
+from convotrace.redaction.urls import without_queries
 from convotrace.settings import Settings
 
 # A login cookie rides on every request of a site: it names the session of a turn, but makes none by itself.
@@ -50,6 +51,7 @@ class Assembler:
         input_text: The app's own reader of the message, already guarded; None for the common names.
         output_text: The same for the reply.
         prices: For calls without a cost of their own; those of the settings when None.
+        mask: Takes out what texts must not hold; one of the settings when None.
     """
 
     def __init__(
@@ -59,8 +61,10 @@ class Assembler:
         input_text: TextHook | None = None,
         output_text: TextHook | None = None,
         prices: Prices | None = None,
+        mask: Mask | None = None,
     ) -> None:
         self.redactor = Redactor()
+        self._mask = Mask(settings.redact, settings.redact_fields, key=secret) if mask is None else mask
         self._settings = settings
         self._prices = Prices.of(settings.prices) if prices is None else prices
         self._secret = secret
@@ -75,12 +79,12 @@ class Assembler:
         if trace.skipped:
             return Verdict.EXCLUDED, _emptied(trace)
         read_told(trace, self.redactor, trace.content and self._settings.content)
-        exchange = exchange_of(trace)
+        exchange = self._as_stored(exchange_of(trace))
         identity = self._identity(trace, exchange)
         message, reply = self._texts.of(trace, exchange)
         named = identity is not None and identity.source not in _AMBIENT
         is_turn = makes_turn(trace, exchange, message, reply, named) or tells_of_model(exchange)
-        ties = ties_of(trace, exchange, reply)
+        ties = self._ties(trace, exchange, reply)
         if ties and trace.follows_up is False:
             trace.follows_up = True
         if not is_turn and not named and not ties:
@@ -88,13 +92,29 @@ class Assembler:
         who = identity or trace.fallback or Identity(f"{trace.id:032x}", "none")
         record = self._trace(trace, exchange, who, is_turn, message, reply)
         record = with_reply(record, exchange, trace.content and self._settings.content, self.redactor, self._prices)
-        change = with_outcome(Change(self._session(trace, who), record, trace.written_as), self._handoff_tools)
+        change = masked_change(self._mask, Change(self._session(trace, who), record, trace.written_as))
+        change = with_outcome(change, self._handoff_tools)
         history = self._history(exchange, identity, record)
         if trace.shared or history or ties:
             clues = Clues(self._idle_ns, trace.shared, history, alone=is_turn or named, **ties)
             change = replace(change, decide=partial(decided, clues, change)) if clues else change
         verdict = Verdict.TURN if is_turn else Verdict.FOLDED if named else Verdict.NO_SESSION
         return verdict, change
+
+    def _as_stored(self, exchange: Exchange) -> Exchange:
+        """Return an exchange whose re-sent history reads as that of stored turns does."""
+        texts = [text for _, text in exchange.history]
+        if not texts or self._mask.is_clean(texts):
+            return exchange
+        return replace(
+            exchange, history=tuple(said._replace(text=self._mask.uncounted(said.text)) for said in exchange.history)
+        )
+
+    def _ties(self, trace: OpenTrace, exchange: Exchange, reply: str | None) -> dict[str, Any]:
+        ties = ties_of(trace, exchange, reply)
+        if isinstance(ties.get("answer"), str):
+            ties["answer"] = self._mask.text(ties["answer"])
+        return ties
 
     def _history(self, exchange: Exchange, identity: Identity | None, record: Trace) -> tuple[tuple[str, str], ...]:
         """Return the history by which a turn without an id may find its session."""
@@ -211,7 +231,7 @@ class Assembler:
             method=incoming.method,
             path=incoming.path,
             query=self.redactor.clean(dict(incoming.query)) if content else {},
-            headers=self.redactor.headers(incoming.headers),
+            headers=without_queries(self.redactor.headers(incoming.headers)),
             client=self._hash(client, 8),
         )
 

@@ -28,6 +28,7 @@ from convotrace.model import (
     View,
 )
 from convotrace.options import shown_url
+from convotrace.redaction import Mask
 from convotrace.settings import DEFAULT_STORE
 from convotrace.store import (
     attachments,
@@ -377,6 +378,15 @@ class Store(Keeper, Curator):
     def secret(self, name: str) -> bytes:
         """Return 32 random bytes that are made once a store and are the same for every process."""
         return secret(self._ready(), name)
+
+    def pseudonym(self, kind: str, value: str) -> str:
+        """Return what stands in this store in the place of a value that is redacted with pseudonyms.
+
+        Args:
+            kind: `email`, `phone`, `card`, `iban`, `ip`, `user`, or the name of a pattern of your own.
+            value: The value itself.
+        """
+        return Mask(key=self.secret("pseudonym")).pseudonym(kind, value)
 
     def token(self) -> str:
         """Return the token that opens the page, made once a store."""

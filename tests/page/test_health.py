@@ -25,8 +25,8 @@ def test_growth_is_told_by_the_oldest_session_and_when_the_store_is_full():
 
 
 def test_what_recording_costs_is_told():
-    told = _rows(facts.cost({"overhead": {"writer_cpu_s": 1.5, "writer_cpu_share": 0.006}, "redacted": 118}))
-    assert (told["CPU of the writer here"], told["hidden by redaction"]) == ("1.50 s, 0.6% of one core", "118")
+    told = _rows(facts.cost({"overhead": {"writer_cpu_s": 1.5, "writer_cpu_share": 0.006}, "redacted": {"name": 118}}))
+    assert (told["CPU of the writer here"], told["hidden by redaction"]) == ("1.50 s, 0.6% of one core", "118 name")
     assert Row("own failures, page", "2", "warn") in facts.cost({"hooks": {"page": 2}}).rows
 
 

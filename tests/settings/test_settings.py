@@ -40,6 +40,8 @@ DEFAULTS = {
     "output_text": None,
     "content": True,
     "redact": "secrets",
+    "redact_fields": (),
+    "redact_with": "mark",
     "capture_logs": "auto",
     "log_level": "INFO",
     "log_ids": False,
@@ -82,7 +84,7 @@ WRONG = [
     ("token", 12), ("page_url", ["x"]), ("environment", 1),
     ("propagate", "api.example.com"), ("propagate", ["http://api.example.com"]), ("propagate", ["*"]),
     ("propagate", ["api.example.com/x"]), ("propagate", ["*.*.x"]), ("propagate", ["h:port"]), ("propagate", [""]),
-    ("rights", ["write"]), ("rights", "read"), ("redact", "all"), ("capture_logs", "yes"),
+    ("rights", ["write"]), ("rights", "read"), ("redact", "everything"), ("capture_logs", "yes"),
     ("retention_days", 0), ("retention_bytes", "1 GB"), ("retention_rows", -1), ("retention_days", True),
     ("log_level", "LOUD"), ("log_level", 20), ("opentelemetry", "on"),
 ]  # fmt: skip

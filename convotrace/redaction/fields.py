@@ -1,6 +1,6 @@
-"""What must never reach the store: cookies, and headers or fields whose name says secret.
+"""What is known by its name: cookies, and headers or fields whose name says secret.
 
-Pure: values in, values out. Patterns for secrets inside free text come with their own feature.
+Never stored whatever the options say. What is known by its looks: `patterns`.
 """
 
 from __future__ import annotations

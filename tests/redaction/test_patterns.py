@@ -1,0 +1,168 @@
+"""What secrets and personal data look like: what is found, what only looks alike, and that looking ends soon."""
+
+import re
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from convotrace.redaction import Mask
+from convotrace.redaction.own import fault_of
+from convotrace.redaction.patterns import PRESETS
+from convotrace.redaction.records import masked
+
+FOUND = [
+    ("secrets", "use sk-proj-abcDEF1234567890abcd now", "use [redacted: secrets] now"),
+    ("secrets", "sk-ant-api03-c4n4ry_c4n4ry-c4n4ry", "[redacted: secrets]"),
+    ("secrets", "AKIAIOSFODNN7EXAMPLE", "[redacted: secrets]"),
+    ("secrets", "ghp_16C7e42F292c6912E7710c838347Ae178B4a", "[redacted: secrets]"),
+    ("secrets", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c4n4ry", "[redacted: secrets]"),
+    ("secrets", "-----BEGIN EC PRIVATE KEY-----\nMHc=\n-----END EC PRIVATE KEY----- ok", "[redacted: secrets] ok"),
+    ("secrets", "postgres://ann:hunter2@db/x", "postgres://ann:[redacted: secrets]@db/x"),
+    ("secrets", "GET /x?api_key=c4n4ry&b=1", "GET /x?api_key=[redacted: secrets]&b=1"),
+    ("secrets", "login(password='c4n4ry')", "login(password='[redacted: secrets]')"),
+    ("secrets", 'OPENAI_API_KEY="c4n4ry"', 'OPENAI_API_KEY="[redacted: secrets]"'),
+    ("authorization", "Authorization: Bearer abc.def-12345", "Authorization: Bearer [redacted: authorization]"),
+    ("authorization", "-H 'authorization: Basic dXNlcjpwYXNz'", "-H 'authorization: Basic [redacted: authorization]'"),
+    ("cookies", "Set-Cookie: sid=c4n4ry; Path=/", "Set-Cookie: [redacted: cookies]"),
+    ("email", "mail ann.b+x@example.co.uk!", "mail [redacted: email]!"),
+    ("email", "/u?e=ann%40example.com&x=1", "/u?e=[redacted: email]&x=1"),
+    ("email", "写信给 小明@例子.中国 吧", "写信给 [redacted: email] 吧"),
+    ("phone", "call +49 30 1234567", "call [redacted: phone]"),
+    ("phone", "call (030) 123-4567", "call [redacted: phone]"),
+    ("phone", "555-123-4567, please", "[redacted: phone], please"),
+    ("phone", "电话 13812345678。", "电话 [redacted: phone]。"),
+    ("card", "4111 1111 1111 1111", "[redacted: card]"),
+    ("card", "card 5555555555554444.", "card [redacted: card]."),
+    ("card", "378282246310005", "[redacted: card]"),
+    ("iban", "DE89 3704 0044 0532 0130 00 bitte", "[redacted: iban] bitte"),
+    ("iban", "to GB29NWBK60161331926819", "to [redacted: iban]"),
+    ("ip", "from 10.1.2.3, 2001:db8::1", "from [redacted: ip], [redacted: ip]"),
+]
+KEPT = [
+    "", "plain", "task-force-management-systems", "a basic information of the bearer", "if password == other: pass",
+    "secret = settings.secret", "api_key=os.environ['KEY']", "cookie: chocolate chip", "ann at example dot com", "@ann",
+    "4111111111111112", "2026-11-26T19:00:00.123456", "2026-11-26 19:00", "order 1234567890", "v1.2.3.4.5",
+    "12:30:45", "127.0.0.1 ::1", "pi 3.14159265358979", "DE89 3704 1144 1532 1130 01", "room 12 34 56 78",
+    "0af7651916cd43dd8448eb211c80319c", "1,234,567 rows", "std::vector", "max_tokens=4096", "a-b_c=d",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "text", "cleaned"), FOUND)
+def test_what_a_preset_is_for_is_taken_out_and_the_rest_stays(kind, text, cleaned):
+    mask = Mask([kind])
+    assert mask.text(text) == cleaned and sum(mask.counts.values()) == cleaned.count("[redacted")
+    assert not mask.is_clean([text])
+
+
+@pytest.mark.parametrize("text", KEPT)
+def test_what_only_looks_alike_stays(text):
+    mask = Mask(["all"])
+    assert mask.text(text) == text and not mask.counts
+
+
+@pytest.mark.parametrize(("kind", "text", "cleaned"), FOUND)
+def test_what_was_cleaned_is_not_changed_again(kind, text, cleaned):
+    assert Mask(["all"]).text(Mask(["all"]).text(text)) == Mask(["all"]).text(text)
+
+
+@given(st.text(max_size=60), st.sampled_from(FOUND), st.text(max_size=60))
+def test_the_quick_look_passes_nothing_over_that_the_close_one_finds(before, found, after):
+    mask, text = Mask([found[0]]), before + found[1] + after
+    assert mask.text(text) == text or not mask.is_clean([text])
+
+
+def test_secrets_bring_authorization_and_cookies_with_them():
+    text = "Authorization: Bearer abc.def-12345\nCookie: a=b"
+    assert Mask(["secrets"]).text(text).count("[redacted") == 2
+
+
+def test_a_card_is_found_as_a_number_too_and_other_numbers_stay():
+    value = {"card": 4111111111111111, "order": 4111111111111112, "at": 1_800_000_000_000_000_000, "yes": True}
+    assert masked(Mask(["card"]), value) == {**value, "card": "[redacted: card]"}
+
+
+def test_pseudonyms_join_what_is_equal_and_tell_nothing_else():
+    mask, other = Mask(["all"], pseudonyms=True, key=b"1" * 32), Mask(["all"], pseudonyms=True, key=b"2" * 32)
+    text = mask.text("Ann@Example.com wrote to ann@example.com and ben@example.com")
+    first, _, _, second, _, third = text.split()
+    assert re.fullmatch("email_[0-9a-f]{12}", first) and first == second != third
+    assert first == mask.pseudonym("email", "ann@example.com") != other.pseudonym("email", "ann@example.com")
+    assert mask.user("ann") == mask.user(mask.user("ann")) != mask.user("ben")
+
+
+def test_of_a_secret_no_pseudonym_is_kept():
+    assert Mask(["secrets"], pseudonyms=True).text("password='c4n4ry'") == "password='[redacted: secrets]'"
+
+
+def test_ids_stay_apart_also_where_marks_are_wanted():
+    mask = Mask(["email"])
+    assert mask.id("ann@example.com") != mask.id("ben@example.com") and "@" not in mask.id("ann@example.com")
+
+
+def test_own_patterns_are_told_apart_by_their_first_group():
+    mask = Mask([re.compile(r"(?P<order>ORD-\d+)"), re.compile("c4n4ry")])
+    assert mask.text("ORD-17 is c4n4ry") == "[redacted: order] is [redacted: own]"
+    assert mask.counts == {"order": 1, "own": 1}
+
+
+def test_own_patterns_find_what_lies_across_their_windows():
+    mask = Mask([re.compile(r"ORD-\d{20}")])
+    for place in range(980, 1060, 7):
+        assert mask.text("x" * place + " ORD-" + "1" * 20 + " " + "y" * 3_000).count("[redacted: own]") == 1
+
+
+def test_own_functions_clean_and_what_they_fail_at_is_not_kept():
+    def own(text):
+        return text.replace("bad", "good") if text != "raise" else 1 / 0
+
+    mask = Mask([own])
+    assert mask.text("a bad day") == "a good day" and mask.text("fine") == "fine"
+    assert mask.text("raise") == "[redacted: own (failed)]"
+    assert mask.counts == {"own": 1, "own (failed)": 1}
+
+
+def test_fields_by_name_are_never_kept_whatever_they_hold():
+    mask = Mask([], fields=["Date-of-Birth"])
+    assert masked(mask, {"dateOfBirth": {"y": 1970}, "x": [{"date_of_birth": 3, "y": None}]}) == {
+        "dateOfBirth": "[redacted: field]", "x": [{"date_of_birth": "[redacted: field]", "y": None}]
+    }  # fmt: skip
+
+
+BAD = [r"(a+)+$", r"(a|a)*b", r"(a|aa)+$", r"(\w+\s?)*$", r"\s*\s*\s*x", r"(x+x+)+y", r"(a?){30}a{30}", r"(.*)*=",
+       r"https?://example\.com/(a|aa)+!", r"^(([a-z])+.)+[A-Z]([a-z])+$"]  # fmt: skip
+GOOD = [r"ORD-\d+", r"(?:\d[ -]?){13,16}", r"(?:foo|bar)+!", r"[a-z]+@[a-z]+\.com", r"(?:\w++\s)+", r"(?i)mrn[:=]\d{6}"]
+
+
+@pytest.mark.parametrize("pattern", BAD)
+def test_a_pattern_that_may_take_for_ever_is_refused_within_a_second(pattern):
+    """H8."""
+    begun = time.process_time()
+    assert fault_of(re.compile(pattern)) is not None
+    assert time.process_time() - begun < 1
+
+
+@pytest.mark.parametrize("pattern", GOOD)
+def test_a_pattern_that_ends_is_taken(pattern):
+    assert fault_of(re.compile(pattern)) is None
+
+
+HOSTILE = [
+    "@", "a@", "1", "1 ", "sk-", "password=", "eyJ", "://a:", "a@b.co ", "-----BEGIN PRIVATE KEY-----", "(0", ":", "a:",
+    "bearer ", "cookie:", "1.", "GB29 ", "authorization: x", "4-1", "\"password='x", "-", "_", "=",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", HOSTILE)
+def test_the_time_for_a_hostile_text_grows_with_its_length_and_no_faster(unit):
+    """H8: four times the text takes less than nine times as long; 256 KiB less than a second of CPU."""
+    mask = Mask(PRESETS)
+
+    def cost(size):
+        text, begun = unit * (size // len(unit)), time.process_time()
+        mask.text(text)
+        return time.process_time() - begun
+
+    quarter, whole = (min(cost(size) for _ in range(3)) for size in (1 << 16, 1 << 18))
+    assert whole < 1 and whole < 9 * max(quarter, 0.004)
