@@ -143,11 +143,14 @@ def refilled(events: Sequence[Event], given: Json, made: Json) -> tuple[Event, .
 
 def _refilled(event: Event, sides: Mapping[str, Json]) -> Event:
     place = event.attributes.get(_PLACE)
-    if not isinstance(place, list) or len(place) != 3:
+    # Whoever sends an attribute of this name may have put anything there.
+    if not isinstance(place, list) or len(place) != 3 or not isinstance(place[0], str):
         return event
     side, at, length = place
     held = sides.get(side)
-    if not isinstance(held, list) or not isinstance(at, int) or at >= len(held):
+    if not isinstance(held, list) or type(at) is not int or not 0 <= at < len(held):
+        return event
+    if length is not None and type(length) is not int:
         return event
     content = held[at] if length is None else held[at : at + length]
     rest = {name: value for name, value in event.attributes.items() if name != _PLACE}

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from convotrace.dialects import read, session_of
+from convotrace.dialects.events import refilled
 from convotrace.model import Document, Event, ToolDefinition, Usage
 
 NOTHING = object()
@@ -484,3 +485,12 @@ def test_documents_of_a_vector_store_come_as_events():
 ])  # fmt: skip
 def test_doubles_and_spans_of_single_messages_are_hidden(name, attributes, hidden):
     assert read(name, attributes, scope="lib").hidden is hidden
+
+
+PLACES = [[[], False, []], [{}, 0, 1], ["input", -9, None], ["input", 0, "1"], ["input", "0", 1]]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_place_that_a_sender_made_up_is_left_as_it_is(place):
+    event = Event("gen_ai.choice", 1, None, {"gen_ai.message.place": place})
+    assert refilled((event,), [{"role": "user"}], []) == (event,)

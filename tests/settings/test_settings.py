@@ -63,6 +63,8 @@ DEFAULTS = {
     "prices": None,
     "alerts": (),
     "evaluators": (),
+    "score_definitions": (),
+    "budgets": (),
     "webhooks": (),
 }  # fmt: skip
 
