@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from convotrace.insight.awaited import answering
 from convotrace.insight.continuity import continued
@@ -34,6 +36,20 @@ class Clues:
 
     def __bool__(self) -> bool:
         return self.shared or bool(self.history or self.continues or self.wanted)
+
+    @property
+    def is_of_kin(self) -> bool:
+        """Whether all that matters is what else is stored of its trace."""
+        return self.alone and not (self.history or self.continues or self.wanted)
+
+
+class Joining(partial[Change | None]):
+    """A decision that leaves its change as it is where nothing else is stored of its trace."""
+
+
+def decision(clues: Clues, change: Change) -> Callable[[Lookup], Change | None]:
+    """Return what decides a change by its clues, to be called where what is stored can be looked up."""
+    return (Joining if clues.is_of_kin else partial)(decided, clues, change)
 
 
 def decided(clues: Clues, change: Change, lookup: Lookup) -> Change | None:

@@ -6,14 +6,13 @@ Called by the writer, never inside a request; the same trace may be assembled ma
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from convotrace import model
 from convotrace.exchange import Exchange
 from convotrace.identity import Identity, identify, keyed_hash
 from convotrace.insight.continuity import USERS
-from convotrace.insight.deciding import Clues, decided
+from convotrace.insight.deciding import Clues, decision
 from convotrace.insight.history import summed, users
 from convotrace.insight.outcome import with_outcome
 from convotrace.insight.totals import totals
@@ -97,7 +96,7 @@ class Assembler:
         history = self._history(exchange, identity, record)
         if trace.shared or history or ties:
             clues = Clues(self._idle_ns, trace.shared, history, alone=is_turn or named, **ties)
-            change = replace(change, decide=partial(decided, clues, change)) if clues else change
+            change = replace(change, decide=decision(clues, change)) if clues else change
         verdict = Verdict.TURN if is_turn else Verdict.FOLDED if named else Verdict.NO_SESSION
         return verdict, change
 

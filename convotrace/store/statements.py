@@ -29,6 +29,9 @@ from convotrace.store.sql import insertion, of_session, selection, text, upsert
 SESSIONS_AT_ONCE = 20
 """How many sessions one statement reads."""
 
+TRACES_AT_ONCE = 32
+"""How many trace ids one statement looks for."""
+
 COUNTED = ("errors", "spans", "events", *KNOWN_TOTALS)
 """Columns of a trace that add up to the column of the same name in its session."""
 
@@ -120,6 +123,9 @@ class Statements:
         there = trace.sid.not_in(tables.gone.select(tables.gone.sid))
         found = selection(trace, TraceRow).where(trace.trace_id == b"", there)
         self.traces_of_id = text(found.order_by(trace.started))
+        several = trace.trace_id.in_([b""] * TRACES_AT_ONCE)
+        # (so many trace ids): of which of them anything is stored, whatever it is.
+        self.stored_ids = text(trace.select(trace.trace_id).where(several))
         self.trace_of_key = text(selection(trace, TraceRow).where(trace.sid == 0, trace.tk == 0))
         turns = of_session(trace, TraceRow).where(trace.is_turn == _ONE).order_by(trace.tk.desc())
         # The last turns of a session (sid, limit); sessions by what was said in a turn (hash, since, limit).

@@ -1,6 +1,7 @@
 """The venvs in which peers are measured, each in one of its own under `.peers/`; made again when its list changes.
 
-convotrace, the bare app and the floor run in the interpreter that runs the benchmark.
+convotrace, the bare app and the floor run in one that holds what `pip install "convotrace[fast]"` brings, beside the
+frameworks and servers: what a developer's venv has beside it, such as psycopg, Peewee would load as well.
 """
 
 from __future__ import annotations
@@ -8,14 +9,24 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+import tomllib
 import venv
 from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 _FRAMEWORKS = ("starlette", "flask")
+
+
+def _own() -> tuple[str, ...]:
+    """Return what convotrace needs, with the extra `fast`."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return (*project["dependencies"], *project["optional-dependencies"]["fast"])
+
+
 # The SDK and the instrumentations name each other exactly: one release of both.
 PACKAGES = {
+    "own": (*_own(), "uvicorn", "gunicorn", *_FRAMEWORKS),
     "otel": (
         "opentelemetry-sdk==1.45.1", "opentelemetry-exporter-otlp-proto-http==1.45.1",
         "opentelemetry-instrumentation-asgi==0.66b1", "opentelemetry-instrumentation-wsgi==0.66b1",

@@ -47,13 +47,13 @@ class Variant:
 
 
 VARIANTS = {
-    "bare": Variant("bare", "plain", "bare"),
-    "through": Variant("pass-through class", "plain", "through"),
-    "outside": Variant("5 verbs outside a traced request", "own", "outside"),
-    "wrapped": Variant("convotrace, no verbs", "own", "wrapped"),
-    "verbs": Variant("convotrace, 5 spans by verbs", "own", "verbs"),
-    "api": Variant("convotrace, 5 spans by opentelemetry.trace", "own", "api"),
-    "floor": Variant("floor: deque, writer thread, executemany", "floor", "floor"),
+    "bare": Variant("bare", "plain", "bare", "own"),
+    "through": Variant("pass-through class", "plain", "through", "own"),
+    "outside": Variant("5 verbs outside a traced request", "own", "outside", "own"),
+    "wrapped": Variant("convotrace, no verbs", "own", "wrapped", "own"),
+    "verbs": Variant("convotrace, 5 spans by verbs", "own", "verbs", "own"),
+    "api": Variant("convotrace, 5 spans by opentelemetry.trace", "own", "api", "own"),
+    "floor": Variant("floor: deque, writer thread, executemany", "floor", "floor", "own"),
     "otlp": Variant("OpenTelemetry, SDK, OTLP/HTTP", "otel", "otlp", "otel"),
     "maxim": Variant("maxim-py", "maxim", "maxim", "maxim"),
     "langfuse": Variant("Langfuse", "langfuse", "langfuse", "langfuse"),
