@@ -25,7 +25,7 @@ FLOORS = {
     "demo": 12,
     "cli": 13,
 }  # fmt: skip
-IN_BASE = {"__main__": "cli"} | dict.fromkeys(("model", "quick", "errors", "options", "settings"), "base")
+IN_BASE = {"__main__": "cli"} | dict.fromkeys(("later", "model", "quick", "errors", "options", "settings"), "base")
 GUESTS = {
     # Which rooms may import a package that is not of the standard library; "*" is any.
     "orjson": {"*"},

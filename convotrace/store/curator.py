@@ -5,14 +5,23 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from convotrace.insight.agreement import Agreement
-from convotrace.insight.datasets import Dataset, Item, Version
-from convotrace.insight.definitions import ScoreDefinition
-from convotrace.insight.queues import Queue, Task
-from convotrace.store import datasets, definitions, queues, score_stats
+from convotrace.later import later
 from convotrace.store.opening import Opened
-from convotrace.store.score_stats import ScoreStats
+
+if TYPE_CHECKING:
+    from convotrace.insight.agreement import Agreement
+    from convotrace.insight.datasets import Dataset, Item, Version
+    from convotrace.insight.definitions import ScoreDefinition
+    from convotrace.insight.queues import Queue, Task
+    from convotrace.store import datasets, definitions, queues, score_stats
+    from convotrace.store.score_stats import ScoreStats
+else:
+    datasets = later("convotrace.store.datasets")
+    definitions = later("convotrace.store.definitions")
+    queues = later("convotrace.store.queues")
+    score_stats = later("convotrace.store.score_stats")
 
 
 class Curator(ABC):

@@ -6,17 +6,26 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from convotrace.errors import BadRequest
+from convotrace.later import later
 from convotrace.model import Incident
-from convotrace.store import diagnosis, folding, forgetting, incidents, indexing, retention
-from convotrace.store.diagnosis import Diagnosis
-from convotrace.store.forgetting import Forgotten
+from convotrace.store import folding, indexing, retention
 from convotrace.store.indexing import IndexState
 from convotrace.store.leases import Leases
 from convotrace.store.opening import Opened
 from convotrace.store.removal import Deletion, Removed
 from convotrace.store.retention import Limits
+
+if TYPE_CHECKING:
+    from convotrace.store import diagnosis, forgetting, incidents
+    from convotrace.store.diagnosis import Diagnosis
+    from convotrace.store.forgetting import Forgotten
+else:
+    diagnosis = later("convotrace.store.diagnosis")
+    forgetting = later("convotrace.store.forgetting")
+    incidents = later("convotrace.store.incidents")
 
 
 class Keeper(ABC):

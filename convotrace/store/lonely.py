@@ -23,6 +23,9 @@ def settled(opened: Opened, changes: Sequence[Change]) -> tuple[list[Change], li
         The changes, and the trace ids of which nothing may be stored when they are written: else they were decided
         too early.
     """
+    if opened.connections.by_session:
+        # Where others may write at the same time, only who holds the whole store can tell what is not there.
+        return list(changes), []
     joining = [change.trace.id for change in changes if change.trace and type(change.decide) is Joining]
     if not joining:
         return list(changes), []
@@ -33,7 +36,7 @@ def settled(opened: Opened, changes: Sequence[Change]) -> tuple[list[Change], li
     return [_decided(change) if _is_among(change, alone) else change for change in changes], list(alone.values())
 
 
-def stored_of(sql: Statements, connection: Connection, ids: Sequence[bytes]) -> set[bytes]:
+def stored_of(sql: Statements, connection: Connection, ids: list[bytes]) -> set[bytes]:
     """Return those of some trace ids of which anything is stored."""
     found: set[bytes] = set()
     for first in range(0, len(ids), TRACES_AT_ONCE):
@@ -43,7 +46,7 @@ def stored_of(sql: Statements, connection: Connection, ids: Sequence[bytes]) -> 
     return found
 
 
-def known_of(opened: Opened, ids: Sequence[bytes]) -> set[bytes]:
+def known_of(opened: Opened, ids: list[bytes]) -> set[bytes]:
     """Return the same, by a look that holds up nobody who writes."""
     with opened.connections.reading() as connection:
         return stored_of(opened.sql, connection, ids)

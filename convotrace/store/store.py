@@ -6,10 +6,11 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from convotrace.errors import StoreError
 from convotrace.identity import session_key
-from convotrace.insight.ranges import When
+from convotrace.later import later
 from convotrace.model import (
     Activity,
     Attachment,
@@ -30,30 +31,46 @@ from convotrace.model import (
 from convotrace.options import shown_url
 from convotrace.redaction import Mask
 from convotrace.settings import DEFAULT_STORE
-from convotrace.store import (
-    attachments,
-    changes,
-    conversations,
-    databases,
-    excerpts,
-    exporting,
-    finding,
-    forks,
-    indexing,
-    listing,
-    metrics,
-    overview,
-    searching,
-    silence,
-    views,
-    workers,
-)
+from convotrace.store import databases, forks, workers
 from convotrace.store.curator import Curator
 from convotrace.store.keeper import Keeper
 from convotrace.store.native import new_lock
 from convotrace.store.opening import Opened, known, meta, open_database, secret
 from convotrace.store.workers import Worker
 from convotrace.store.writing import Recorder
+
+# What only reading takes is no part of an app that records.
+if TYPE_CHECKING:
+    from convotrace.insight.ranges import When
+    from convotrace.store import (
+        attachments,
+        changes,
+        conversations,
+        excerpts,
+        exporting,
+        finding,
+        indexing,
+        listing,
+        metrics,
+        overview,
+        searching,
+        silence,
+        views,
+    )
+else:
+    attachments = later("convotrace.store.attachments")
+    changes = later("convotrace.store.changes")
+    conversations = later("convotrace.store.conversations")
+    excerpts = later("convotrace.store.excerpts")
+    exporting = later("convotrace.store.exporting")
+    finding = later("convotrace.store.finding")
+    indexing = later("convotrace.store.indexing")
+    listing = later("convotrace.store.listing")
+    metrics = later("convotrace.store.metrics")
+    overview = later("convotrace.store.overview")
+    searching = later("convotrace.store.searching")
+    silence = later("convotrace.store.silence")
+    views = later("convotrace.store.views")
 
 _SHOWN_EVERY_NS = 5 * 10**9
 

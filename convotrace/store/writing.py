@@ -77,16 +77,12 @@ class Recorder:
         if careful:
             for change in changes:
                 builder.forget(change.session.id)
-        by_session = self._opened.connections.by_session
-        alone: list[bytes] = []
-        if not (careful or by_session):
-            # Where others may write at the same time, only who holds the whole store can tell what is not there.
-            changes, alone = settled(self._opened, changes)
+        changes, alone = (changes, []) if careful else settled(self._opened, changes)
         # Encoding, hashing and compression happen before the write lock is taken.
         built = [None if careful else builder.early(change) for change in changes]
         written: list[Change | None] = []
         # Whatever stands elsewhere than supposed is found in the next attempt, which has the whole store.
-        sessions = self._sessions(changes) if by_session and is_first else None
+        sessions = self._sessions(changes) if self._opened.connections.by_session and is_first else None
         with self._opened.connections.writing(sessions) as connection:
             if alone and stored_of(self._opened.sql, connection, alone):
                 raise Again

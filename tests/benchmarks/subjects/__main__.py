@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import statistics
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import process_time_ns
 
@@ -51,6 +51,13 @@ def measure(subject: Subject, door: str, blocks: int) -> dict[str, float]:
     }  # fmt: skip
 
 
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # convotrace itself runs from its source
+        return "from source"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", choices=VARIANTS)
@@ -63,7 +70,7 @@ def main() -> None:
     logging.getLogger().addHandler(complaints)
     subject = make(options.name, Place(options.door, options.folder, options.sink))
     found = measure(subject, options.door, options.blocks)
-    versions = {name: version(name) for name in subject.packages}
+    versions = {name: _version(name) for name in subject.packages}
     found["rss"] = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
     print(json.dumps({**found, "lost": subject.lost(), "said": complaints.said[:3], "versions": versions}), flush=True)
     os._exit(0)  # what libraries do at the end is not measured, and maxim-py sleeps two seconds there
