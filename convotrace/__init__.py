@@ -45,12 +45,14 @@ if TYPE_CHECKING:
     from convotrace.insight.evaluation import evaluator
     from convotrace.insight.rules import alert
     from convotrace.insight.session_rules import session_alert
+    from convotrace.jobs.otlp_client import Forward
     from convotrace.jobs.webhooks import Webhook
     from convotrace.store import Store
 
 __version__ = "0.0.1"
 _INSIDE = {
-    "Store": "convotrace.store", "Webhook": "convotrace.jobs.webhooks", "alert": "convotrace.insight.rules",
+    "Forward": "convotrace.jobs.otlp_client", "Store": "convotrace.store", "Webhook": "convotrace.jobs.webhooks",
+    "alert": "convotrace.insight.rules",
     "budget": "convotrace.insight.budgets", "evaluator": "convotrace.insight.evaluation",
     "session_alert": "convotrace.insight.session_rules", "score_definition": "convotrace.insight.definitions",
 }  # fmt: skip
@@ -71,6 +73,7 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "ConvoTrace",
     "ConvoTraceError",
+    "Forward",
     "SettingsError",
     "Store",
     "StoreError",

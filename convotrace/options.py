@@ -188,6 +188,23 @@ def _webhooks(name: str, value: Any) -> tuple[Any, ...]:
     return tuple(given)
 
 
+def _forwards(name: str, value: Any) -> tuple[Any, ...]:
+    given = value if isinstance(value, (list, tuple)) else [value]
+    if not all(
+        hasattr(one, "endpoint") or (isinstance(one, str) and one.startswith(("https://", "http://"))) for one in given
+    ):
+        # What came is not shown: an address may hold a key.
+        raise SettingsError(f"{name} has something that is no address; use http://127.0.0.1:4318 or Forward(…).")
+    return tuple(given)
+
+
+def _headers(name: str, value: Any) -> tuple[str, ...]:
+    given = [f"{key}={text}" for key, text in value.items()] if isinstance(value, Mapping) else value
+    if not isinstance(given, (list, tuple)) or not all(isinstance(one, str) and "=" in one[1:] for one in given):
+        raise SettingsError(f"{name} has something that is no header; use a mapping, or texts such as Name=value.")
+    return tuple(given)
+
+
 def _path(name: str, value: Any) -> str | None:
     return None if value is None else _mount(name, value)
 
@@ -308,6 +325,9 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "alerts": _rules,
     "budgets": _budgets,
     "webhooks": _webhooks,
+    "forward": _forwards,
+    "forward_headers": _headers,
+    "forward_dialect": _one_of("otel", "phoenix", "langfuse", "maxim"),
     "feedback_path": _path,
     "store": _store,
     "rights": _rights,

@@ -102,6 +102,10 @@ class Settings:
     # What scores have to be; kept in the store, so that the page and every process know them.
     score_definitions: tuple[Any, ...] = ()
     webhooks: tuple[str, ...] = ()
+    # OTLP backends that get what is recorded; the store is the queue, so one that is down costs nothing.
+    forward: tuple[Any, ...] = ()
+    forward_headers: tuple[str, ...] = ()
+    forward_dialect: str = "otel"
 
     # Facts about this object, not options.
     warnings: tuple[str, ...] = field(default=(), metadata={"fact": True})

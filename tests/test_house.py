@@ -31,7 +31,7 @@ GUESTS = {
     "orjson": {"*"},
     "peewee": {"store"}, "isal": {"store"}, "playhouse": {"store"}, "psycopg": {"store"},
     "jinja2": {"page"}, "markdown_it": {"page"}, "markupsafe": {"page"}, "nh3": {"page"},
-    "structlog": {"hooks", "demo"}, "opentelemetry": {"hooks", "intake"},
+    "structlog": {"hooks", "demo"}, "opentelemetry": {"hooks", "intake", "export"},
     "flask": {"convotrace_flask"}, "fastapi": {"convotrace_fastapi"}, "starlette": {"convotrace_starlette"},
     "click": {"cli", "demo"}, "rich": {"cli"}, "uvicorn": {"cli", "demo"},
     "pytest": {"testing"},

@@ -10,6 +10,7 @@ from convotrace.cli.doctor import doctor
 from convotrace.cli.evaluate import evaluate
 from convotrace.cli.export import export
 from convotrace.cli.forget import forget
+from convotrace.cli.forward import forward
 from convotrace.cli.import_ import import_
 from convotrace.cli.link import link
 from convotrace.cli.prune import prune
@@ -27,7 +28,7 @@ def main() -> None:
 
 
 COMMANDS = (
-    backup, demo, doctor, evaluate, export, forget, import_, link, prune, serve, sessions, show, stats, tail,
+    backup, demo, doctor, evaluate, export, forget, forward, import_, link, prune, serve, sessions, show, stats, tail,
 )  # fmt: skip
 for command in COMMANDS:
     main.add_command(command)

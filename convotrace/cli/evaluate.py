@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from convotrace.cli.options import Wrong, json_option, opened, say, store_option
+from convotrace.cli.options import Wrong, json_option, opened, progress, say, store_option
 from convotrace.errors import BadRequest, SettingsError
 from convotrace.insight.evaluation import FAILED, Evaluator
 from convotrace.model import Score
@@ -97,9 +97,7 @@ def _judged(store: Store, evaluators: Sequence[Evaluator], q: str | None, dry_ru
     from convotrace.jobs.trial import judge
 
     tallies = {one.name: Tally() for one in evaluators}
-    with click.progressbar(
-        length=store.count(q), label="Judging", show_eta=True, show_pos=True, file=sys.stderr
-    ) as bar:
+    with progress(store.count(q), "Judging") as bar:
         for session_id in [session.id for session in walk(store, q, "started")]:
             conversation = store.session(session_id)
             if conversation is not None:

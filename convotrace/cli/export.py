@@ -12,7 +12,7 @@ from typing import IO
 
 import click
 
-from convotrace.cli.options import in_bytes, opened, store_option
+from convotrace.cli.options import in_bytes, opened, progress, store_option
 from convotrace.errors import BadRequest, StoreError
 
 _BY_ENDING = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".md": "markdown", ".markdown": "markdown"}
@@ -57,7 +57,7 @@ def _write(file: IO[bytes], parts: Iterable[bytes]) -> int:
 
 
 def _with_progress(parts: Iterator[bytes], total: int, header: bool) -> Iterator[bytes]:
-    with click.progressbar(length=total, label="Exporting", show_eta=True, show_pos=True, file=sys.stderr) as bar:
+    with progress(total, "Exporting") as bar:
         for number, part in enumerate(parts):
             yield part
             bar.update(0 if header and number == 0 else 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from itertools import chain
@@ -12,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from convotrace.cli.options import json_option, say, store_option
+from convotrace.cli.options import json_option, progress, say, store_option
 from convotrace.errors import BadRequest, ConvoTraceError
 from convotrace.model import Change
 from convotrace.settings import Settings
@@ -53,7 +52,7 @@ def import_(files: tuple[Path, ...], store_url: str | None, as_json: bool) -> No
 def _read_all(store: Store, settings: Settings, files: tuple[Path, ...], counted: Counter[str]) -> None:
     size = sum(path.stat().st_size for path in files)
     sessions: set[str] = set()
-    with click.progressbar(length=size, label="Importing", show_eta=True, file=sys.stderr) as bar:
+    with progress(size, "Importing") as bar:
         for path in files:
             for changes, read in _changes(path, settings):
                 counted["known"] += sum(_is_known(store, change) for change in changes)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -77,6 +79,13 @@ def opened(url: str | None) -> Iterator[tuple[Store, Settings]]:
         raise click.ClickException(str(error)) from None
     finally:
         store.close()
+
+
+def progress(length: int, label: str) -> Any:
+    """Return a progress bar for stderr, a context manager; where that is no terminal, nothing is shown."""
+    # With a file that is none, Click prints the label alone.
+    file = sys.stderr if sys.stderr.isatty() else io.StringIO()
+    return click.progressbar(length=length, label=label, show_eta=True, show_pos=True, file=file)
 
 
 def say(facts: Mapping[str, Any], sentence: str, as_json: bool) -> None:

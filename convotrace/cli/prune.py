@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from convotrace.cli.options import amount, duration, json_option, opened, say, size, store_option
+from convotrace.cli.options import amount, duration, json_option, opened, progress, say, size, store_option
 
 if TYPE_CHECKING:
     from convotrace.settings import Settings
@@ -66,7 +66,7 @@ def _pruned(store: Store, limits: Limits, now_ns: int, planned: int, quiet: bool
     if quiet or not sys.stderr.isatty():
         return sum(steps, Removed())
     total = Removed()
-    with click.progressbar(length=planned, label="Deleting", file=sys.stderr) as bar:
+    with progress(planned, "Deleting") as bar:
         for removed in steps:
             total += removed
             bar.update(removed.sessions)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from convotrace.dialects.messages import as_text
 from convotrace.dialects.names import told
 from convotrace.dialects.values import as_number, as_word, grown
-from convotrace.model import Event, Json
+from convotrace.model import SCORE_SOURCES, Event, Json
 
 _SOURCES = {"HUMAN": "annotator", "LLM": "evaluator", "CODE": "code"}
 _LISTS = tuple(
@@ -32,6 +32,10 @@ class Judgement:
     evaluator: str | None = None
     label: str | None = None
     at_ns: int | None = None
+    id: str | None = None
+    """Where it is known: a judgement of ours that comes back."""
+    span_id: str | None = None
+    """What it judges, where that is another span than the one that tells it."""
 
 
 def judgements(attributes: Mapping[str, Json], events: Sequence[Event]) -> tuple[Judgement, ...]:
@@ -78,7 +82,25 @@ def _evaluated(event: Event) -> Judgement | None:
     if name is None or value is None:
         return None
     comment = as_text(said.get("gen_ai.evaluation.explanation"))
-    return Judgement(name, value, "span", comment, label=label, at_ns=event.at_ns)
+    own = as_word(said.get("convotrace.score.id"))
+    if own is None:
+        return Judgement(name, value, "span", comment, label=label, at_ns=event.at_ns)
+    return _own(said, name, value, comment, label, event.at_ns, own)
+
+
+def _own(
+    said: Mapping[str, Json], name: str, value: float | bool | str, comment: str | None, label: str | None, at_ns: int,
+    id: str,
+) -> Judgement:  # fmt: skip
+    """Return a score of ours that was forwarded: what the conventions have no place for stands beside it."""
+    source, level = said.get("convotrace.score.source"), said.get("convotrace.score.level")
+    is_flag = said.get("convotrace.score.type") == "boolean"
+    return Judgement(
+        name, label == "true" if is_flag else value, str(level) if level in ("trace", "session") else "span", comment,
+        str(source) if source in SCORE_SOURCES else "evaluator", as_text(said.get("convotrace.score.author")),
+        as_text(said.get("convotrace.score.evaluator")), None, at_ns, id,
+        as_word(said.get("convotrace.score.span_id")),
+    )  # fmt: skip
 
 
 def _value(score: Json, label: str | None) -> float | bool | str | None:

@@ -146,7 +146,7 @@ class _Scores:
         self._found: dict[str, list[tuple[str, Score]]] = {"span": [], "trace": [], "session": []}
         for one in told:
             for judged in one.said["judgements"]:
-                self._found[judged.level].append((one.span.id, self._score(one.span, judged)))
+                self._found[judged.level].append((judged.span_id or one.span.id, self._score(one.span, judged)))
 
     def of(self, level: str) -> list[Score]:
         """Return the scores on the trace or on the session."""
@@ -167,13 +167,12 @@ class _Scores:
 
     def _score(self, span: Span, judged: dialects.Judgement) -> Score:
         on_trace = judged.level != "session"
-        target = Target(
-            self._session_id, self._trace_id if on_trace else None, span.id if judged.level == "span" else None
-        )
+        judged_span = (judged.span_id or span.id) if judged.level == "span" else None
+        target = Target(self._session_id, self._trace_id if on_trace else None, judged_span)
         at_ns = judged.at_ns or span.started_ns + (span.duration_ns or 0)
         said = "\0".join(map(str, (self._trace_id, span.id, judged.level, judged.name, judged.value, judged.comment)))
         return Score(
-            id=hashlib.blake2b(said.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest(),
+            id=judged.id or hashlib.blake2b(said.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest(),
             name=judged.name,
             type=score_type(judged.value),
             value=judged.value,

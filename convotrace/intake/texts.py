@@ -12,6 +12,9 @@ from convotrace.dialects.wrapped import looks_like_messages, reply, request
 from convotrace.intake.tree import in_depth
 from convotrace.model import Json, Span
 
+_TURN = "convotrace.turn"
+"""On the span of a request that was a turn: what was said in it stands there, and needs no guess."""
+
 _HANDING_OVER = frozenset({"final_result", "final_answer", "final_output"})
 """Tools that do nothing: agents call them to hand over their answer."""
 
@@ -22,6 +25,9 @@ def texts_of(spans: Sequence[Span]) -> tuple[str | None, str | None]:
     Where neither holds messages, a text given to the outermost span, or made by it, counts. So it does where a model
     was sent it inside a prompt: the rest of that is a template, and nobody's words.
     """
+    forwarded = next((span for span in spans if _TURN in span.attributes), None)
+    if forwarded is not None:
+        return _verbatim(forwarded.input), _verbatim(forwarded.output)
     depths = in_depth(spans)
     agents = sorted((s for s in spans if s.kind == "agent"), key=lambda span: (depths[span.id], span.started_ns))
     calls = sorted((s for s in spans if s.kind == "generation"), key=lambda s: (s.started_ns, s.id), reverse=True)
@@ -29,6 +35,11 @@ def texts_of(spans: Sequence[Span]) -> tuple[str | None, str | None]:
     places = (*agents[:1], *calls, *outer)
     asked = _without_template(_first(places, "input", "user"), outer[:1], calls)
     return asked, _first(_answering(places, calls), "output", "assistant")
+
+
+def _verbatim(value: Json) -> str | None:
+    """Return what was said in a turn that another convotrace forwarded; a text in the form of JSON was read as such."""
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _without_template(asked: str | None, outer: Sequence[Span], calls: Sequence[Span]) -> str | None:

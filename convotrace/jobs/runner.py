@@ -75,5 +75,5 @@ class Runner:
         self._signal.wait(min([*known, _LONGEST_SLEEP]))
 
 
-RUNNER, JUDGES, ALERTS = Runner(), Runner(), Runner()
-"""The runners of this process: for the upkeep of stores, for evaluators, for alerts. Importing them starts nothing."""
+RUNNER, JUDGES, ALERTS, FORWARDERS = Runner(), Runner(), Runner(), Runner()
+"""The runners of this process: for the upkeep of stores, evaluators, alerts, forwarding. Importing starts none."""

@@ -78,6 +78,8 @@ class Trace:
     scores: tuple[Score, ...] = ()
     origin: str = "own"
     """`own` for a request that was seen here, `otlp` for one known only from spans that were sent."""
+    exported: bool = False
+    """Whether an SDK of the app's own exports its spans: then nobody else is to send them again."""
 
     @property
     def started_at(self) -> datetime | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ class Chores:
         self.begun = True
         from convotrace.jobs.retention import retention  # Peewee is loaded only where something is recorded
         from convotrace.jobs.roll_ups import JOB as ROLL_UPS
-        from convotrace.jobs.runner import ALERTS, JUDGES, RUNNER
+        from convotrace.jobs.runner import ALERTS, FORWARDERS, JUDGES, RUNNER
         from convotrace.jobs.silence import concluding
         from convotrace.jobs.text_index import JOBS
         from convotrace.jobs.work import Work
@@ -38,7 +38,8 @@ class Chores:
         silence = concluding(settings)
         upkeep = (retention(settings), ROLL_UPS, *JOBS, silence if settings.outcome is None else None)
         judges = (_evaluation(settings), silence if settings.outcome is not None else None)
-        for runner, wanted in ((RUNNER, upkeep), (ALERTS, (_alerting(settings),)), (JUDGES, judges)):
+        own = ((ALERTS, (_alerting(settings),)), (JUDGES, judges), (FORWARDERS, _forwarding(settings)))
+        for runner, wanted in ((RUNNER, upkeep), *own):
             jobs = [job for job in wanted if job is not None]
             if jobs:
                 work = Work(open_store, jobs, partial(_failed, guard), time.time_ns())
@@ -67,6 +68,14 @@ def _evaluation(settings: Settings) -> Job | None:
     from convotrace.jobs.evaluation import evaluation
 
     return evaluation(settings)
+
+
+def _forwarding(settings: Settings) -> Sequence[Job]:
+    if not settings.forward:
+        return ()
+    from convotrace.jobs.forwarding import forwarding
+
+    return forwarding(settings)
 
 
 def _failed(guard: Guard, name: str, error: BaseException) -> None:

@@ -83,7 +83,7 @@ class ConvoTrace:
             lambda base: self.link(self._settings.page_url or base),
         )
         _all.add(self)
-        if settings.alerts or settings.evaluators:
+        if settings.alerts or settings.evaluators or settings.forward:
             self._check_jobs()
         if settings.redact and not isinstance(settings.redact, str):
             import_module("convotrace.redaction.own").check(settings.redact)
@@ -95,8 +95,9 @@ class ConvoTrace:
         """Say at the call what is wrong with rules and evaluators, and not when they would first run."""
         from convotrace.jobs.alerts import alerting  # Peewee is loaded only where something needs it
         from convotrace.jobs.evaluation import evaluation
+        from convotrace.jobs.forwarding import forwards_of
 
-        alerting(self._settings), evaluation(self._settings)
+        alerting(self._settings), evaluation(self._settings), forwards_of(self._settings)
 
     def _instrument(self, here: bool) -> None:
         """Turn on the instrumentations that were asked for; what is missing is said here only where it was named."""

@@ -213,6 +213,7 @@ class Assembler:
             spans=spans,
             events=event_records(trace.noted("events"), self.redactor),
             scores=score_records(trace.noted("scores"), who.id, trace_id),
+            exported=trace.exported,
             **totals(spans),
         )
 

@@ -134,7 +134,7 @@ class OpenTrace(OpenExchange):
     """A request from its first byte to the moment it is written for the last time."""
 
     __slots__ = ("__dict__", "__weakref__", "asked", "attached", "attachments_over", "closed", "content",
-                 "continues", "counted", "due", "engine", "events_noted", "fallback", "follows",
+                 "continues", "counted", "due", "engine", "events_noted", "exported", "fallback", "follows",
                  "follows_up", "found", "held", "id", "identify", "input_text", "late", "latest", "log_level",
                  "logged", "name", "output_text", "parent_span", "queued", "reaches", "room", "route", "shared",
                  "shown", "shown_at", "skipped", "span_id", "spans", "spans_over", "telemetry", "user_id", "weight",
@@ -170,6 +170,8 @@ class OpenTrace(OpenExchange):
         self.engine = False
         self.fallback: Identity | None = None
         self.latest: OpenTrace | None = None
+        # An SDK of the app's own exports its spans.
+        self.exported = False
         # Nothing may be added any more.
         self.closed = False
         self.skipped = False

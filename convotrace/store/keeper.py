@@ -15,6 +15,7 @@ from convotrace.store import folding, indexing, retention
 from convotrace.store.indexing import IndexState
 from convotrace.store.leases import Leases
 from convotrace.store.opening import Opened
+from convotrace.store.outbox import Outbox
 from convotrace.store.removal import Deletion, Removed
 from convotrace.store.retention import Limits
 
@@ -41,6 +42,14 @@ class Keeper(ABC):
     def leases(self) -> Leases:
         """The leases by which processes share out what only one of them should do."""
         return Leases(self._ready, self.worker)
+
+    def outbox(self, target: str) -> Outbox:
+        """Return what was forwarded to a target, and what waits for it.
+
+        Args:
+            target: The name of the target in the store.
+        """
+        return Outbox(self._ready, target)
 
     def prune(
         self,

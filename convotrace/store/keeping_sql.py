@@ -51,7 +51,7 @@ class KeepingStatements:
         self.hidden = text(gone.select(gone.sid).limit(1))
         self.is_hidden = text(gone.select(gone.sid).where(gone.sid == 0))
         # A few rows at a time: (sid, limit); then its traces: (sid, limit).
-        self.delete_some = [some(table) for table in (tables.event, tables.score)]
+        self.delete_some = [some(table) for table in (tables.event, tables.score, tables.sent)]
         content = tables.content
         few = content.select(content.hash).where(content.sid == 0).limit(1)
         self.delete_some_contents = text(content.delete().where(content.sid == 0, content.hash.in_(few)))

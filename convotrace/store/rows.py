@@ -127,6 +127,16 @@ class AwaitedRow(NamedTuple):
     name: str
 
 
+class SentRow(NamedTuple):
+    """One trace that was forwarded: how many spans it had, and what of it went, eight bytes for each span and score."""
+
+    sid: int
+    tk: int
+    target: str
+    spans: int
+    told: bytes
+
+
 class EventRow(NamedTuple):
     """One event of a session that came from no trace."""
 

@@ -22,7 +22,7 @@ from peewee import (
     TextField,
 )
 
-SCHEMA_VERSION = 10
+SCHEMA_VERSION = 11
 
 LISTED = (
     "started", "turns", "traces", "spans", "errors", "events", "input_tokens", "output_tokens", "cost_nano",
@@ -45,6 +45,7 @@ class Tables:
     label: Table
     trace: Table
     awaited: Table
+    sent: Table
     event: Table
     score: Table
     content: Table
@@ -220,7 +221,8 @@ def _conversations(base: Table) -> dict[str, Table]:
     Trace.add_index(Trace.index(Trace.sid, where=Trace.status == "running", name="trace_running"))
     Trace.add_index(Trace.index(Trace.n, where=Trace.indexed == 0, name="trace_unindexed"))
     return {
-        "session": Session, "label": _label(base), "gone": _gone(base), "trace": Trace, "awaited": _awaited(base)
+        "session": Session, "label": _label(base), "gone": _gone(base), "trace": Trace, "awaited": _awaited(base),
+        "sent": _sent(base),
     }  # fmt: skip
 
 
@@ -264,6 +266,22 @@ def _awaited(base: Table) -> Table:
             indexes = ((("sid", "tk"), False),)
 
     return Awaited
+
+
+def _sent(base: Table) -> Table:
+    class Sent(base):  # type: ignore[misc]
+        """Traces that were forwarded, each once for every target: `outbox` says what is told of them."""
+
+        sid = BigIntegerField()
+        tk = BigIntegerField()
+        target = TextField()
+        spans = IntegerField()
+        told = BlobField()
+
+        class Meta:
+            primary_key = CompositeKey("sid", "tk", "target")
+
+    return Sent
 
 
 def _view(base: Table) -> Table:

@@ -19,6 +19,7 @@ from convotrace.store.rows import (
     ContentRow,
     EventRow,
     ScoreRow,
+    SentRow,
     SessionRow,
     TraceRow,
     WorkerRow,
@@ -65,6 +66,7 @@ class Statements:
         self.insert_event = text(insertion(tables.event, EventRow))
         self.insert_outside_event = text(insertion(tables.event, EventRow).on_conflict_ignore())
         self.insert_content = text(insertion(tables.content, ContentRow).on_conflict_ignore())
+        self.put_sent = upsert(tables.sent, SentRow, "sid", "tk", "target")
         self.put_score = upsert(tables.score, ScoreRow, "sid", "id")
         self.put_session = upsert(tables.session, SessionRow, "sid", keep=("id", "key"))
 

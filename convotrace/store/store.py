@@ -436,6 +436,10 @@ class Store(Keeper, Curator):
         """Return the processes that write or lately wrote into this store."""
         return workers.read(self._ready(), time.time_ns())
 
+    def living(self, now_ns: int | None = None) -> frozenset[int]:
+        """Return the ids of the processes that are alive, of those that write into this store."""
+        return workers.living_workers(self._ready(), time.time_ns() if now_ns is None else now_ns)
+
     def size(self) -> int:
         """Return the bytes of the store, with what is written ahead of it."""
         return self._ready().upkeep.size()

@@ -91,7 +91,7 @@ def trace_record(
         largest_gap_ns=extra.get("largest_gap_ns"), retries=extra.get("retries"),
         span_id=extra.get("span_id"), parent_id=extra.get("parent_id"), resent=extra.get("resent"),
         answer_ids=tuple(extra.get("answer_ids", ())), regenerates=extra.get("regenerates", False),
-        placed=bool(row.placed),
+        placed=bool(row.placed), exported=extra.get("exported", False),
         left=Left(*extra["left"]) if "left" in extra else None, origin=extra.get("origin", "own"),
         cut=Cut(*extra.get("cut", ())),
         signals=tuple(Signal(*signal) for signal in extra.get("signals", ())),

@@ -116,6 +116,7 @@ def _trace_extra(packer: Packer, sid: int, trace: Trace) -> dict[str, Json]:
         "chunks": trace.chunks, "largest_gap_ns": trace.largest_gap_ns, "retries": trace.retries,
         "span_id": trace.span_id, "parent_id": trace.parent_id, "resent": trace.resent,
         "answer_ids": trace.answer_ids or None, "regenerates": trace.regenerates or None,
+        "exported": trace.exported or None,
     }  # fmt: skip
     extra = {name: value for name, value in extra.items() if value is not None}
     if trace.error:

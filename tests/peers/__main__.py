@@ -14,7 +14,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-VENVS = ("api", "sdk")
+VENVS = {"api": HERE, "sdk": HERE, "phoenix": HERE / "test_phoenix.py"}
+"""Each with the tests that run in it."""
 NEEDED = ("pytest>=8", "pytest-randomly>=3.15", "hypothesis>=6.100", "httpx>=0.27", "httpx2>=2")
 
 
@@ -36,9 +37,9 @@ def ready(name: str) -> Path:
 def main() -> int:
     """Run pytest in each venv; return the first code that is not 0."""
     codes = []
-    for name in VENVS:
+    for name, tests in VENVS.items():
         print(f"tests/peers in .peers/{name}", flush=True)
-        command = [str(ready(name)), "-m", "pytest", "-m", "peers", str(HERE), *sys.argv[1:]]
+        command = [str(ready(name)), "-m", "pytest", "-m", "peers", str(tests), *sys.argv[1:]]
         env = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'integrations'}"}
         codes.append(subprocess.run(command, cwd=ROOT, env=env, check=False).returncode)
     return next((code for code in codes if code), 0)

@@ -15,7 +15,7 @@ from convotrace.store.schema import make_tables
 PAIRS = {
     "label": rows.LabelRow, "session": rows.SessionRow,
     "trace": rows.TraceRow, "awaited": rows.AwaitedRow,
-    "event": rows.EventRow,
+    "event": rows.EventRow, "sent": rows.SentRow,
     "score": rows.ScoreRow, "content": rows.ContentRow, "worker": rows.WorkerRow,
     "task": rows.TaskRow, "review": rows.ReviewRow, "item": rows.ItemRow,
     "bucket": rows.BucketRow, "uncounted": rows.UncountedRow,

@@ -161,6 +161,7 @@ class Server:
             trace.parent_span = parent.span_id
         # Whoever gets these ids, an exporter or another service, may tell more of this trace.
         trace.shared = True
+        trace.exported = self.tracer is not None and found.trace_flags.sampled and _is_heard(self.tracer)
 
     def join(self, trace: OpenTrace) -> None:
         """Add the trace of another ConvoTrace object that records the same request."""
