@@ -66,6 +66,7 @@ DEFAULTS = {
     "score_definitions": (),
     "budgets": (),
     "webhooks": (),
+    "forward": (), "forward_headers": (), "forward_dialect": "otel", "budgets": (), "score_definitions": (),
 }  # fmt: skip
 
 WRONG = [
