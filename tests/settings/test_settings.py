@@ -66,7 +66,7 @@ DEFAULTS = {
     "score_definitions": (),
     "budgets": (),
     "webhooks": (),
-    "forward": (), "forward_headers": (), "forward_dialect": "otel", "budgets": (), "score_definitions": (),
+    "forward": (), "forward_headers": (), "forward_dialect": "otel",
 }  # fmt: skip
 
 WRONG = [
