@@ -47,8 +47,10 @@ class Facets:
 
     total: int = 0
     is_capped: bool = False
-    """Whether there are more sessions than were counted: then every count may be higher."""
+    """Whether there are more sessions than were counted."""
     fields: Mapping[str, tuple[Facet, ...]] = field(default_factory=dict)
+    is_sampled: bool = False
+    """Whether the values are those of the newest sessions alone: then each of their counts may be higher."""
 
 
 @record(frozen=True, slots=True)

@@ -86,7 +86,7 @@ class _Counting:
         known = {facet.value for facet in values}
         values = (*(Facet(value, 0) for value in now if value not in known), *values)
         ordered = sorted(values, key=lambda facet: facet.value not in now)[:MOST]
-        choices = [self._choice(field, facet, found.is_capped, facet.value in now) for facet in ordered]
+        choices = [self._choice(field, facet, found.is_sampled, facet.value in now) for facet in ordered]
         cut = max(SHOWN, len(now))
         # One alone behind "1 more" would take the same place.
         cut += len(choices) == cut + 1
@@ -98,7 +98,7 @@ class _Counting:
     def _chip(self, field: str, value: str, words: str) -> Choice:
         found, now = self._of(field), terms.chosen(self._parts, field)
         count = next((facet.count for facet in found.fields.get(field, ()) if facet.value == value), 0)
-        choice = self._choice(field, Facet(value, count), found.is_capped, value in now)
+        choice = self._choice(field, Facet(value, count), found.is_sampled, value in now)
         return Choice(value, words, choice.count, choice.href, choice.is_chosen)
 
     def _of(self, field: str) -> Facets:

@@ -60,6 +60,9 @@ class Connections(ABC):
     by_session = False
     """Whether writers can keep out of each other by the sessions that they name."""
 
+    listed: str
+    """SQL for the whole numbers of a list in JSON (?)."""
+
     @abstractmethod
     def reading(self) -> AbstractContextManager[Connection]:
         """Lend a connection inside one short read transaction that sees one moment of the store.

@@ -6,7 +6,7 @@ What a session's row knows is asked of the row, the rest of its labels; traces a
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from peewee import SQL, fn
 
 from convotrace import query as q
+from convotrace.identity import session_key
 from convotrace.store import labels
 from convotrace.store.codec import searchable, storable
 from convotrace.store.database import Speech
@@ -23,8 +24,14 @@ from convotrace.store.schema import Table, Tables
 Condition = Any
 """An expression of Peewee's; the library does not type them."""
 
+Statement = tuple[str, list[Any]]
+"""SQL and its values."""
+
 SEARCHED = ("id", "user_id", "first_input", "last_output")
-"""Where a text is looked for."""
+"""Where any part of a word is looked for."""
+
+LOOKED_THROUGH = 20_000
+"""Sessions in which parts of words are looked for, those active last: of all others the index knows whole words."""
 
 _LABELLED = {
     "tag": labels.TAG, "env": labels.ENVIRONMENT, "release": labels.RELEASE, "service": labels.SERVICE,
@@ -38,6 +45,7 @@ _TURNED = {"=": "=", ">": "<", ">=": "<=", "<": ">", "<=": ">="}
 # Behind every text that begins with what stands before it.
 _LAST = "\U0010ffff" * 2
 _NEVER, _ALWAYS, _FALSE = SQL("1 = 0"), SQL("1 = 1"), SQL("FALSE")
+_NEWEST = "(SELECT coalesce((SELECT last FROM session ORDER BY last DESC LIMIT 1 OFFSET {}), -1))"
 
 
 @dataclass(frozen=True)
@@ -74,34 +82,51 @@ class Filter:
                 compare = operator.ge if field == "since" else operator.le
                 return compare(self.tables.session.last, _bounded(moment.at(self.now_ns)))
 
-    def narrow(self, node: q.Node) -> list[Condition] | None:
-        """Return conditions on rows of `label` one of which each session found fulfils; None where none are known."""
+    def candidates(self, node: q.Node) -> Iterator[Statement] | None:
+        """Return what finds the keys of all sessions that a term can be true of; None where that is not known."""
+        session, label = self.tables.session, self.tables.label
         match node:
-            case q.Or(parts):
-                found = [self.narrow(part) for part in parts]
-                return None if None in found else [one for part in found for one in part or ()]
+            case q.Match(field="user", prefix=False):
+                return iter([session.select(session.sid).where(self._user_is(node.value)).sql()])
             case q.Match() if node.field in _LABELLED and not _is_of_rows(node):
-                return [self._possible(node)]
+                return iter([label.select(label.sid).where(self._possible(node)).sql()])
             case q.Has(what):
-                return [self._keys(*_label_of(what))]
+                return iter([label.select(label.sid).where(self._keys(*_label_of(what))).sql()])
             case q.Compare(field="score."):
-                return [self._scored(node)]
+                return iter([label.select(label.sid).where(self._scored(node)).sql()])
+            case q.Text():
+                return self._saying(node)
         return None
 
     def _said(self, text: q.Text) -> Condition:
         """Return whether a text was said in a session: the one place that knows how texts are looked for.
 
-        In what its row shows any part of a word counts; in all its turns the words of the index, as one phrase.
+        In what its row shows any part of a word counts, in the newest sessions; in all turns the words of the index,
+        as one phrase; and whoever has an id or a user at hand finds these.
         """
         session, trace = self.tables.session, self.tables.trace
-        shown = [getattr(session, name).contains(searchable(text.text)) for name in SEARCHED]
+        found = self._shown(text) | (session.user_id == storable(text.text)) | (session.id == storable(text.text))
         phrase = self.speech.phrase(text.text, text.prefix)
         if phrase is None:
-            return reduce(operator.or_, shown)
+            return found
         if self.is_common(phrase):
             # It is met soon enough on the way down the list; of a rare one the sessions are looked up.
-            return reduce(operator.or_, shown) | self._any(trace, trace.n.in_(SQL(f"({self.speech.found})", (phrase,))))
-        return reduce(operator.or_, shown) | session.sid.in_(SQL(f"({self.speech.said})", (phrase,)))
+            return found | self._any(trace, trace.n.in_(SQL(f"({self.speech.found})", (phrase,))))
+        return found | session.sid.in_(SQL(f"({self.speech.said})", (phrase,)))
+
+    def _shown(self, text: q.Text) -> Condition:
+        session = self.tables.session
+        parts = [getattr(session, name).contains(searchable(text.text)) for name in SEARCHED]
+        return (session.last >= SQL(_NEWEST.format(LOOKED_THROUGH - 1))) & reduce(operator.or_, parts)
+
+    def _saying(self, text: q.Text) -> Iterator[Statement] | None:
+        phrase, session = self.speech.phrase(text.text, text.prefix), self.tables.session
+        if phrase is not None and self.is_common(phrase):
+            return None
+        named = (session.key == session_key(text.text)) & (session.id == storable(text.text))
+        conditions = [named, self._user_is(text.text), self._shown(text)]
+        found = [session.select(session.sid).where(condition).sql() for condition in conditions]
+        return iter([*([] if phrase is None else [(self.speech.said, [phrase])]), *found])
 
     def _match(self, node: q.Match) -> Condition:
         if node.field == "user":

@@ -16,6 +16,9 @@ from convotrace.store.opening import Opened
 from convotrace.store.wanted import Wanted
 
 MOST = 10_000
+LOOKED_AT = 2_000
+"""Sessions whose values are counted: each takes ten times as long as counting it alone."""
+
 VALUES = 100
 """Values of one field that are returned; the commonest."""
 
@@ -33,11 +36,12 @@ def facets(opened: Opened, q: str | None, most: int, now_ns: int) -> Facets:
     with opened.connections.reading() as connection:
         found, values = _newest(opened, wanted.conditions(connection), most + 1)
         total = int(connection.execute(f"SELECT count(*) FROM ({found}) AS few", values).fetchone()[0])
-        counted = _counted(connection, found, [*values[:-1], most])
-    open_ = min(total, most) - sum(facet.count for facet in counted.get("outcome", ()))
+        looked_at = min(total, most, LOOKED_AT)
+        counted = _counted(connection, found, [*values[:-1], looked_at])
+    open_ = looked_at - sum(facet.count for facet in counted.get("outcome", ()))
     if open_ > 0:
         counted["outcome"] = (*counted.get("outcome", ()), Facet("open", open_))
-    return Facets(min(total, most), total > most, counted)
+    return Facets(min(total, most), total > most, counted, is_sampled=total > looked_at)
 
 
 def bars(opened: Opened, q: str | None, start_ns: int, width_ns: int, number: int, now_ns: int) -> tuple[Bar, ...]:

@@ -168,7 +168,7 @@ class Store(Keeper, Curator):
 
         Args:
             q: A filter, as for `sessions`.
-            most: Sessions that are looked at, the newest.
+            most: Sessions that are counted, the newest; the values are those of the newest 2,000 of them.
 
         Raises:
             FilterError: The filter cannot be read.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import operator
-from functools import partial, reduce
-from typing import Any
+from functools import cache, partial
 
-from convotrace.query import EVERYTHING, And, Match, parse
-from convotrace.store.codec import storable
+import orjson
+from peewee import SQL
+
+from convotrace.query import EVERYTHING, And, Node, Or, parse
 from convotrace.store.database import Connection
 from convotrace.store.filtering import Condition, Filter, holds_text
 from convotrace.store.indexing import catch_up, is_common
@@ -15,7 +15,7 @@ from convotrace.store.opening import Opened
 from convotrace.store.workers import living_workers
 
 _FEW = 2000
-"""Sessions of a label up to which they are looked at one by one; more are met soon enough on the way down the list."""
+"""Sessions of a term up to which they are looked at one by one; more are met soon enough on the way down the list."""
 
 
 class Wanted:
@@ -35,37 +35,57 @@ class Wanted:
     def __init__(self, opened: Opened, q: str | None, now_ns: int) -> None:
         self.are_few = False
         """Whether `conditions` names the few sessions among which all that are wanted stand."""
-        self._node = parse(q or "")
+        self._node, self._listed = parse(q or ""), opened.connections.listed
         living = partial(living_workers, opened, now_ns)
-        self._filter = Filter(opened.tables, opened.speech, now_ns, living, partial(is_common, opened))
+        # Asked once a text, here: `conditions` has a connection already.
+        common = cache(partial(is_common, opened))
+        self._filter = Filter(opened.tables, opened.speech, now_ns, living, common)
         self._conditions = [] if self._node == EVERYTHING else [self._filter.condition(self._node)]
         if holds_text(self._node):
             catch_up(opened)
 
     def conditions(self, connection: Connection) -> list[Condition]:
         """Return the conditions that a row fulfils, with one that names few rows where it is known."""
-        rare = self._rare(connection)
-        self.are_few = bool(rare)
-        return [*self._conditions, *rare]
+        few = self._few(self._node, connection)
+        self.are_few = few is not None
+        if few is None:
+            return self._conditions
+        listed = SQL(f"({self._listed})", (orjson.dumps(sorted(few)).decode(),))
+        return [*self._conditions, self._filter.tables.session.sid.in_(listed)]
 
-    def _rare(self, connection: Connection) -> list[Condition]:
-        """Return a condition that names the few sessions among which all that are wanted stand, if it is known."""
-        session, label, wanted = self._filter.tables.session, self._filter.tables.label, self._node
-        best, fewest = [], _FEW
-        for part in wanted.parts if isinstance(wanted, And) else (wanted,):
-            if isinstance(part, Match) and part.field == "user" and not part.prefix:
-                sids = session.alias("owned")
-                chosen = sids.select(sids.sid).where(sids.user_id == storable(part.value))
-            elif (conditions := self._filter.narrow(part)) is not None:
-                chosen = label.select(label.sid).where(reduce(operator.or_, conditions))
-            else:
-                continue
-            number = _count(connection, chosen, fewest)
-            if number < fewest:
-                best, fewest = [session.sid.in_(chosen)], number
+    def _few(self, node: Node, connection: Connection) -> set[int] | None:
+        """Return the keys of the few sessions among which all that are wanted stand, None where they are many."""
+        match node:
+            case And(parts):
+                return self._fewest(parts, connection)
+            case Or(parts):
+                found: set[int] = set()
+                for part in parts:
+                    more = self._few(part, connection)
+                    if more is None or len(found := found | more) >= _FEW:
+                        return None
+                return found
+        return self._named(node, connection)
+
+    def _fewest(self, parts: tuple[Node, ...], connection: Connection) -> set[int] | None:
+        best: set[int] | None = None
+        for part in sorted(parts, key=holds_text):
+            if best is not None and holds_text(part):
+                # To look for a text takes longer than to look at those that are left.
+                break
+            found = self._few(part, connection)
+            if found is not None and (best is None or len(found) < len(best)):
+                best = found
         return best
 
-
-def _count(connection: Connection, chosen: Any, most: int) -> int:
-    text, values = chosen.limit(most).sql()
-    return int(connection.execute(f"SELECT count(*) FROM ({text}) AS few", values).fetchone()[0])
+    def _named(self, node: Node, connection: Connection) -> set[int] | None:
+        statements = self._filter.candidates(node)
+        if statements is None:
+            return None
+        found: set[int] = set()
+        for text, values in statements:
+            limited = f"SELECT * FROM ({text}) AS named LIMIT ?"
+            found.update(sid for (sid,) in connection.execute(limited, (*values, _FEW)))
+            if len(found) >= _FEW:
+                return None
+        return found

@@ -131,7 +131,8 @@ class Shelf:
             "tool": tuple(Facet(value, n) for value, n in tools.most_common()),
             "tag": tuple(Facet(value, 1) for value in sorted({tag for one in found for tag in one.tags})),
         }
-        return Facets(len(found), len(self.conversations) > most, fields)
+        is_capped = len(self.conversations) > most
+        return Facets(len(found), is_capped, fields, is_sampled=is_capped)
 
     def bars(self, q: str | None, start_ns: int, width_ns: int, number: int) -> tuple[Bar, ...]:
         return tuple(Bar(start_ns + n * width_ns, n % 3, n % 2) for n in range(number))

@@ -102,11 +102,14 @@ def feedback(turn, session, trace_id, started):
                     "end_user" if one["name"] == "thumbs" else "annotator", author=one["by"])  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=["sqlite"])
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def store(request, data, tmp_path_factory):
     """A store of all conversations, one for each kind of database."""
-    made = {"sqlite": lambda: f"sqlite:///{tmp_path_factory.mktemp('filters')}/data.db"}
-    opened = Store.open(made[request.param]())
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('filters')}/data.db"
+    else:
+        url = request.getfixturevalue("postgres").url()
+    opened = Store.open(url)
     for first, path in enumerate(sorted((data / "conversations").glob("*.jsonl"))):
         known = list(changes(path, first * 8))
         for start in range(0, len(known), 200):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from convotrace.errors import BadRequest
 from convotrace.model import Change, Event, Payload, Score, SessionFacts, Span, Target, Trace
 from convotrace.query import And, Compare, Has, Match, Not, Or, Text, When, parse
-from convotrace.store import Store, labels, listing, wanted
+from convotrace.store import Store, filtering, labels, listing, wanted
 from convotrace.store.labelling import label_all
 from convotrace.store.labels import LONGEST, MOST
 from convotrace.store.listing import ORDERS
@@ -317,14 +317,17 @@ def test_a_store_of_an_older_schema_is_labelled_when_it_is_opened(store_url, mak
 
 
 @pytest.mark.sqlite
-def test_a_part_of_a_word_is_looked_for_in_an_index_and_not_in_the_rows(memory, make):
+def test_a_part_of_a_word_is_looked_for_in_an_index_and_not_in_the_rows(memory, make, monkeypatch):
     memory.write([make.change("s", make.trace("s"), user_id="user-1")])
     opened = memory._ready()
     wanted = Wanted(opened, "uest", NOW)
+    statements = [*wanted._filter.candidates(Text("uest"))][-1:]
+    monkeypatch.setattr("convotrace.store.wanted._FEW", 0)
     with opened.connections.reading() as connection:
-        statement, values = listing._statement(opened, wanted.conditions(connection), "-last", 50, None)
-        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
-    assert any("COVERING INDEX session_shown" in step for step in plan), plan
+        statements.append(listing._statement(opened, wanted.conditions(connection), "-last", 50, None))
+        for statement, values in statements:
+            plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
+            assert any("COVERING INDEX session_shown" in step for step in plan), plan
     assert [session.id for session in memory.sessions("uest")] == ["s"]
 
 
@@ -333,3 +336,19 @@ def test_two_long_names_of_metadata_are_told_apart(memory, make):
     memory.write([make.change("s", make.trace("s"), metadata={name: "pro"})])
     assert ids(memory, f"meta.{name}:pro") == ids(memory, f"meta.{name}:p*") == ["s"]
     assert ids(memory, f"meta.{name}n:pro") == ids(memory, f"meta.{name}n:p*") == []
+
+
+def test_parts_of_words_are_looked_for_in_the_newest_sessions_and_whole_words_in_all(memory, make, monkeypatch):
+    monkeypatch.setattr(filtering, "LOOKED_THROUGH", 2)
+    for n in range(4):
+        trace = make.trace(f"s{n}", at=n, input=Payload(f"find{n} zanzibar"))
+        memory.write([make.change(f"s{n}", trace, user_id=f"user {n}")])
+    list(memory.index())
+    found = {q: ids(memory, q) for q in ("anziba", "zanzibar", "s0", '"user 0"', '"ser 0"', "find0 OR find3", "find*")}
+    assert found == {
+        "anziba": ["s2", "s3"], "zanzibar": ["s0", "s1", "s2", "s3"], "s0": ["s0"], '"user 0"': ["s0"], '"ser 0"': [],
+        "find0 OR find3": ["s0", "s3"], "find*": ["s0", "s1", "s2", "s3"],
+    }  # fmt: skip
+    monkeypatch.setattr(wanted, "_FEW", 0)
+    assert {q: ids(memory, q) for q in found} == found
+    assert ids(memory, "-anziba") == ["s0", "s1"]

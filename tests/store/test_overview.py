@@ -51,8 +51,17 @@ def test_facets_are_those_of_the_filter(store):
 def test_more_sessions_than_are_looked_at_are_said_to_be_more(store):
     store.write([_turn(n, f"t{n}") for n in range(5)])
     found = store.facets(most=3)
-    assert (found.total, found.is_capped) == (3, True)
+    assert (found.total, found.is_capped, found.is_sampled) == (3, True, True)
     assert {facet.value for facet in found.fields["tool"]} == {"t4", "t3", "t2"}
+
+
+def test_values_are_those_of_the_newest_where_all_are_counted(store, monkeypatch):
+    monkeypatch.setattr("convotrace.store.overview.LOOKED_AT", 2)
+    store.write([_turn(n, f"t{n}") for n in range(5)])
+    found = store.facets()
+    assert (found.total, found.is_capped, found.is_sampled) == (5, False, True)
+    assert {facet.value for facet in found.fields["tool"]} == {"t4", "t3"}
+    assert [facet.count for facet in found.fields["outcome"]] == [2]
 
 
 def test_bars_hold_each_session_once_and_those_with_errors(store):

@@ -47,6 +47,7 @@ class PostgresConnections(Connections):
     """Opens connections when they are needed, and keeps a few."""
 
     by_session = True
+    listed = "SELECT json_array_elements_text(?::json)::bigint"
 
     def __init__(self, location: Location) -> None:
         self._location = location

@@ -52,6 +52,8 @@ _TROUBLE = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 class SqliteConnections(Connections):
     """Hands out connections and takes them back."""
 
+    listed = "SELECT value FROM json_each(?)"
+
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._file = None if path is None else identity(path)
