@@ -173,18 +173,24 @@ def _left(it: model.Left | None) -> Json:
 
 
 def _span(it: model.Span) -> dict[str, Json]:
+    # A session has hundreds of spans, each with little of this: nothing is called for what is not there.
     return {
         "id": it.id, "trace_id": it.trace_id, "parent_id": it.parent_id, "kind": it.kind, "name": it.name,
-        "service": it.service, "status": it.status, "error": _failure(it.error), "started_at": iso(it.started_ns),
-        "duration_ms": it.duration_ms, "model": it.model, "provider": it.provider, "parameters": dict(it.parameters),
-        "tools": [{"name": tool.name, "description": tool.description, "schema": tool.schema} for tool in it.tools],
+        "service": it.service, "status": it.status, "error": _failure(it.error) if it.error else None,
+        "started_at": iso(it.started_ns), "duration_ms": it.duration_ms, "model": it.model, "provider": it.provider,
+        "parameters": dict(it.parameters), "tools": [_tool(tool) for tool in it.tools] if it.tools else [],
         "input": it.input, "output": it.output, "arguments": it.arguments, "result": it.result, "query": it.query,
-        "documents": [_document(document) for document in it.documents], "usage": _usage(it.usage),
-        "call_id": it.call_id, "tags": list(it.tags), "metadata": dict(it.metadata), "cost": it.cost,
-        "finish_reason": it.finish_reason, "first_token_ms": it.first_token_ms, "attributes": dict(it.attributes),
-        "events": [_event(event) for event in it.events], "scores": [_score(score) for score in it.scores],
-        "origin": it.origin,
+        "documents": [_document(document) for document in it.documents] if it.documents else [],
+        "usage": _usage(it.usage) if it.usage else None, "call_id": it.call_id, "tags": list(it.tags),
+        "metadata": dict(it.metadata), "cost": it.cost, "finish_reason": it.finish_reason,
+        "first_token_ms": it.first_token_ms, "attributes": dict(it.attributes),
+        "events": [_event(event) for event in it.events] if it.events else [],
+        "scores": [_score(score) for score in it.scores] if it.scores else [], "origin": it.origin,
     }  # fmt: skip
+
+
+def _tool(it: model.ToolDefinition) -> dict[str, Json]:
+    return {"name": it.name, "description": it.description, "schema": it.schema}
 
 
 def _event(it: model.Event) -> dict[str, Json]:

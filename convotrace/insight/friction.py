@@ -40,12 +40,36 @@ _LOOKS_BACK = 20
 """So many earlier messages are compared with: a session of ten thousand turns stays quick."""
 
 
+class _Said:
+    """What one side said in the latest turns: the words of each text under the name of its turn."""
+
+    def __init__(self) -> None:
+        self._texts: list[tuple[str, frozenset[str]]] = []
+        self._words: set[str] = set()
+
+    def add(self, name: str, said: frozenset[str]) -> None:
+        """Note what was said in a turn."""
+        self._texts.append((name, said))
+        self._words |= said
+        if len(self._texts) == 2 * _LOOKS_BACK:
+            del self._texts[:_LOOKS_BACK]
+            self._words = set().union(*(words for _, words in self._texts))
+
+    def latest_like(self, said: frozenset[str], enough: float) -> str | None:
+        """Return the name of the latest turn in which nearly the same was said."""
+        # What is mostly new words is like none of them: most texts are, and are compared once instead of twenty times.
+        if len(said & self._words) / len(said) < enough:
+            return None
+        texts = reversed(self._texts[-_LOOKS_BACK:])
+        return next((name for name, other in texts if likeness(said, other) >= enough), None)
+
+
 @dataclass
 class _Before:
     """What was said and done in the turns before one."""
 
-    asked: list[tuple[str, frozenset[str]]] = field(default_factory=list)
-    answered: list[tuple[str, frozenset[str]]] = field(default_factory=list)
+    asked: _Said = field(default_factory=_Said)
+    answered: _Said = field(default_factory=_Said)
     calls: dict[bytes, str] = field(default_factory=dict)
     failures: dict[tuple[str, str], str] = field(default_factory=dict)
     ended_ns: int | None = None
@@ -103,16 +127,13 @@ def _said_again(turn: Trace, before: _Before) -> Iterator[Signal]:
         yield Signal("repeated_answer", f"The answer is nearly the same as in {earlier}.")
 
 
-def _same(
-    turn: Trace, text: str | None, earlier: list[tuple[str, frozenset[str]]], fewest: int, enough: float
-) -> str | None:
+def _same(turn: Trace, text: str | None, earlier: _Said, fewest: int, enough: float) -> str | None:
     """Note what was said, and return the name of the latest turn in which the same was."""
     said = frozenset(words(text))
     if len(said) < fewest:
         return None
-    found = next((name for name, other in reversed(earlier) if likeness(said, other) >= enough), None)
-    earlier.append((_name(turn), said))
-    del earlier[:-_LOOKS_BACK]
+    found = earlier.latest_like(said, enough)
+    earlier.add(_name(turn), said)
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -25,8 +24,6 @@ from convotrace.store.workers import living_workers
 
 _GROWING = ("input", "tools")
 """Of a model call: the conversation until then, and what it could call."""
-
-_ScoreKey = tuple[str | None, str | None]
 
 
 def by_id(opened: Opened, session_id: str, now_ns: int) -> Conversation | None:
@@ -122,10 +119,12 @@ class Parts:
 
     def __post_init__(self) -> None:
         self._on_session: list[Event] = [event_record(event) for event in self.events]
-        self._scores: dict[_ScoreKey, list[Score]] = defaultdict(list)
+        # By what they judge: trace (None for the session itself), then span (None for the trace itself).
+        self._scores: dict[str | None, dict[str | None, list[Score]]] = {}
         for row in self.scores:
             score = score_record(self.session_id, row)
-            self._scores[score.target.trace_id, score.target.span_id].append(score)
+            of_trace = self._scores.setdefault(score.target.trace_id, {})
+            of_trace.setdefault(score.target.span_id, []).append(score)
 
     def traces(self, before: int = 0) -> tuple[Trace, ...]:
         """Return the traces in the order in which they began, the turns numbered.
@@ -147,20 +146,24 @@ class Parts:
 
     def left_scores(self) -> tuple[Score, ...]:
         """Return the scores of the session itself, and of traces that are not here."""
-        return tuple(sorted((s for scores in self._scores.values() for s in scores), key=lambda score: score.at_ns))
+        left = [score for of_trace in self._scores.values() for scores in of_trace.values() for score in scores]
+        return tuple(sorted(left, key=lambda score: score.at_ns))
 
     def _trace(self, row: TraceRow, turn: int | None) -> Trace:
         trace_id = unpack_trace_id(row.trace_id)
         found = happened(self.contents, row, _GROWING if row.tk in self.light else ())
         self._on_session += found.on_session
-        spans = [self._judged(trace_id, span) for span in found.spans]
-        # Taken after the spans': what judges a span that is not here is shown on its trace.
-        scores = [s for key in list(self._scores) if key[0] == trace_id for s in self._scores.pop(key)]
-        scores.sort(key=lambda score: score.at_ns)
+        spans, judged = found.spans, self._scores.pop(trace_id, None)
+        scores: list[Score] = []
+        if judged:
+            spans = tuple([_judged(span, judged) for span in spans])
+            # What judges a span that is not here is shown on its trace.
+            scores = sorted((score for left in judged.values() for score in left), key=lambda score: score.at_ns)
         if row.status == "running" and row.worker not in self.living:
             row = row._replace(status="interrupted")
         return trace_record(self.contents, self.session_id, row, turn, spans, found.events, scores)
 
-    def _judged(self, trace_id: str, span: Span) -> Span:
-        scores = self._scores.pop((trace_id, span.id), None)
-        return span if scores is None else replace(span, scores=tuple(scores))
+
+def _judged(span: Span, scores: dict[str | None, list[Score]]) -> Span:
+    own = scores.pop(span.id, None)
+    return span if own is None else replace(span, scores=tuple(own))

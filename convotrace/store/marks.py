@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from struct import Struct
 
 from convotrace.model import TurnMark
@@ -43,21 +43,29 @@ def marks_of(turns: Iterable[Turn]) -> bytes | None:
 
 def strip_of(marks: bytes | None) -> tuple[TurnMark, ...]:
     """Return the last bars of the strip, the oldest first."""
-    found = _MARK.iter_unpack((marks or b"")[-STRIP * _SIZE :])
+    if not marks:
+        return ()
+    numbers = _numbers(marks[-STRIP * _SIZE :])
+    took: Sequence[int | None] = numbers[2::5]
+    if _UNKNOWN in took:
+        took = [None if one == _UNKNOWN else one for one in took]
     # Made as the class itself does it, without its call: a list of sessions has hundreds.
-    return tuple(
-        [_new(TurnMark, (None if took == _UNKNOWN else took, errors, began)) for _, began, took, _, errors in found]
-    )
+    return tuple([_new(TurnMark, mark) for mark in zip(took, numbers[4::5], numbers[1::5], strict=True)])
 
 
 def medians(marks: bytes | None) -> tuple[int | None, int | None]:
     """Return the middle of the durations and of the times until the first byte."""
     if not marks:
         return None, None
+    numbers = _numbers(marks)
+    return _median(numbers[2::5]), _median(numbers[3::5])
+
+
+def _numbers(marks: bytes) -> array[int]:
     numbers = array("q", marks)
     if sys.byteorder == "big":
         numbers.byteswap()
-    return _median(numbers[2::5]), _median(numbers[3::5])
+    return numbers
 
 
 def _packed(turn: Turn) -> bytes:

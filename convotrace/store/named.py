@@ -33,10 +33,7 @@ class Named:
 
     def within(self, opened: Opened, connection: Connection) -> dict[str, Any]:
         """Return the same inside a transaction."""
-        meta = opened.tables.meta
-        chosen = (meta.key > self._begin) & (meta.key < self._end)
-        statement, values = meta.select(meta.key, meta.value).where(chosen).order_by(meta.key).sql()
-        found = connection.execute(statement, values)
+        found = connection.execute(opened.sql.meta_between, (self._begin, self._end))
         return {original(key.removeprefix(self._begin)) or "": decode(value.encode()) for key, value in found}
 
     def put(self, opened: Opened, name: str, document: Any) -> None:

@@ -20,6 +20,10 @@ _FROM = 1800
 _LONGEST = 12_000
 """Characters of each text that serve as a dictionary: the compressor looks no further back than 32 KB."""
 
+_INPUT_TEXT, _OUTPUT_TEXT, _INPUT_BODY, _OUTPUT_BODY, _EXTRA, _WORK, _PRESSED = map(
+    TraceRow._fields.index,
+    ("input_text", "output_text", "input_body", "output_body", "extra", "work", "pressed"),
+)
 _HEAD = Struct(">4i")
 _NONE = -1
 # Part of the form of every pressed row: a change of one byte would make them unreadable.
@@ -56,8 +60,8 @@ def pressed(row: TraceRow) -> TraceRow:
 
 def trace_row(columns: Sequence[Any]) -> TraceRow:
     """Return the row that was stored, its long columns in their places."""
-    row = TraceRow._make(columns)
-    return row if row.pressed is None else _unpressed(row, row.pressed)
+    data = columns[_PRESSED]
+    return TraceRow._make(columns if data is None else _unpressed([*columns], data))
 
 
 def work_in(work: str | None, data: bytes | None, input_text: str | None, output_text: str | None) -> str | None:
@@ -67,12 +71,14 @@ def work_in(work: str | None, data: bytes | None, input_text: str | None, output
     return _text(_parts(data, _words(input_text, output_text))[1])
 
 
-def _unpressed(row: TraceRow, data: bytes) -> TraceRow:
-    extra, work, input_body, output_body = _parts(data, _dictionary(row))
-    return row._replace(
-        extra=row.extra if extra is None else _text(extra), work=_text(work), input_body=input_body,
-        output_body=output_body, pressed=None,
-    )  # fmt: skip
+def _unpressed(columns: list[Any], data: bytes) -> list[Any]:
+    # By position: a session is read a row at a time, and `_replace` takes longer than all the rest.
+    extra, work, input_body, output_body = _parts(data, _words(columns[_INPUT_TEXT], columns[_OUTPUT_TEXT]))
+    if extra is not None:
+        columns[_EXTRA] = _text(extra)
+    columns[_WORK], columns[_INPUT_BODY], columns[_OUTPUT_BODY] = _text(work), input_body, output_body
+    columns[_PRESSED] = None
+    return columns
 
 
 def _parts(data: bytes, dictionary: bytes) -> list[bytes | None]:

@@ -71,12 +71,15 @@ class Statements:
         self.put_session = upsert(tables.session, SessionRow, "sid", keep=("id", "key"))
 
     def _facts(self, tables: Tables) -> None:
-        """Facts about the store: (key, value), (key), (the row), (), (seen before), ()."""
+        """Facts about the store: (key, value), (after, before), (key), (the row), (), (seen before), ()."""
         meta, worker, trace = tables.meta, tables.worker, tables.trace
         self.insert_meta = text(meta.insert({meta.key: "", meta.value: ""}).on_conflict_ignore())
         replaced = {meta.value: EXCLUDED.value}
         self.put_meta = text(
             meta.insert({meta.key: "", meta.value: ""}).on_conflict(conflict_target=[meta.key], update=replaced)
+        )
+        self.meta_between = text(
+            meta.select(meta.key, meta.value).where((meta.key > "") & (meta.key < "")).order_by(meta.key)
         )
         self.meta_by_key = text(meta.select(meta.value).where(meta.key == ""))
         self.put_worker = upsert(worker, WorkerRow, "id", keep=("started",))

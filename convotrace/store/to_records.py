@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,7 @@ from convotrace.store.marks import medians, strip_of
 from convotrace.store.rows import EventRow, ScoreRow, SessionRow, TraceRow
 from convotrace.store.signs import warnings_of
 from convotrace.store.unpacking import Contents
-from convotrace.store.work import documents_in, read_work, rest_of
+from convotrace.store.work import read_work, rest_of
 
 
 def session_record(row: SessionRow, definitions: Mapping[str, ScoreDefinition] | None = None) -> Session:
@@ -120,35 +120,31 @@ def happened(contents: Contents, row: TraceRow, without: Collection[str] = ()) -
     work, trace_id, started_ns = read_work(row.work), unpack_trace_id(row.trace_id), row.started
     spans = [_span(contents, trace_id, started_ns, line, without) for line in work.get("spans", ())]
     spans.sort(key=lambda span: span.started_ns)
-    return Happened(tuple(spans), _events(work, "events", started_ns), _events(work, "on_session", started_ns))
+    events, on_session = work.get("events", ()), work.get("on_session", ())
+    return Happened(tuple(spans), _in_order(events, started_ns), _in_order(on_session, started_ns))
 
 
 def _span(contents: Contents, trace_id: str, started_ns: int, line: list[Any], without: Collection[str]) -> Span:
-    rest, unwanted = rest_of(line), without if line[2] == "generation" else ()
-    packed = rest.get("packed", {})
-
-    def value(name: str) -> Json:
-        if name in unwanted:
-            return None
-        return contents.unpack(bytes.fromhex(packed[name])) if name in packed else rest.get(name)
-
+    # Most fields say nothing: only those that do are looked at, and a session has hundreds of spans.
+    rest, unwanted, fields = rest_of(line), without if line[2] == "generation" else (), {}
+    for name, value in rest.items():
+        if name in _AS_THEY_ARE and name not in unwanted:
+            fields[name] = value
+        elif name in _READERS and name not in unwanted:
+            name, read = _READERS[name]
+            fields[name] = read(contents, value, started_ns)
+    for name, digits in rest.get("packed", _NOTHING).items():
+        if name not in unwanted:
+            value, (name, read) = contents.unpack(bytes.fromhex(digits)), _READERS.get(name, (name, _as_it_is))
+            fields[name] = read(contents, value, started_ns)
     return Span(
-        id=line[0], trace_id=trace_id, name=line[3], kind=line[2], parent_id=line[1], service=rest.get("service"),
-        status=line[4], error=_failure(rest), started_ns=started_ns + line[5], duration_ns=line[6],
-        model=rest.get("model"), provider=rest.get("provider"), parameters=value("parameters") or {},
-        tools=tuple(ToolDefinition(*tool) for tool in _lists(value("tools"))),
-        input=value("input"), output=value("output"), arguments=value("arguments"), result=value("result"),
-        query=value("query"), documents=tuple(_document(contents, found) for found in documents_in(rest)),
-        usage=Usage(*rest["usage"]) if "usage" in rest else None, call_id=rest.get("call_id"),
-        tags=tuple(rest.get("tags", ())), metadata=value("metadata") or {}, cost_nano=rest.get("cost"),
-        finish_reason=rest.get("finish_reason"), first_token_ns=rest.get("first_token"),
-        attributes=value("attributes") or {}, events=_events(rest, "events", started_ns),
-        origin=rest.get("origin", "own"),
+        line[0], trace_id, line[3], line[2], line[1], status=line[4], started_ns=started_ns + line[5],
+        duration_ns=line[6], **fields,
     )  # fmt: skip
 
 
-def _events(held: Mapping[str, Any], name: str, started_ns: int) -> tuple[Event, ...]:
-    return tuple(sorted((_event(line, started_ns) for line in held.get(name, ())), key=lambda event: event.at_ns))
+def _in_order(lines: Sequence[list[Any]], started_ns: int) -> tuple[Event, ...]:
+    return tuple(sorted([_event(line, started_ns) for line in lines], key=lambda event: event.at_ns))
 
 
 def _event(line: list[Any], started_ns: int) -> Event:
@@ -205,6 +201,41 @@ def _document(contents: Contents, found: dict[str, Any]) -> Document:
     )
 
 
-def _lists(value: Json) -> list[list[Json]]:
-    """Return a value that should be a list of lists; what is missing from the store is none."""
+def _documents(contents: Contents, value: Json, started_ns: int) -> tuple[Document, ...]:
+    return tuple([_document(contents, found) for found in _lists(value)])
+
+
+def _tools(contents: Contents, value: Json, started_ns: int) -> tuple[ToolDefinition, ...]:
+    return tuple([ToolDefinition(*tool) for tool in _lists(value)])
+
+
+def _lists(value: Json) -> list[Any]:
+    """Return a value that should be a list; what is missing from the store is none."""
     return value if isinstance(value, list) else []
+
+
+def _as_it_is(contents: Contents, value: Json, started_ns: int) -> Json:
+    return value
+
+
+def _object(contents: Contents, value: Json, started_ns: int) -> Json:
+    return value or {}
+
+
+_NOTHING: Mapping[str, str] = {}
+_AS_THEY_ARE = frozenset({
+    "service", "model", "provider", "input", "output", "arguments", "result", "query", "call_id", "finish_reason",
+    "origin",
+})  # fmt: skip
+"""Fields of a span that stand in its document as they are."""
+
+_READERS: dict[str, tuple[str, Callable[[Contents, Any, int], Any]]] = {
+    # The others: what they are called in the record, and how they are read.
+    "error": ("error", lambda contents, value, started_ns: Failure(*value)),
+    "usage": ("usage", lambda contents, value, started_ns: Usage(*value)),
+    "tags": ("tags", lambda contents, value, started_ns: tuple(value)),
+    "cost": ("cost_nano", _as_it_is), "first_token": ("first_token_ns", _as_it_is),
+    "parameters": ("parameters", _object), "metadata": ("metadata", _object), "attributes": ("attributes", _object),
+    "tools": ("tools", _tools), "documents": ("documents", _documents),
+    "events": ("events", lambda contents, value, started_ns: _in_order(value, started_ns)),
+}  # fmt: skip

@@ -114,6 +114,23 @@ def test_likeness_is_a_measure_from_nothing_to_all(one, other):
     assert not a or likeness(a, a) == 1
 
 
+@given(st.lists(st.text("aBz c'’_-.1ÄéÉก\n\t\0", max_size=12), max_size=3).map(" ".join))
+def test_plain_texts_have_the_words_that_any_text_has(text):
+    # A character beyond ASCII makes a text take the way of all texts; this one is a word of its own.
+    assert [*words(text), "中"] == words(f"{text} 中")
+
+
+@given(st.lists(st.lists(st.sampled_from("abcdefghij"), min_size=3, max_size=6).map(" ".join), min_size=2, max_size=60))
+def test_what_is_like_an_earlier_message_is_found_among_the_latest_twenty(asked):
+    turns = [turn(number, text, None) for number, text in enumerate(asked)]
+    for number, told in enumerate(with_signals(turns, SILENCE)):
+        said = frozenset(words(asked[number]))
+        before = [n for n in range(number) if len(frozenset(words(asked[n]))) > 2][-20:]
+        alike = [n for n in before if likeness(said, frozenset(words(asked[n]))) >= 0.6] if len(said) > 2 else []
+        found = [f"The user said nearly the same in turn {n}." for n in alike[-1:]]
+        assert [one.why for one in told.signals] == found
+
+
 # How well the signs tell, on conversations that others judged
 
 NOT_TRIED = {

@@ -71,7 +71,7 @@ def _troubles(tables, connection):
             if row["sid"] not in sessions:
                 yield f"{name} holds rows of a session that is not there"
     stored = rows(f"select {', '.join(TraceRow._fields)} from trace")
-    traces = [trace_row(row.values())._asdict() for row in stored]
+    traces = [trace_row([*row.values()])._asdict() for row in stored]
     places = {(row["sid"], row["tk"]): row for row in traces}
     for row in rows("select sid, tk from awaited"):
         if (row["sid"], row["tk"]) not in places:
