@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from convotrace.cli.backup import backup
+from convotrace.cli.dataset import dataset
 from convotrace.cli.demo import demo
 from convotrace.cli.doctor import doctor
 from convotrace.cli.evaluate import evaluate
@@ -28,7 +29,8 @@ def main() -> None:
 
 
 COMMANDS = (
-    backup, demo, doctor, evaluate, export, forget, forward, import_, link, prune, serve, sessions, show, stats, tail,
+    backup, dataset, demo, doctor, evaluate, export, forget, forward, import_, link, prune, serve, sessions, show,
+    stats, tail,
 )  # fmt: skip
 for command in COMMANDS:
     main.add_command(command)

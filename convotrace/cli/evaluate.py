@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,13 +24,16 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("names", nargs=-1)
 @click.option("-q", "--query", "q", help="Only sessions of a filter, such as 'since:7d'.")
+@click.option("--dataset", help="The items of a dataset instead of sessions; no result is stored.")
+@click.option("--version", type=click.IntRange(1), help="Of the dataset; else its working copy.")
 @click.option("--dry-run", is_flag=True, help="Store no result.")
 @click.option("--fail-under", type=click.FloatRange(0, 1), help="Exit code 1 where a pass rate or mean is lower.")
 @store_option
 @json_option
 def evaluate(
-    names: tuple[str, ...], q: str | None, dry_run: bool, fail_under: float | None, store_url: str | None, as_json: bool
-) -> None:
+    names: tuple[str, ...], q: str | None, dataset: str | None, version: int | None, dry_run: bool,
+    fail_under: float | None, store_url: str | None, as_json: bool,
+) -> None:  # fmt: skip
     """Judge stored sessions by NAMES: `package.module:function`, or evaluators that come with convotrace.
 
     What was judged already, by the same version, is left as it is. Without NAMES, prints those there are.
@@ -40,10 +43,15 @@ def evaluate(
     if not names:
         click.echo("\n".join(f"{name:18}{_first_line(one)}" for name, one in BUILT_IN.items()))
         return
+    if dataset is not None and q is not None:
+        raise Wrong("--query chooses sessions, and --dataset has items of its own; give one of the two.")
     evaluators = _loaded(names)
     with opened(store_url) as (store, _):
         try:
-            tallies = _judged(store, evaluators, q, dry_run)
+            if dataset is not None:
+                tallies = _judged_items(store, evaluators, dataset, version)
+            else:
+                tallies = _judged(store, evaluators, q, dry_run)
         except BadRequest as error:
             raise Wrong(str(error)) from None
     say({name: tally.facts() for name, tally in tallies.items()}, _table(tallies), as_json)
@@ -106,6 +114,26 @@ def _judged(store: Store, evaluators: Sequence[Evaluator], q: str | None, dry_ru
                     tallies[score.name].add(score)
                 if not dry_run:
                     write(store, scores, session_id)
+            bar.update(1)
+    return tallies
+
+
+def _judged_items(store: Store, evaluators: Sequence[Evaluator], name: str, version: int | None) -> dict[str, Tally]:
+    """Judge what was answered in the items of a dataset: of a turn that turn alone, and no filter is asked."""
+    from convotrace.insight.datasets import as_conversation
+    from convotrace.jobs.evaluation import tasks
+    from convotrace.jobs.trial import judge
+
+    free = [replace(one, when=None, sample=1.0) for one in evaluators]
+    tallies = {one.name: Tally() for one in evaluators}
+    found, known = store.items(name, version), store.dataset(name)
+    length = known.items if known else 0
+    with click.progressbar(length=length, label="Judging", show_eta=True, show_pos=True, file=sys.stderr) as bar:
+        for item in found:
+            asked = tasks(as_conversation(item), free, store, time.time_ns())
+            own = [one for one in asked if one.target.trace_id in (None, item.trace_id) or item.trace_id is None]
+            for score in judge(own, lambda: True):
+                tallies[score.name].add(score)
             bar.update(1)
     return tallies
 

@@ -46,13 +46,13 @@ def export(
             total = store.count(q)
         except BadRequest as error:
             raise click.UsageError(str(error)) from None
-        with _written(output) as file:
-            size = _write(file, _with_progress(parts, total, header=format == "csv"))
+        with written(output) as file:
+            size = write_parts(file, _with_progress(parts, total, header=format == "csv"))
     if output is not None:
         click.echo(f"Wrote {output}, {total:,} session{'' if total == 1 else 's'}, {in_bytes(size)}.", err=True)
 
 
-def _write(file: IO[bytes], parts: Iterable[bytes]) -> int:
+def write_parts(file: IO[bytes], parts: Iterable[bytes]) -> int:
     return sum(file.write(part) for part in parts)
 
 
@@ -65,7 +65,7 @@ def _with_progress(parts: Iterator[bytes], total: int, header: bool) -> Iterator
 
 
 @contextmanager
-def _written(output: Path | None) -> Iterator[IO[bytes]]:
+def written(output: Path | None) -> Iterator[IO[bytes]]:
     """Lend a file that has its name when all of it is written, and is gone where that does not come about."""
     if output is None:
         yield sys.stdout.buffer

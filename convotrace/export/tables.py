@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from convotrace.export.records import dump, iso
@@ -58,6 +58,11 @@ class Table:
     def lines(self, conversation: Conversation) -> str:
         """Return the rows of one conversation, each ended by a line break; a text may hold more of them."""
         return _csv([[_cell(row[name]) for name in self.columns] for row in self._rows(conversation)])
+
+
+def line_of(values: Iterable[Json]) -> str:
+    """Return one line of CSV, in which nothing is a formula."""
+    return _csv([[_cell(value) for value in values]])
 
 
 def _csv(rows: Any) -> str:

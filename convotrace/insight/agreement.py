@@ -41,6 +41,11 @@ class Agreement:
     method: str | None
     """`cohen` for two raters, `fleiss` for more."""
 
+    @property
+    def words(self) -> str:
+        """Return what the number is called."""
+        return {"cohen": "Cohen's kappa", "fleiss": "Fleiss' kappa"}.get(self.method or "", "")
+
     def facts(self) -> dict[str, Json]:
         """Return it as JSON."""
         people: list[Json] = [{"author": one.name, "count": one.count, "mean": one.mean} for one in self.raters]

@@ -6,12 +6,12 @@ An item is a copy: it stays as it is when its session is pruned, and goes when s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any
 
 from convotrace.insight.queues import CORRECTION
-from convotrace.model import Conversation, Json, Score, Trace
+from convotrace.model import Conversation, Document, Json, Payload, Score, Session, Span, Trace
 
 Message = dict[str, str]
 
@@ -63,6 +63,11 @@ class Item:
     def answer(self) -> str | None:
         """What is to be learned: what is expected, else what was answered."""
         return self.output if self.expected is None else self.expected
+
+    @property
+    def taught(self) -> list[Message]:
+        """What is to be learned as messages, the answer last; nothing where there is no answer."""
+        return [] if self.answer is None else [*self.messages, _message("assistant", self.answer)]
 
     def facts(self) -> dict[str, Json]:
         """Return it as JSON."""
@@ -156,13 +161,6 @@ def item_id(session_id: str, trace_id: str | None) -> str:
     return blake2b(said.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
-def conversation_of(item: Item) -> list[Message]:
-    """Return what is to be learned as messages, the answer last; nothing where there is no answer."""
-    if item.answer is None:
-        return []
-    return [*item.messages, _message("assistant", item.answer)]
-
-
 def _turns(conversation: Conversation) -> list[Trace]:
     replaced = {trace.replaces for trace in conversation.traces if trace.replaces}
     return [trace for trace in conversation.traces if trace.turn is not None and trace.id not in replaced]
@@ -216,3 +214,39 @@ def _text(score: Score | None) -> str | None:
 
 def _user(conversation: Conversation, trace: Trace) -> str | None:
     return trace.user_id or conversation.session.user_id
+
+
+def as_conversation(item: Item) -> Conversation:
+    """Return an item as the conversation it was copied from, as far as it tells: what evaluators judge.
+
+    Its last turn has the answer that was given; what was expected stands in the turn's metadata as `expected`.
+    """
+    turns: list[Trace] = []
+    said: str | None = None
+    asked = [one for one in item.messages if one["role"] != "system"]
+    for message in asked[:-1] if asked and asked[-1]["role"] == "user" else asked:
+        if message["role"] == "user":
+            turns += [] if said is None else [_rebuilt(item, len(turns), said, None)]
+            said = message["content"]
+        else:
+            turns.append(_rebuilt(item, len(turns), said, message["content"]))
+            said = None
+    last = asked[-1]["content"] if asked and asked[-1]["role"] == "user" else said
+    own = replace(_rebuilt(item, len(turns), last, item.output), id=item.trace_id or _turn_id(item, len(turns)))
+    told = {"expected": item.expected} if item.expected is not None else {}
+    documents = tuple(Document(text=text) for text in item.documents)
+    spans = (Span("0" * 16, own.id, "documents", "retrieval", documents=documents),) if documents else ()
+    turns.append(replace(own, metadata=told, spans=spans))
+    session = Session(item.session_id, item.session_id, turns=len(turns), traces=len(turns), metadata=item.metadata)
+    return Conversation(session, tuple(turns))
+
+
+def _rebuilt(item: Item, place: int, said: str | None, answer: str | None) -> Trace:
+    return Trace(
+        _turn_id(item, place), item.session_id, is_turn=True, turn=place + 1, started_ns=place,
+        duration_ns=0, input=Payload(said), output=Payload(answer),
+    )  # fmt: skip
+
+
+def _turn_id(item: Item, place: int) -> str:
+    return blake2b(f"{item.id}\0{place}".encode(), digest_size=16).hexdigest()

@@ -105,6 +105,26 @@ class ScoreDefinition:
         return (self.min is None or value >= self.min) and (self.max is None or value <= self.max)
 
 
+@dataclass(frozen=True)
+class ScoreStats:
+    """What many scores of one name come to."""
+
+    down: int
+    """Thumbs down of end users."""
+    mean: float | None
+    """Of those that are numbers, yes as 1."""
+    count: int
+    passed: int
+    """Of those that count (the newest by one author on one thing), how many pass by the definition of the score."""
+    judged: int
+    """How many could pass; 0 where the score is not defined, or without a criterion."""
+
+    @property
+    def pass_rate(self) -> float | None:
+        """The share that passed, None where none could."""
+        return self.passed / self.judged if self.judged else None
+
+
 def score_definition(
     name: str, *, type: str | None = None, on: str = "turn", rubric: str = "", min: float | None = None,
     max: float | None = None, labels: Sequence[str] = (), pass_min: float | None = None,

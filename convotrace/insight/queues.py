@@ -21,7 +21,7 @@ WRITTEN = frozenset({NOTE, CORRECTION})
 LONGEST_WRITTEN = 32_000
 
 DONE, SKIPPED = "done", "skipped"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
 _MOST_RATERS, _MOST_SCORES = 20, 30
 
 
@@ -30,7 +30,7 @@ class Queue:
     """A list of sessions or turns that people go through.
 
     Args:
-        name: What stands in addresses: letters, digits, `_`, `-` and `.`.
+        name: What stands in addresses: letters, digits, `_` and `-`.
         scores: Names of the scores to give; all that are defined for what is judged where empty.
         on: `turn` or `session`.
         raters: How many people have to judge each item.
@@ -74,7 +74,7 @@ class Task:
     added_ns: int
     assignee: str | None = None
     title: str = ""
-    """What the user wrote first in the session."""
+    """What the user wrote in the turn, or first in the session."""
     turns: int = 0
     reviews: tuple[Review, ...] = ()
 
@@ -111,7 +111,7 @@ def checked_name(name: Any, what: str) -> str:
     if isinstance(name, str) and _NAME.fullmatch(name):
         return name
     came = repr(name) if len(repr(name)) < 60 else f"{len(str(name)):,} characters"
-    raise BadRequest(f"name of the {what} came as {came}; use 1 to 60 letters, digits, _, - or ., such as low-scores.")
+    raise BadRequest(f"name of the {what} came as {came}; use 1 to 60 letters, digits, _ or -, such as low-scores.")
 
 
 def queue_of(facts: Mapping[str, Any], made_ns: int) -> Queue:

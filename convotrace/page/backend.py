@@ -5,9 +5,13 @@ The one implementation lives where rooms are wired together; tests bring their o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
+from convotrace.insight.agreement import Agreement
+from convotrace.insight.datasets import Dataset, Item, Version
+from convotrace.insight.definitions import ScoreDefinition, ScoreStats
+from convotrace.insight.queues import Queue, Task
 from convotrace.insight.ranges import When
 from convotrace.model import (
     Activity,
@@ -94,6 +98,88 @@ class Reader(Protocol):
 
     def turns_saying(self, key: str, text: str) -> tuple[Mention, ...]:
         """Return the turns of a session that say a text, in order."""
+
+    def score_definitions(self) -> dict[str, ScoreDefinition]:
+        """Return what is defined of scores, by their names."""
+
+    def put_score_definition(self, *given: ScoreDefinition) -> None:
+        """Keep definitions; raise BadRequest where there are too many."""
+
+    def drop_score_definition(self, name: str) -> None:
+        """Forget a definition."""
+
+    def score_stats(self, name: str, since_ns: int = 0, until_ns: int | None = None) -> ScoreStats:
+        """Return what the scores of a name come to."""
+
+    def agreement(self, name: str, queue: str | None = None) -> Agreement:
+        """Return how far people agree in the scores of a name."""
+
+    def queues(self) -> tuple[Queue, ...]:
+        """Return the annotation queues by name."""
+
+    def queue(self, name: str) -> Queue | None:
+        """Return an annotation queue."""
+
+    def put_queue(self, queue: Queue) -> None:
+        """Make or change a queue; raise BadRequest where there are too many."""
+
+    def drop_queue(self, name: str) -> None:
+        """Delete a queue with its items."""
+
+    def fill_queue(
+        self, name: str, q: str | None = None, *, turns: str = "all", sample: float = 1.0, most: int = 1000
+    ) -> int:
+        """Add to a queue what a filter finds; raise BadRequest for what cannot be asked."""
+
+    def add_to_queue(
+        self, name: str, session_id: str, trace_id: str | None = None, assignee: str | None = None
+    ) -> bool:
+        """Add one session or turn to a queue by hand."""
+
+    def tasks(self, name: str) -> tuple[Task, ...]:
+        """Return the items of a queue in their order."""
+
+    def review(self, name: str, task_id: str, author: str, state: str, took_ns: int | None = None) -> None:
+        """Note that somebody was through with an item of a queue."""
+
+    def assign(self, name: str, task_id: str, assignee: str | None) -> None:
+        """Ask one person alone for an item of a queue."""
+
+    def datasets(self) -> tuple[Dataset, ...]:
+        """Return the datasets by name."""
+
+    def dataset(self, name: str) -> Dataset | None:
+        """Return a dataset."""
+
+    def items(self, name: str, version: int | None = None) -> Iterator[Item]:
+        """Yield the items of a dataset; raise BadRequest for a version that is none."""
+
+    def export_dataset(self, name: str, format: str = "jsonl", version: int | None = None) -> Iterator[bytes]:
+        """Return a dataset as the parts of a file."""
+
+    def put_dataset(self, name: str, about: str = "") -> None:
+        """Make a dataset."""
+
+    def drop_dataset(self, name: str) -> None:
+        """Delete a dataset with all its versions."""
+
+    def fill_dataset(
+        self, name: str, q: str | None = None, *, on: str = "turn", turns: str = "all", most: int = 10_000,
+        queue: str | None = None,
+    ) -> int:  # fmt: skip
+        """Copy sessions or turns into the working copy of a dataset."""
+
+    def add_to_dataset(self, name: str, session_id: str, trace_id: str | None = None) -> bool:
+        """Copy one session or turn into the working copy of a dataset."""
+
+    def remove_from_dataset(self, name: str, item_id: str) -> bool:
+        """Take an item out of the working copy."""
+
+    def expect(self, name: str, item_id: str, expected: str | None, author: str | None = None) -> None:
+        """Write down what the answer of an item should have been."""
+
+    def commit_dataset(self, name: str, note: str = "") -> Version:
+        """Make a version of the working copy."""
 
     def attachment_by_key(self, key: str, attachment_id: str) -> Attachment | None:
         """Return an attachment of a session with its bytes, by the key in its address."""

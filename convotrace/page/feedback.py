@@ -46,10 +46,19 @@ def receive(visit: Visit) -> PageResponse:
         return plain(f"The body is over {LIMIT // 1024} kB; send less.\n", 413)
     if not _PACE.allows(trace_id):
         return plain("This turn was judged many times; let it be.\n", 429)
-    score = _score(fields, trace_id)
+    score = _defined(_score(fields, trace_id), visit)
     visit.backend.drain()
     change = Change(SessionFacts(trace_id), decide=partial(_judged, score))
     return respond(204, "", b"") if visit.backend.put(change) else plain("The queue is full; send it again.\n", 503)
+
+
+def _defined(score: Score, visit: Visit) -> Score:
+    """Return a score as its definition takes it, where there is one."""
+    known = visit.backend.store().score_definitions().get(score.name)
+    if known is None:
+        return score
+    value = known.checked(score.value)
+    return replace(score, type=known.type, value=value, passed=known.passed(value))
 
 
 def script(visit: Visit) -> PageResponse:

@@ -30,6 +30,10 @@ _ORDERED = ("turns", "errors", "cost", "last")
 _RANGES = (("1 h", "1h"), ("24 h", "24h"), ("7 d", "7d"), ("All", ""))
 
 
+Judged = tuple[str, float | None, Mapping[str, int] | None]
+"""A score of a session: its name, its mean, and how many of how many pass."""
+
+
 @dataclass(frozen=True)
 class _Row:
     session: Session
@@ -37,7 +41,7 @@ class _Row:
     second: str
     strip: strip.Strip
     tokens: int | None
-    scores: list[tuple[str, float]]
+    scores: list[Judged]
     more: int
 
 
@@ -160,8 +164,15 @@ def _ranges(q: str, order: str) -> list[tuple[str, str, bool]]:
     return [(words, terms.address(terms.since(found, past), order), past == now) for words, past in _RANGES]
 
 
+def _judged(session: Session) -> list[Judged]:
+    """Return the scores of a session: those that can pass first, since that is what was asked of them."""
+    means = {name: value for name, value in session.scores.items() if name not in ("feedback", "thumbs")}
+    passing: list[Judged] = [(name, means.get(name), told) for name, told in session.passes.items()]
+    return passing + [(name, value, None) for name, value in means.items() if name not in session.passes]
+
+
 def _row(session: Session) -> _Row:
-    scores = [(name, value) for name, value in session.scores.items() if name not in ("feedback", "thumbs")]
+    scores = _judged(session)
     second = session.last_output or ("No answer text in the last turn" if session.turns else "No turn yet")
     return _Row(
         session, title(session), second, strip.of_marks(session.strip, session.turns), _total(session), scores[:1],

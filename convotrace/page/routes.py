@@ -6,11 +6,16 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from convotrace.errors import BadRequest, FilterError
 from convotrace.page import (
+    annotate,
     assets,
     attachments,
+    collect,
     compare,
     copies,
+    datasets,
+    definitions,
     delete,
     diff,
     feedback,
@@ -21,6 +26,7 @@ from convotrace.page import (
     live,
     metrics,
     otlp,
+    review,
     scores,
     search,
     sections,
@@ -31,7 +37,7 @@ from convotrace.page import (
 )
 from convotrace.page import list as sessions
 from convotrace.page.access import JUDGE, SEND
-from convotrace.page.http import MAX_BODY, PageResponse, plain
+from convotrace.page.http import MAX_BODY, PageResponse, as_data, not_found, plain, refusal
 from convotrace.page.visit import Visit
 
 Handler = Callable[[Visit], PageResponse]
@@ -65,6 +71,7 @@ def _pattern(shape: str) -> re.Pattern[str]:
     parts |= {"{signal}": r"(?P<signal>traces|logs)", "{form}": r"(?P<form>md|curl|json)"}
     parts |= {"{hash}": r"(?P<hash>[0-9a-f]{16})", "{name}": r"(?P<name>[a-z0-9.-]{1,40})"}
     parts |= {"{id}": r"(?P<id>[A-Za-z0-9_-]{1,64})"}
+    parts |= {f"{{{name}}}": rf"(?P<{name}>[A-Za-z0-9_-]{{1,60}})" for name in ("queue", "dataset")}
     text = re.escape(shape).replace(r"\{", "{").replace(r"\}", "}")
     for name, pattern in parts.items():
         text = text.replace(name, pattern)
@@ -77,6 +84,25 @@ def _page(shape: str, handler: Handler) -> Route:
 
 def _data(shape: str, handler: Handler) -> Route:
     return Route(_pattern(shape), {"GET": handler}, is_json=True)
+
+
+def _judged(shape: str, show: Handler, act: Handler) -> Route:
+    """Return a page that may be read by everybody, with forms for those who may annotate."""
+    return Route(_pattern(shape), {"GET": show, "POST": _for_annotators(act)}, is_html=True)
+
+
+def _for_annotators(act: Handler) -> Handler:
+    def handler(visit: Visit) -> PageResponse:
+        if not visit.may("annotate"):
+            return not_found()
+        try:
+            return act(visit)
+        except (BadRequest, FilterError) as error:
+            if visit.request.is_form:
+                raise
+            return as_data(refusal(error) if isinstance(error, FilterError) else {"error": str(error)}, 400)
+
+    return handler
 
 
 def _text(shape: str, handler: Handler) -> Route:
@@ -123,6 +149,18 @@ ROUTES: tuple[Route, ...] = (
     Route(_pattern("/s/{key}/t/{trace}/split"), {"POST": split.split}, right="annotate", is_json=True),
     Route(_pattern("/s/{key}/delete"), {"POST": delete.delete}, right="delete", is_json=True),
     Route(_pattern("/s/{key}/scores"), {"POST": scores.add}, right="annotate", is_json=True),
+    _page("/collect", collect.page),
+    _judged("/review", review.page, review.save),
+    _data("/review.json", review.data),
+    _judged("/review/{queue}", annotate.page, annotate.act),
+    _data("/review/{queue}.json", annotate.data),
+    _judged("/scores", definitions.page, definitions.save),
+    _data("/scores.json", definitions.data),
+    _judged("/datasets", datasets.page, datasets.save),
+    _data("/datasets.json", datasets.data),
+    _judged("/datasets/{dataset}", datasets.one, datasets.act),
+    _data("/datasets/{dataset}.json", datasets.one_data),
+    Route(_pattern("/datasets/{dataset}/export"), {"GET": datasets.export}, right="export"),
     _page("/incidents", incidents.page),
     _data("/incidents.json", incidents.data),
     _page("/health", health.page),

@@ -13,7 +13,10 @@ import orjson
 
 from convotrace.errors import BadRequest
 from convotrace.export import as_json
+from convotrace.insight.definitions import ScoreDefinition
+from convotrace.insight.queues import WRITTEN
 from convotrace.model import Change, Conversation, Score, SessionFacts, Target, Trace
+from convotrace.page.criteria import written
 from convotrace.page.http import MAX_BODY, PageRequest, PageResponse, as_data, first_of_each, redirect, wrong
 from convotrace.page.visit import Visit
 
@@ -31,7 +34,7 @@ def add(visit: Visit) -> PageResponse:
     if visit.request.exceeds(MAX_BODY):
         return wrong(f"The body is over {MAX_BODY // 1024} kB; send less.", 413, as_json=not is_form)
     fields = _form(visit.request.body) if is_form else _json(visit.request)
-    score = _score(fields, _judged(visit, fields, around))
+    score = _score(fields, _judged(visit, fields, around), visit.backend.store().score_definitions())
     if not _kept(visit, score):
         return wrong("The queue is full, so the score was not stored; send it again.", 503, as_json=not is_form)
     if is_form:
@@ -64,16 +67,29 @@ def _kept(visit: Visit, score: Score) -> bool:
     return queued
 
 
-def _score(fields: Mapping[str, Any], conversation: Conversation) -> Score:
+def _score(fields: Mapping[str, Any], conversation: Conversation, definitions: Mapping[str, ScoreDefinition]) -> Score:
     texts = {name: _text(fields, name) for name in _LIMITS}
     name = (texts["name"] or "").strip()
     if not name:
         raise BadRequest("name is missing; send a short text.")
-    value = _value(fields.get("value"))
+    target = _target(conversation, texts["trace_id"], texts["span_id"])
+    if name in WRITTEN:
+        return written(name, fields.get("value"), target, texts["author"], time.time_ns())
+    value, defined = _value(fields.get("value")), definitions.get(name)
+    if defined is not None:
+        value = defined.checked(value)
+        _check_target(defined, target)
     return Score(
-        secrets.token_hex(8), name, type_of(value), value, time.time_ns(),
-        _target(conversation, texts["trace_id"], texts["span_id"]), "annotator", texts["comment"], texts["author"],
+        secrets.token_hex(8), name, defined.type if defined else type_of(value), value, time.time_ns(), target,
+        "annotator", texts["comment"], texts["author"], passed=defined.passed(value) if defined else None,
     )  # fmt: skip
+
+
+def _check_target(defined: ScoreDefinition, target: Target) -> None:
+    on = "span" if target.span_id else "turn" if target.trace_id else "session"
+    if on != defined.on:
+        needed = {"session": "leave out trace_id and span_id", "turn": "send its trace_id", "span": "send its span_id"}
+        raise BadRequest(f"{defined.name} judges a {defined.on}, and this is a {on}; {needed[defined.on]}.")
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str | None:
@@ -129,7 +145,8 @@ def _json(request: PageRequest) -> Mapping[str, Any]:
 
 def _form(body: bytes) -> Mapping[str, Any]:
     fields: dict[str, Any] = dict(first_of_each(body.decode("utf-8", "replace")))
-    fields["value"] = _typed(fields.get("value", "").strip())
+    if fields.get("name", "").strip() not in WRITTEN:
+        fields["value"] = _typed(fields.get("value", "").strip())
     return fields
 
 

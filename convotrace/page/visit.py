@@ -15,6 +15,8 @@ from convotrace.page.link import up_from
 TABS = (
     ("sessions", "Sessions", ""),
     ("search", "Search", "search"),
+    ("review", "Review", "review"),
+    ("datasets", "Datasets", "datasets"),
     ("incidents", "Incidents", "incidents"),
     ("health", "Health", "health"),
 )

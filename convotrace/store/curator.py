@@ -13,10 +13,9 @@ from convotrace.store.opening import Opened
 if TYPE_CHECKING:
     from convotrace.insight.agreement import Agreement
     from convotrace.insight.datasets import Dataset, Item, Version
-    from convotrace.insight.definitions import ScoreDefinition
+    from convotrace.insight.definitions import ScoreDefinition, ScoreStats
     from convotrace.insight.queues import Queue, Task
     from convotrace.store import datasets, definitions, queues, score_stats
-    from convotrace.store.score_stats import ScoreStats
 else:
     datasets = later("convotrace.store.datasets")
     definitions = later("convotrace.store.definitions")
@@ -153,6 +152,21 @@ class Curator(ABC):
             StoreError: The store cannot be read.
         """
         return datasets.items(self._ready(), name, version)
+
+    def export_dataset(self, name: str, format: str = "jsonl", version: int | None = None) -> Iterator[bytes]:
+        """Return the items of a dataset as the parts of a file.
+
+        Args:
+            name: Of the dataset.
+            format: `jsonl` (all of each item), `openai` (messages to fine-tune with, the last one the correction where
+                there is one), `csv`, or `huggingface` (a ZIP of a folder that `datasets` loads).
+            version: Which; the working copy where None.
+
+        Raises:
+            BadRequest: There is no such dataset, version or format.
+            StoreError: The store cannot be read.
+        """
+        return datasets.export(self._ready(), name, format, version)
 
     def put_dataset(self, name: str, about: str = "") -> None:
         """Make a dataset, or change the line about it.

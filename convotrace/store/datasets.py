@@ -12,6 +12,7 @@ from typing import Any
 from peewee import fn
 
 from convotrace.errors import BadRequest
+from convotrace.export.datasets import FORMATS, files, lines, zipped
 from convotrace.insight.datasets import Dataset, Item, Version, item_of_session, item_of_turn
 from convotrace.insight.queues import DONE, checked_name
 from convotrace.store import conversations, queues
@@ -119,6 +120,16 @@ def items(opened: Opened, name: str, version: int | None) -> Iterator[Item]:
         has = f"it has {versions}" if versions else "it has none yet"
         raise BadRequest(f"version came as {version}; {name} has no such version, {has}.")
     return _walk(opened, name, versions + 1 if version is None else version)
+
+
+def export(opened: Opened, name: str, format: str, version: int | None) -> Iterator[bytes]:
+    """Return the parts of a file; see `Store.export_dataset`."""
+    if format not in FORMATS:
+        raise BadRequest(f"format came as {format!r}; use one of {', '.join(FORMATS)}.")
+    found, known = items(opened, name, version), dataset(opened, name)
+    if format == "huggingface" and known is not None:
+        return iter([zipped(files(known, version, found), name)])
+    return lines(found, format)
 
 
 def _walk(opened: Opened, name: str, number: int) -> Iterator[Item]:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from typing import Any
 
+from peewee import JOIN, fn
+
 from convotrace.errors import BadRequest
 from convotrace.insight.queues import Queue, Review, Task, queue_of, task_id
 from convotrace.store.choosing import Chosen, chosen_of
@@ -21,6 +23,7 @@ from convotrace.store.rows import ReviewRow, TaskRow
 from convotrace.store.sql import insertion, text
 
 MOST_TASKS = 5000
+_TITLE = 200
 _KEPT = Named("queue")
 
 
@@ -73,10 +76,13 @@ def add(opened: Opened, name: str, session_id: str, trace_id: str | None, assign
 
 def tasks(opened: Opened, name: str) -> tuple[Task, ...]:
     """Return the items of a queue in their order, each with who was through with it."""
-    task, session = opened.tables.task, opened.tables.session
+    task, session, trace = opened.tables.task, opened.tables.session, opened.tables.trace
     columns = (task.id, task.trace_id, task.why, task.at, task.assignee, task.sid)
-    shown = (session.id, session.key, session.first_input, session.turns)
-    found = task.select(*columns, *shown).join(session, on=(session.sid == task.sid)).where(task.queue == name)
+    said = fn.substr(fn.coalesce(trace.input_text, session.first_input), 1, _TITLE)
+    here = (trace.sid == task.sid) & (trace.trace_id == task.trace_id)
+    found = task.select(*columns, session.id, session.key, said, session.turns)
+    found = found.join(session, on=(session.sid == task.sid)).join(trace, JOIN.LEFT_OUTER, on=here)
+    found = found.where(task.queue == name)
     statement, values = found.order_by(task.at, task.seq).limit(MOST_TASKS).sql()
     with opened.connections.reading() as connection:
         rows = connection.execute(statement, values).fetchall()

@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from convotrace.insight.agreement import Agreement, agreement
+from convotrace.insight.definitions import ScoreDefinition, ScoreStats
 from convotrace.store.codec import decode, original, storable
 from convotrace.store.definitions import definitions
 from convotrace.store.judgements import thumb_of
 from convotrace.store.opening import Opened
 
 _MOST = 100_000
-
-
-@dataclass(frozen=True)
-class ScoreStats:
-    """What many scores of one name come to."""
-
-    down: int
-    """Thumbs down of end users."""
-    mean: float | None
-    """Of those that are numbers, yes as 1."""
-    count: int
-    passed: int
-    """Of those that count (the newest by one author on one thing), how many pass by the definition of the score."""
-    judged: int
-    """How many could pass; 0 where the score is not defined, or without a criterion."""
-
-    @property
-    def pass_rate(self) -> float | None:
-        """The share that passed, None where none could."""
-        return self.passed / self.judged if self.judged else None
 
 
 def score_stats(opened: Opened, name: str, since_ns: int, until_ns: int) -> ScoreStats:
@@ -41,12 +20,20 @@ def score_stats(opened: Opened, name: str, since_ns: int, until_ns: int) -> Scor
     statement, values = score.select(*columns).where(chosen).order_by(score.at, score.seq).limit(_MOST).sql()
     with opened.connections.reading() as connection:
         rows = connection.execute(statement, values).fetchall()
-    numbers = [row[1] for row in rows if row[1] is not None]
+    numbers = [number for row in rows if (number := _number(row[0], row[1], known)) is not None]
     down = sum(row[2] == "end_user" and thumb_of(decode(row[0].encode())) == "down" for row in rows)
     newest = {row[2:]: decode(row[0].encode()) for row in rows} if known else {}
     verdicts = [known.passed(value) for value in newest.values()] if known else []
     passed, judged = verdicts.count(True), len(verdicts) - verdicts.count(None)
     return ScoreStats(down, sum(numbers) / len(numbers) if numbers else None, len(rows), passed, judged)
+
+
+def _number(value: str, num: float | None, known: ScoreDefinition | None) -> float | None:
+    """Return a score as a number; what came as the text of one is one, where the score is defined as such."""
+    if num is not None or known is None or known.type != "numeric":
+        return num
+    found = _named(decode(value.encode()))
+    return found if isinstance(found, float) else None
 
 
 def agreement_of(opened: Opened, name: str, queue: str | None) -> Agreement:

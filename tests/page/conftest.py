@@ -158,6 +158,21 @@ class Shelf:
     def drop_view(self, name: str) -> None:
         self.kept.pop(name, None)
 
+    def score_definitions(self) -> dict[str, Any]:
+        return {}
+
+    def queues(self) -> tuple[Any, ...]:
+        return ()
+
+    def datasets(self) -> tuple[Any, ...]:
+        return ()
+
+    def queue(self, name: str) -> None:
+        return None
+
+    def dataset(self, name: str) -> None:
+        return None
+
     def session_by_key(self, key: str) -> Conversation | None:
         return next((c for c in self.conversations if c.session.key == key), None)
 

@@ -40,7 +40,7 @@ def _pages(conversation: Any) -> list[str]:
         "", "rows", "beside", "?q=nothing", "?q=usr:x", f"?q={quote('tag:' + chr(34) + '<b>' + chr(34))}", "search",
         "search?q=deep", f"s/{key}", f"s/{key}?zoom=cards", f"s/{key}?zoom=waterfall", turn, *spans,
         f"s/{key}/t/{'b' * 32}", f"s/{key}/t/{'c' * 32}", f"s/{key}/t/{'b' * 32}/diff", f"compare?s={key}&s={key}",
-        "compare", "health",
+        "compare", "health", "review", "scores", "datasets", f"collect?session={key}", "collect?q=%3Cb%3E",
     ]  # fmt: skip
 
 

@@ -35,6 +35,10 @@ EXAMPLES = {
     "/s/{key}/t/{trace}.json": 200, "/s/{key}/t/{trace}/part": 404,
     "/s/{key}/a/ffffffffffffffff": 200, "/s/{key}/t/{trace}/split": 405,
     "/s/{key}/delete": 405,
+    # Queues and datasets by name: see test_annotate.py and test_datasets.py.
+    "/collect": 200, "/review": 200, "/review.json": 200, "/review/none": 404, "/review/none.json": 404,
+    "/scores": 200, "/scores.json": 200, "/datasets": 200, "/datasets.json": 200, "/datasets/none": 404,
+    "/datasets/none.json": 404, "/datasets/none/export": 404,
     "/s/{key}/scores": 405, "/incidents": 200, "/incidents.json": 200,
     "/health": 200, "/health.json": 200, "/healthz": 200, "/static/{hash}/app.css": 200,
     # For those with a ticket alone: see test_feedback.py of the doors.
