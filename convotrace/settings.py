@@ -63,10 +63,7 @@ class Settings:
     outcome: Callable[[Any], Any] | None = None
     input_text: Callable[[Any], str | None] | None = None
     output_text: Callable[[Any], str | None] | None = None
-    # Or a function of the request: only where it answers True are its words kept.
-    content: bool | Callable[[Any], Any] = True
-    # Path patterns, `user:<pattern>`, `header:<name>` or `header:<name>=<value>`: the words of these are never kept.
-    content_off: tuple[str, ...] = ()
+    content: bool = True
     # By what they look like; fields whose names say secret are never stored, whatever this says.
     redact: Any = "secrets"
     redact_fields: tuple[str, ...] = ()

@@ -32,6 +32,9 @@ SIGNALS = {
 }
 """Every sign, with what it says."""
 
+EXPERIMENTAL = frozenset({"left", "regenerated", "long_silence", "retry", "double_submit"})
+"""Signs of which nobody has measured how well they tell: the conversations that were judged cannot show them."""
+
 ALIKE, SAME = 0.6, 0.8
 """From which likeness on two messages say the same, and two answers are the same."""
 

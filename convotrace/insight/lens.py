@@ -138,13 +138,14 @@ def _sources(turns: Sequence[Trace]) -> list[Source]:
     for trace in turns:
         for span in trace.spans:
             for document in span.documents:
-                key = _key(document)
+                key = key_of(document)
                 if any(key) and key not in found:
                     found[key] = Source(key[0], document.text or "", _number(trace))
     return list(found.values())
 
 
-def _key(document: Document) -> tuple[str, str]:
+def key_of(document: Document) -> tuple[str, str]:
+    """Return by what a document is known again: its name, and what it says."""
     text = document.text or ""
     name = document.title or (text.strip() if text and is_name(text) else "") or document.id or text.strip()[:60]
     return name, text
@@ -156,7 +157,7 @@ def _number(trace: Trace) -> int:
 
 def _holdings(trace: Trace, context: Context | None, sources: list[Source], said: set[int]) -> tuple[Holding, ...]:
     """Return each document that was found until now; `said` are those named in the conversation, and grows."""
-    found = {_key(document) for span in trace.spans for document in span.documents}
+    found = {key_of(document) for span in trace.spans for document in span.documents}
     asked, answer = trace.input.text or "", trace.output.text or ""
     known = [(at, source) for at, source in enumerate(sources) if source.since <= _number(trace)]
     places = _places([source for _, source in known], answer)

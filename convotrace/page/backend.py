@@ -13,6 +13,7 @@ from convotrace.insight.datasets import Dataset, Item, Version
 from convotrace.insight.definitions import ScoreDefinition, ScoreStats
 from convotrace.insight.queues import Queue, Task
 from convotrace.insight.ranges import When
+from convotrace.insight.tool_report import ToolReport
 from convotrace.model import (
     Activity,
     Attachment,
@@ -77,6 +78,9 @@ class Reader(Protocol):
 
     def drop_view(self, name: str) -> None:
         """Forget a saved view."""
+
+    def tools(self, q: str | None = None, limit: int = 200, patience: float | None = None) -> ToolReport:
+        """Return what tools and retrieval were worth in the newest sessions of a filter."""
 
     def incidents(self, limit: int = 50) -> tuple[Incident, ...]:
         """Return the latest incidents of alert rules."""

@@ -32,6 +32,7 @@ from convotrace.page import (
     sections,
     session,
     split,
+    tools,
     turn,
     views,
 )
@@ -161,6 +162,8 @@ ROUTES: tuple[Route, ...] = (
     _judged("/datasets/{dataset}", datasets.one, datasets.act),
     _data("/datasets/{dataset}.json", datasets.one_data),
     Route(_pattern("/datasets/{dataset}/export"), {"GET": datasets.export}, right="export"),
+    _page("/tools", tools.page),
+    _data("/tools.json", tools.data),
     _page("/incidents", incidents.page),
     _data("/incidents.json", incidents.data),
     _page("/health", health.page),

@@ -15,6 +15,7 @@ from convotrace.page.link import up_from
 TABS = (
     ("sessions", "Sessions", ""),
     ("search", "Search", "search"),
+    ("tools", "Tools", "tools"),
     ("review", "Review", "review"),
     ("datasets", "Datasets", "datasets"),
     ("incidents", "Incidents", "incidents"),

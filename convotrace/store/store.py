@@ -42,6 +42,7 @@ from convotrace.store.writing import Recorder
 # What only reading takes is no part of an app that records.
 if TYPE_CHECKING:
     from convotrace.insight.ranges import When
+    from convotrace.insight.tool_report import ToolReport
     from convotrace.store import (
         attachments,
         changes,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
         overview,
         searching,
         silence,
+        tool_use,
         views,
     )
 else:
@@ -70,6 +72,7 @@ else:
     overview = later("convotrace.store.overview")
     searching = later("convotrace.store.searching")
     silence = later("convotrace.store.silence")
+    tool_use = later("convotrace.store.tool_use")
     views = later("convotrace.store.views")
 
 _SHOWN_EVERY_NS = 5 * 10**9
@@ -291,6 +294,20 @@ class Store(Keeper, Curator):
             StoreError: The store cannot be read.
         """
         return metrics.metrics(self._ready(), since, until, by, q, width, most, points, sessions)
+
+    def tools(self, q: str | None = None, limit: int = 200, patience: float | None = None) -> ToolReport:
+        """Return what tools and retrieval were worth: calls, wrong moments, documents used and never used.
+
+        Args:
+            q: A filter; all sessions when None.
+            limit: So many sessions are read at most, the newest first.
+            patience: Seconds after which no further session is read; `.sessions` of the answer tells how many were.
+
+        Raises:
+            BadRequest: The filter or the limit cannot be used.
+            StoreError: The store cannot be read.
+        """
+        return tool_use.tools(self._ready(), q, limit, patience, time.time_ns())
 
     def session(self, session_id: str) -> Conversation | None:
         """Return a session with everything in it, None where there is none of this id."""

@@ -3,12 +3,14 @@
 import json
 import statistics
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convotrace.insight.friction import SIGNALS, with_signals
+from convotrace.insight.friction import EXPERIMENTAL, SIGNALS, with_signals
+from convotrace.insight.outcome import after_silence, ending, told_by
 from convotrace.insight.words import likeness, words
 from convotrace.model import Document, Failure, Left, Payload, Span, Trace
 
@@ -133,10 +135,7 @@ def test_what_is_like_an_earlier_message_is_found_among_the_latest_twenty(asked)
 
 # How well the signs tell, on conversations that others judged
 
-NOT_TRIED = {
-    "left", "regenerated", "long_silence", "retry", "double_submit",
-}  # fmt: skip
-"""Signs that no judged conversation of the shared data can show: nobody leaves, sends twice or waits in them."""
+ENDS = ("ends abandoned", "ends failed", "ends escalated")
 FEWEST = 5
 """A sign seen in fewer conversations of a file than this says nothing about it there."""
 
@@ -161,6 +160,15 @@ def _went_wrong(source):
     return statistics.mean(ratings) < 3 if ratings else None
 
 
+def _ended(source):
+    """Return how a conversation ended by facts alone, with one declared tool and a silence after it."""
+    turns = [*_turns(source)]
+    if any(told_by(one, (), {"transfer_to_human_agents"}) for one in turns):
+        return "escalated"
+    ended = after_silence(ending(turns[-1]), 0, SILENCE + 1, SILENCE)
+    return None if ended is None else ended.outcome
+
+
 @pytest.fixture(scope="module")
 def judged(data):
     """What each sign marks, and what went wrong, by file; conversations that nobody judged are left out."""
@@ -172,6 +180,7 @@ def judged(data):
         half = statistics.median(len(source["turns"]) for source in sources)
         for source, mark in zip(sources, marks, strict=True):
             mark |= {"longer than half"} if len(source["turns"]) > half else set()
+            mark |= {f"ends {told}"} if (told := _ended(source)) else set()
             mark |= {"error in the last turn"} if any(s.get("error") for s in source["turns"][-1]["steps"]) else set()
         found[name] = list(zip(marks, map(_went_wrong, sources), strict=True))
     return found
@@ -197,5 +206,20 @@ def test_each_sign_tells_of_failure_better_than_the_length_of_the_conversation(j
             print(f"  {sign:24} {seen:4} seen  precision {precision:.2f}  recall {recall:.2f}") if seen else None
             if sign in SIGNALS and seen >= FEWEST:
                 better.setdefault(sign, []).append(precision > baselines["longer than half"][1])
-    assert set(better) | NOT_TRIED == set(SIGNALS)
+    assert set(better) | EXPERIMENTAL == set(SIGNALS)
     assert all(all(each) for each in better.values()), better
+
+
+@pytest.mark.data
+def test_the_table_of_the_documentation_is_what_is_measured(judged):
+    """Rows are printed as they belong into `docs/friction.md`."""
+    rows = []
+    for name, cases in judged.items():
+        share = sum(wrong for _, wrong in cases) / len(cases)
+        rows.append(f"| **{name}** | {len(cases)} | {share:.2f} | went wrong |")
+        for sign in ("longer than half", "error in the last turn", *SIGNALS, *ENDS):
+            seen, precision, recall = _measured(cases, sign)
+            rows += [f"| {sign} | {seen} | {precision:.2f} | {recall:.2f} |"] if seen else []
+    print("\n".join(rows))
+    told = (Path(__file__).parents[2] / "docs" / "friction.md").read_text(encoding="utf-8").splitlines()
+    assert [line for line in told if line in rows] == rows

@@ -16,6 +16,7 @@ import pytest
 
 from convotrace.errors import BadRequest, StoreError
 from convotrace.identity import session_key
+from convotrace.insight.tool_report import ToolFold, ToolReport
 from convotrace.model import (
     Activity,
     Attachment,
@@ -141,6 +142,13 @@ class Shelf:
         self.asked += 1
         parse(q or "")
         return tuple(one for one in map(_activity, self.conversations) if one.last_ns >= since_ns)
+
+    def tools(self, q: str | None = None, limit: int = 200, patience: float | None = None) -> ToolReport:
+        parse(q or "")
+        fold = ToolFold()
+        for one in self.conversations[:limit]:
+            fold.add(one)
+        return fold.report()
 
     def incidents(self, limit: int = 50) -> tuple[Incident, ...]:
         return tuple(self.fired)

@@ -40,6 +40,7 @@ EXAMPLES = {
     "/scores": 200, "/scores.json": 200, "/datasets": 200, "/datasets.json": 200, "/datasets/none": 404,
     "/datasets/none.json": 404, "/datasets/none/export": 404,
     "/s/{key}/scores": 405, "/incidents": 200, "/incidents.json": 200,
+    "/tools": 200, "/tools.json": 200,
     "/health": 200, "/health.json": 200, "/healthz": 200, "/static/{hash}/app.css": 200,
     # For those with a ticket alone: see test_feedback.py of the doors.
     "/feedback": 404,
