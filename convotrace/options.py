@@ -239,6 +239,19 @@ def _one_of(*accepted: Any) -> Callable[[str, Any], Any]:
     return check
 
 
+def _content(name: str, value: Any) -> Any:
+    return _plain_function(name, value) if callable(value) else _boolean(name, value)
+
+
+def _content_off(name: str, value: Any) -> tuple[str, ...]:
+    rules = _texts(name, value)
+    for rule in rules:
+        if not re.match(r"/|\*|user:.|header:[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:=|$)", rule):
+            accepted = "a path pattern such as /health/*, user:<pattern>, header:<name> or header:<name>=<value>"
+            raise SettingsError(f"{name} has {rule!r}; use {accepted}.")
+    return rules
+
+
 def _redact(name: str, value: Any) -> Any:
     """Accept names of presets, compiled patterns and functions, one or several; None is no redaction by looks."""
     if value is None or value == ("none",):
@@ -307,7 +320,7 @@ def _dollars(where: str, rate: Any) -> Decimal:
 
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     **dict.fromkeys(("enabled", "dev", "history", "split_users", "issue_cookie", "capture_bodies"), _boolean),
-    **dict.fromkeys(("content", "log_ids", "log_turns", "otlp_receiver"), _boolean),
+    **dict.fromkeys(("log_ids", "log_turns", "otlp_receiver"), _boolean),
     **dict.fromkeys(("idle_timeout", "max_body_bytes", "hook_timeout"), _positive),
     "sample": _share,
     **dict.fromkeys(("retention_days", "retention_bytes", "retention_rows"), _limit),
@@ -331,6 +344,8 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "feedback_path": _path,
     "store": _store,
     "rights": _rights,
+    "content": _content,
+    "content_off": _content_off,
     "redact": _redact,
     "redact_fields": _texts,
     "redact_with": _one_of("mark", "pseudonym"),

@@ -63,7 +63,10 @@ class Settings:
     outcome: Callable[[Any], Any] | None = None
     input_text: Callable[[Any], str | None] | None = None
     output_text: Callable[[Any], str | None] | None = None
-    content: bool = True
+    # Or a function of the request: only where it answers True are its words kept.
+    content: bool | Callable[[Any], Any] = True
+    # Path patterns, `user:<pattern>`, `header:<name>` or `header:<name>=<value>`: the words of these are never kept.
+    content_off: tuple[str, ...] = ()
     # By what they look like; fields whose names say secret are never stored, whatever this says.
     redact: Any = "secrets"
     redact_fields: tuple[str, ...] = ()

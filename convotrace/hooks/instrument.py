@@ -117,7 +117,7 @@ def install(settings: Settings) -> None:
         if name not in _done:
             _done.add(name)
             try:
-                if _turn_on(CLIENTS[name], settings.content):
+                if _turn_on(CLIENTS[name], bool(settings.content)):
                     on.add(name)
             except Exception as error:  # one that cannot be turned on leaves the others as they are
                 refused[name] = " ".join(str(error).split()) or type(error).__name__

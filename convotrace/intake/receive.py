@@ -67,7 +67,7 @@ def receive(body: bytes, content_type: str, signal: str, settings: Settings, pri
         BadRequest: The body cannot be read, or the content type is neither; the sentence is for the client.
     """
     batch = _parsed(body, content_type, signal)
-    reader = SpanReader(settings.content, None if prices is None else partial(_priced, prices))
+    reader = SpanReader(settings.content is True, None if prices is None else partial(_priced, prices))
     parts: dict[str, _Part] = {}
     refused = list(batch.refused)
     for sent in batch.spans:

@@ -48,6 +48,14 @@ class Asker:
         incoming.offer_body(None)
         return bounded(own) if own else None
 
+    def offer(self, trace: OpenTrace, decide: Callable[[OpenTrace], None]) -> None:
+        """Let something be decided about a trace by its request, its body included."""
+        if trace.incoming is not None:
+            trace.incoming.offer_body(partial(_body_so_far, trace, trace.incoming))
+        decide(trace)
+        if trace.incoming is not None:
+            trace.incoming.offer_body(None)
+
     def known_id(self, trace: OpenTrace) -> str | None:
         """Return the session id as far as it is known inside the request."""
         incoming = trace.incoming

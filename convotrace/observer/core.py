@@ -255,6 +255,14 @@ class ConvoTrace:
         self.flush()
         return self.open_store()
 
+    def keep_content(self, keep: bool) -> None:
+        """Keep the words of requests that begin from now on in this process, or keep none of them.
+
+        Args:
+            keep: False stops it at once; True goes back to what the options say.
+        """
+        self._recording.consent.is_on = bool(keep)
+
     def link(self, base_url: str = "") -> str:
         """Return the link that opens the page.
 

@@ -52,7 +52,7 @@ def health(
         "service": settings.service,
         "environment": settings.effective_environment,
         "release": settings.release,
-        "content": settings.content,
+        "content": "asked" if callable(settings.content) else settings.content,
         "access": _access(settings),
         "otlp_receiver": settings.otlp_receiver,
         "opentelemetry": own["opentelemetry"],

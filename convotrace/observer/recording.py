@@ -16,6 +16,7 @@ from convotrace.identity import Incoming
 from convotrace.model import Failure
 from convotrace.observer.asking import Asker
 from convotrace.observer.callers import Callers
+from convotrace.observer.consent import Consent
 from convotrace.observer.exclude import Excluder
 from convotrace.observer.guard import Guard
 from convotrace.observer.leaving import says_left
@@ -59,6 +60,7 @@ class Recording:
         self._writing = writing
         self._excluded = Excluder(settings.exclude)
         self._callers = Callers()
+        self.consent = Consent(settings, guard)
         self._reaches = Hosts(settings.propagate) or None
         self._follows = not _THREADS.isdisjoint(settings.instrument)
         self._log_level = _OFF if settings.capture_logs is False else LEVELS[settings.log_level.lower()]
@@ -103,6 +105,8 @@ class Recording:
         trace.identify, trace.late = self._callbacks
         trace.reaches = self._reaches
         trace.follows = self._follows
+        if self.consent.is_asked or not self.consent.is_on:
+            self.consent.begin(trace)
         # The handshake of a connection has one caller, and its messages are traces of their own.
         if incoming is not None and protocol != "websocket":
             self._callers.join(trace, incoming)
@@ -145,6 +149,8 @@ class Recording:
             if trace.incoming is not None and trace.status_code is None and trace.first_byte is None:
                 trace.fail(_NO_RESPONSE, 500)
         self._asker.ask(trace, last=True)
+        if trace.undecided:
+            self._asker.offer(trace, self.consent.decide)
         trace.end(now)
         if trace.telemetry is not None:
             trace.telemetry.finish(trace)

@@ -218,7 +218,7 @@ class Writing:
         if self._assembler is None:
             self._assembler = self._make_assembler()
         if trace.noted("attachments") and not trace.skipped:
-            read_files(trace, trace.content and self._in_force().content)
+            read_files(trace, (trace.content or trace.undecided) and bool(self._in_force().content))
         return self._assembler.assemble(trace)
 
     def _make_assembler(self) -> Assembler:

@@ -129,13 +129,20 @@ def capture(settings: Settings) -> Card:
     """Return what is kept of a request."""
     bodies = f"on, {size(settings.max_body_bytes)} each way" if settings.capture_bodies else "off"
     rows = [
-        Row("bodies", bodies), Row("texts", "on" if settings.content else "off"),
+        Row("bodies", bodies), Row("texts", _texts(settings)),
         Row("redaction", _redaction(settings)),
         Row("log lines", f"{settings.capture_logs}, from {settings.log_level}"),
         Row("sampled", share(settings.sample)),
         Row("sessions pause after", f"{settings.idle_timeout / 60:g} min"),
     ]  # fmt: skip
     return Card("Capture", rows)
+
+
+def _texts(settings: Settings) -> str:
+    if not settings.content:
+        return "off"
+    rules = f", but for {', '.join(settings.content_off)}" if settings.content_off else ""
+    return ("as your function says" if callable(settings.content) else "on") + rules
 
 
 def _redaction(settings: Settings) -> str:

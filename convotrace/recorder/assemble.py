@@ -29,6 +29,7 @@ from convotrace.recorder.span_records import SpanRecords
 from convotrace.recorder.ties import ties_of
 from convotrace.recorder.told import read_told
 from convotrace.recorder.verdict import Verdict
+from convotrace.recorder.wordless import without_words
 from convotrace.redaction import Mask, Redactor, masked_change
 from convotrace.redaction.urls import without_queries
 from convotrace.settings import Settings
@@ -77,7 +78,7 @@ class Assembler:
         """Return what became of a trace and, where it is to be stored, the change to write."""
         if trace.skipped:
             return Verdict.EXCLUDED, _emptied(trace)
-        read_told(trace, self.redactor, trace.content and self._settings.content)
+        read_told(trace, self.redactor)
         exchange = self._as_stored(exchange_of(trace))
         identity = self._identity(trace, exchange)
         message, reply = self._texts.of(trace, exchange)
@@ -90,8 +91,9 @@ class Assembler:
             return Verdict.NO_SESSION, None
         who = identity or trace.fallback or Identity(f"{trace.id:032x}", "none")
         record = self._trace(trace, exchange, who, is_turn, message, reply)
-        record = with_reply(record, exchange, trace.content and self._settings.content, self.redactor, self._prices)
-        change = masked_change(self._mask, Change(self._session(trace, who), record, trace.written_as))
+        record = with_reply(record, exchange, self._keeps(trace), self.redactor, self._prices)
+        change = Change(self._session(trace, who), record, trace.written_as)
+        change = masked_change(self._mask, change if self._keeps(trace) else without_words(change))
         change = with_outcome(change, self._handoff_tools)
         history = self._history(exchange, identity, record)
         if trace.shared or history or ties:
@@ -99,6 +101,9 @@ class Assembler:
             change = replace(change, decide=decision(clues, change)) if clues else change
         verdict = Verdict.TURN if is_turn else Verdict.FOLDED if named else Verdict.NO_SESSION
         return verdict, change
+
+    def _keeps(self, trace: OpenTrace) -> bool:
+        return trace.keeps_content and bool(self._settings.content)
 
     def _as_stored(self, exchange: Exchange) -> Exchange:
         """Return an exchange whose re-sent history reads as that of stored turns does."""
@@ -172,7 +177,7 @@ class Assembler:
         self, trace: OpenTrace, exchange: Exchange, who: Identity, is_turn: bool, message: str | None, reply: str | None
     ) -> Trace:
         trace_id = f"{trace.id:032x}"
-        content = trace.content and self._settings.content
+        content = self._keeps(trace)
         spans = self._spans.of(trace, who.id, content)
         failure = error_of(trace)
         return Trace(

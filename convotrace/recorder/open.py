@@ -137,7 +137,8 @@ class OpenTrace(OpenExchange):
                  "continues", "counted", "due", "engine", "events_noted", "exported", "fallback", "follows",
                  "follows_up", "found", "held", "id", "identify", "input_text", "late", "latest", "log_level",
                  "logged", "name", "output_text", "parent_span", "queued", "reaches", "room", "route", "shared",
-                 "shown", "shown_at", "skipped", "span_id", "spans", "spans_over", "telemetry", "user_id", "weight",
+                 "shown", "shown_at", "skipped", "span_id", "spans", "spans_over", "telemetry", "undecided",
+                 "user_id", "weight",
                  "written_as")  # fmt: skip
 
     # Made when first asked for: most traces have none of them, and each would cost the collector of garbage.
@@ -175,7 +176,9 @@ class OpenTrace(OpenExchange):
         # Nothing may be added any more.
         self.closed = False
         self.skipped = False
+        # Whether its words may be kept, and whether that is not known yet: then they are not.
         self.content = True
+        self.undecided = False
         self.held = 0
         self.found: Identity | None = None
         self.user_id: str | None = None
@@ -220,6 +223,11 @@ class OpenTrace(OpenExchange):
     def noted(self, name: str) -> Any:
         """Return one of these where there is one, else nothing that could be read: it is made for nobody."""
         return self.__dict__.get(name, ())
+
+    @property
+    def keeps_content(self) -> bool:
+        """Tell whether its words may be kept, as far as that is known."""
+        return self.content and not self.undecided
 
     @property
     def is_judged(self) -> bool:

@@ -50,7 +50,7 @@ class SpanRecords:
         fields["cost_nano"] = self._cost(span, fields)
         # Most spans have neither: what is not said is left to the defaults of the record.
         if span.told is not None or span.events:
-            fields["events"] = (*told_events(span), *event_records(span.events, self._redactor))
+            fields["events"] = (*told_events(span, content), *event_records(span.events, self._redactor))
         if span.scores:
             fields["scores"] = score_records(span.scores, session_id, trace_id, span_id)
         ended = span.ended

@@ -17,12 +17,12 @@ from convotrace.redaction import Redactor
 CONTENT_FIELDS = frozenset({"input", "output", "arguments", "result", "query", "documents", "tools"})
 
 
-def read_told(trace: OpenTrace, redactor: Redactor, content: bool) -> None:
+def read_told(trace: OpenTrace, redactor: Redactor) -> None:
     """Find out what the ended spans of other libraries say; each then has its kind and its reading."""
     for span in list(trace.spans):
         told = span.told
         if told is not None and told.reading is None:
-            told.reading = _reading(span, redactor, content)
+            told.reading = _reading(span, redactor)
             span.kind = told.reading.kind
 
 
@@ -36,18 +36,21 @@ def told_fields(span: OpenSpan, content: bool) -> dict[str, Any]:
     told = span.told
     if told is None or told.reading is None:
         return {}
-    reading = told.reading
+    reading = told.reading if content else _without_content(told.reading)
     fields = dict(reading.fields) if content else {n: v for n, v in reading.fields.items() if n not in CONTENT_FIELDS}
     fields["attributes"] = {**reading.attributes} if told.scope is None else {**reading.attributes, SCOPE: told.scope}
     return fields
 
 
-def told_events(span: OpenSpan) -> tuple[Event, ...]:
+def told_events(span: OpenSpan, content: bool) -> tuple[Event, ...]:
     """Return the events of a span of another library."""
-    return span.told.reading.events if span.told is not None and span.told.reading is not None else ()
+    if span.told is None or span.told.reading is None:
+        return ()
+    events: tuple[Event, ...] = (span.told.reading if content else _without_content(span.told.reading)).events
+    return events
 
 
-def _reading(span: OpenSpan, redactor: Redactor, content: bool) -> dialects.Reading:
+def _reading(span: OpenSpan, redactor: Redactor) -> dialects.Reading:
     told = span.told
     assert told is not None
     attributes = redactor.attributes(plain_mapping(told.attributes))
@@ -55,7 +58,7 @@ def _reading(span: OpenSpan, redactor: Redactor, content: bool) -> dialects.Read
     reading = dialects.read(span.name, attributes, events, told.scope, span.started)
     # The library's own objects are not kept: they hold everything twice.
     told.attributes, told.events = {}, ()
-    return reading if content else _without_content(reading)
+    return reading
 
 
 def _without_content(reading: dialects.Reading) -> dialects.Reading:

@@ -39,6 +39,7 @@ DEFAULTS = {
     "input_text": None,
     "output_text": None,
     "content": True,
+    "content_off": (),
     "redact": "secrets",
     "redact_fields": (),
     "redact_with": "mark",

@@ -47,7 +47,7 @@ class RequestTelemetry:
     def __init__(self, settings: Settings, server: Server, inside: Context | None) -> None:
         self.server = server
         self._inside = inside
-        self._content = settings.content
+        self._content = settings.content is True and not settings.content_off
         # The app's own functions are asked once the app has seen the request: its middlewares know the user by then.
         self._may_ask = settings.session_id is None and settings.user_id is None
         self._who: dict[str, str] = {}
