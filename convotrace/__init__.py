@@ -5,6 +5,7 @@ This is the face: names only. Importing it loads no web framework, opens no file
 
 from typing import TYPE_CHECKING, Any
 
+from convotrace import formats
 from convotrace.capture import (
     advice,
     attach,
@@ -57,6 +58,15 @@ _INSIDE = {
     "session_alert": "convotrace.insight.session_rules", "score_definition": "convotrace.insight.definitions",
 }  # fmt: skip
 _LATE = {"asgi": "convotrace.asgi", "wsgi": "convotrace.wsgi", "checks": "convotrace.insight.checks"}
+
+
+def _document() -> formats.Maker:
+    from convotrace.page.document import as_html
+
+    return as_html
+
+
+formats.name("html", _document)
 
 
 def __getattr__(name: str) -> Any:

@@ -25,10 +25,12 @@ FLOORS = {
     "demo": 12,
     "cli": 13,
 }  # fmt: skip
-IN_BASE = {"__main__": "cli"} | dict.fromkeys(("later", "model", "quick", "errors", "options", "settings"), "base")
+IN_BASE = {"__main__": "cli"} | dict.fromkeys(
+    ("later", "model", "quick", "errors", "formats", "options", "settings"), "base"
+)
 GUESTS = {
     # Which rooms may import a package that is not of the standard library; "*" is any.
-    "orjson": {"*"},
+    "orjson": {"*"}, "pandas": {"store"},
     "peewee": {"store"}, "isal": {"store"}, "playhouse": {"store"}, "psycopg": {"store"},
     "jinja2": {"page"}, "markdown_it": {"page"}, "markupsafe": {"page"}, "nh3": {"page"},
     "structlog": {"hooks", "demo"}, "opentelemetry": {"hooks", "intake", "export"},

@@ -49,7 +49,7 @@ class Table:
 
     def __init__(self, columns: tuple[str, ...], rows: Callable[[Conversation], Iterator[Row]]) -> None:
         self.columns = columns
-        self._rows = rows
+        self.rows = rows
 
     def header(self) -> str:
         """Return the line of column names."""
@@ -57,7 +57,7 @@ class Table:
 
     def lines(self, conversation: Conversation) -> str:
         """Return the rows of one conversation, each ended by a line break; a text may hold more of them."""
-        return _csv([[_cell(row[name]) for name in self.columns] for row in self._rows(conversation)])
+        return _csv([[_cell(row[name]) for name in self.columns] for row in self.rows(conversation)])
 
 
 def line_of(values: Iterable[Json]) -> str:

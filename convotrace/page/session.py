@@ -55,8 +55,19 @@ def page(visit: Visit) -> PageResponse:
     frame |= {"may_delete": visit.may("delete"), "zoom": zoom, "zooms": ZOOMS}
     frame |= {"topic": f"session={visit.parts['key']}", "after_ns": excerpt.conversation.session.last_ns}
     frame |= {"found": found, "along": found.fields(zoom)}
-    view = {**_head(excerpt), **_feed(shown, excerpt), **_side(excerpt, visit.backend.store())}
-    return render("session.html", {**frame, **view, "falls": falls(shown.turns) if zoom == "waterfall" else None})
+    falling = falls(shown.turns) if zoom == "waterfall" else None
+    return render("session.html", {**frame, **view(shown, excerpt, visit.backend.store()), "falls": falling})
+
+
+def view(shown: Feed, excerpt: Excerpt, reader: Reader | None) -> dict[str, object]:
+    """Return what the page shows of some turns.
+
+    Args:
+        shown: The turns as they are read.
+        excerpt: The same as records, with the session.
+        reader: Where other sessions of the user are; None leaves them out.
+    """
+    return {**_head(excerpt), **_feed(shown, excerpt), **_side(excerpt, reader)}
 
 
 def _excerpt(visit: Visit, fields: Mapping[str, str], found: Found) -> Excerpt:
@@ -99,7 +110,7 @@ def _feed(shown: Feed, excerpt: Excerpt) -> dict[str, object]:
     }
 
 
-def _side(excerpt: Excerpt, reader: Reader) -> dict[str, object]:
+def _side(excerpt: Excerpt, reader: Reader | None) -> dict[str, object]:
     conversation = excerpt.conversation
     turns = [trace for trace in conversation.traces if trace.turn is not None]
     shown = [trace for trace in turns if excerpt.first <= (trace.turn or 0) <= excerpt.last]
@@ -118,9 +129,9 @@ def _side(excerpt: Excerpt, reader: Reader) -> dict[str, object]:
     }
 
 
-def _others_of(session: Session, reader: Reader) -> list[tuple[Session, str]]:
+def _others_of(session: Session, reader: Reader | None) -> list[tuple[Session, str]]:
     """Return the other sessions of the same user, the latest few, with what they are called."""
-    if not session.user_id:
+    if not session.user_id or reader is None:
         return []
     try:
         found = reader.sessions(str(Match("user", session.user_id)), limit=_SAME_USER + 1)

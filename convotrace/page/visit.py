@@ -108,6 +108,7 @@ class Visit:
             "service": settings.service,
             "environment": settings.effective_environment,
             "may_annotate": self.may("annotate"),
+            "may_export": self.may("export"),
             "kinds": (),
             "marks": False,
         }

@@ -5,28 +5,59 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
+from convotrace import formats
 from convotrace.errors import BadRequest
 from convotrace.export import TABLES, as_markdown, dump, exactly
+from convotrace.export.redacted import without_words
 from convotrace.model import Attachment, Conversation, Trace
-from convotrace.store import attachments, conversations, listing
+from convotrace.store import attachments, conversations, frames, listing
 from convotrace.store.opening import Opened
 
 FORMATS = ("jsonl", "csv", "markdown")
+"""Beside what rooms above make: `formats` knows it."""
 _PAGE = 200
 
 
-def export(opened: Opened, q: str | None, format: str, what: str, now_ns: int | None = None) -> Iterator[bytes]:
+def export(
+    opened: Opened, q: str | None, format: str, what: str, redact: bool = False, now_ns: int | None = None
+) -> Iterator[bytes]:
     """Return the parts of an export, the header first; see `Store.export`."""
-    if format not in FORMATS:
-        raise BadRequest(f"format came as {format!r}; use one of {', '.join(FORMATS)}.")
-    if what not in TABLES:
-        raise BadRequest(f"what came as {what!r}; use one of {', '.join(TABLES)}.")
+    _check(format, what)
     # The first page is asked for at once: a filter that cannot be read is to raise here, and not at the first part.
     found = _found(opened, q, time.time_ns() if now_ns is None else now_ns)
+    return _parts(opened, found, format, what, redact)
+
+
+def export_one(opened: Opened, session_id: str, format: str, what: str, redact: bool) -> Iterator[bytes] | None:
+    """Return the parts of an export of one session; None where there is none."""
+    _check(format, what)
+    whole = conversations.by_id(opened, session_id, time.time_ns())
+    return None if whole is None else _parts(opened, iter((whole,)), format, what, redact)
+
+
+def dataframe(opened: Opened, q: str | None, what: str) -> Any:
+    """Return a table as a data frame; see `Store.dataframe`."""
+    _check("csv", what)
+    return frames.frame(_found(opened, q, time.time_ns()), what)
+
+
+def _check(format: str, what: str) -> None:
+    if format not in (*FORMATS, *formats.names()):
+        raise BadRequest(f"format came as {format!r}; use one of {', '.join((*FORMATS, *formats.names()))}.")
+    if what not in TABLES:
+        raise BadRequest(f"what came as {what!r}; use one of {', '.join(TABLES)}.")
+
+
+def _parts(opened: Opened, found: Iterator[Conversation], format: str, what: str, redact: bool) -> Iterator[bytes]:
+    if redact:
+        found = map(without_words, found)
     if format == "csv":
         return _table(found, what)
-    return map(_line(opened) if format == "jsonl" else _markdown, found)
+    if format == "markdown":
+        return map(_markdown, found)
+    return map(_line(opened) if format == "jsonl" else formats.maker(format), found)
 
 
 def _found(opened: Opened, q: str | None, now_ns: int) -> Iterator[Conversation]:

@@ -6,7 +6,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from convotrace.errors import StoreError
 from convotrace.identity import session_key
@@ -250,20 +250,57 @@ class Store(Keeper, Curator):
         """
         return listing.count(self._ready(), q)
 
-    def export(self, q: str | None = None, format: str = "jsonl", what: str = "sessions") -> Iterator[bytes]:
+    def export(
+        self, q: str | None = None, format: str = "jsonl", what: str = "sessions", redact: bool = False
+    ) -> Iterator[bytes]:
         """Return sessions as the parts of a file, the oldest first, in the memory of one session.
 
         Args:
             q: A filter, as for `sessions`.
-            format: `jsonl` (a session a line, whole and exact; `convotrace import` reads it), `csv`, or `markdown`.
+            format: `jsonl` (a session a line, whole and exact; `convotrace import` reads it), `csv`, `markdown`, or
+                `html`, of which each part is a whole file that stands alone.
             what: The rows of `csv`: `sessions`, `traces`, `spans`, `scores` or `events`.
+            redact: Whether each text is replaced by how long it is.
 
         Raises:
             FilterError: The filter cannot be read; it says where it is wrong, and has a hint.
             BadRequest: There is no such format, or there are no such rows.
             StoreError: The store cannot be read.
         """
-        return exporting.export(self._ready(), q, format, what)
+        return exporting.export(self._ready(), q, format, what, redact)
+
+    def export_one(
+        self, session_id: str, format: str = "jsonl", what: str = "sessions", redact: bool = False
+    ) -> Iterator[bytes] | None:
+        """Return one session as the parts of a file, None where there is none of this id.
+
+        Args:
+            session_id: Its id.
+            format: As for `export`.
+            what: As for `export`.
+            redact: As for `export`.
+
+        Raises:
+            BadRequest: There is no such format, or there are no such rows.
+            StoreError: The store cannot be read.
+        """
+        return exporting.export_one(self._ready(), session_id, format, what, redact)
+
+    def dataframe(self, q: str | None = None, what: str = "sessions") -> Any:
+        """Return the rows of an export as a data frame of pandas (extra `dataframe`), in the memory of all of them.
+
+        Times are in UTC, whole numbers that may be unknown are `Int64`; the columns are those of CSV.
+
+        Args:
+            q: A filter, as for `sessions`.
+            what: `sessions`, `traces`, `spans`, `scores` or `events`.
+
+        Raises:
+            FilterError: The filter cannot be read; it says where it is wrong, and has a hint.
+            BadRequest: There are no such rows, or pandas is not installed.
+            StoreError: The store cannot be read.
+        """
+        return exporting.dataframe(self._ready(), q, what)
 
     def metrics(
         self, since: When = None, until: When = None, *, by: str | None = None, q: str | None = None,

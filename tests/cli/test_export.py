@@ -3,6 +3,9 @@
 import csv
 import io
 import json
+import signal
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -73,3 +76,52 @@ def test_one_value_over_several_lines_is_read_as_well(tmp_path, kept):
     path = tmp_path / "one.json"
     path.write_text(json.dumps({"id": "one", "messages": [{"role": "user", "content": "hi"}]}, indent=2))
     assert CliRunner().invoke(main, ["import", str(path), "--store", kept]).exit_code == 0
+
+
+def test_one_session_is_one_html_file_and_several_are_a_folder(run, tmp_path):
+    file, folder = tmp_path / "old.html", tmp_path / "pages"
+    assert run("export", "--session", "old", "-o", str(file)).exit_code == 0
+    assert "canary old" in file.read_text() and "canary new" not in file.read_text()
+    result = run("export", "-o", f"{folder}/")
+    assert result.exit_code == 0 and "4 sessions" in result.output
+    assert sorted(path.name for path in folder.iterdir()) == ["new.html", "old.html", "older.html", "oldest.html"]
+    assert run("export", "-o", f"{folder}/").exit_code == 2
+    several = run("export", "-f", "html")
+    assert several.exit_code == 2 and "4 sessions match; name one by --session, or a folder" in several.output
+
+
+@pytest.mark.parametrize("name", ["a.html", "a.jsonl", "a.md", "a.csv"])
+def test_an_export_without_words_holds_none(run, tmp_path, name):
+    path = tmp_path / name
+    what = ("-w", "traces") if name == "a.csv" else ()
+    assert run("export", "--session", "old", "--redact", "-o", str(path), *what).exit_code == 0
+    assert "canary" not in path.read_text() and "[10 characters]" in path.read_text().replace("\\", "")
+
+
+def test_a_session_that_is_not_there_is_one_sentence(run, tmp_path):
+    result = run("export", "--session", "nobody", "-o", str(tmp_path / "x.md"))
+    assert result.exit_code == 2 and "There is no session 'nobody'" in result.output
+    assert list(tmp_path.glob("*.md")) == [] and run("export", "--session", "a", "-q", "b").exit_code == 2
+
+
+def test_ctrl_c_leaves_no_half_file(kept, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    code = (
+        "import time, convotrace.store.exporting as e, signal, os\n"
+        "real = e.conversations.by_id\n"
+        "def slow(*a):\n"
+        "    if len(calls) == 2: print('half', flush=True); time.sleep(60)\n"
+        "    calls.append(1); return real(*a)\n"
+        "calls = []; e.conversations.by_id = slow\n"
+        "from convotrace.cli import main; main()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "export", "--store", kept, "-o", str(out / "all.jsonl")],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == "half\n"
+    assert len(list(out.iterdir())) == 1
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 1 and "Aborted" in said and list(out.iterdir()) == []
