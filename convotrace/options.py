@@ -14,7 +14,7 @@ from typing import Any
 
 from convotrace.errors import SettingsError
 
-RIGHTS = ("read", "annotate", "export", "delete")
+RIGHTS = ("read", "annotate", "export", "delete", "audit")
 TOKEN_TYPES = ("input", "output", "cached_read", "cached_write", "reasoning", "input_audio", "output_audio")
 """What a price may be named for."""
 
@@ -60,12 +60,12 @@ def from_text(name: str, text: str, default: Any) -> Any:
         raise SettingsError(f"{name} came as {text!r}; use 1 or 0.")
     if name in ("prices", "budgets"):
         return _from_json(name, text)
-    if name.startswith("retention_") and text.strip().lower() == "none":
+    if name.startswith(("retention_", "audit_")) and text.strip().lower() == "none":
         return None
     if isinstance(default, tuple) or name == "redact":
         return tuple(part.strip() for part in text.split(",") if part.strip())
     try:
-        if name == "retention_days":
+        if name in ("retention_days", "audit_days"):
             return float(text)
         if isinstance(default, int) or name in ("retention_rows",):
             return int(text)
@@ -323,7 +323,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     **dict.fromkeys(("log_ids", "log_turns", "otlp_receiver"), _boolean),
     **dict.fromkeys(("idle_timeout", "max_body_bytes", "hook_timeout"), _positive),
     "sample": _share,
-    **dict.fromkeys(("retention_days", "retention_bytes", "retention_rows"), _limit),
+    **dict.fromkeys(("retention_days", "retention_bytes", "retention_rows", "audit_days"), _limit),
     **dict.fromkeys(("environment", "release", "service", "token", "otlp_token", "page_url"), _text),
     **dict.fromkeys(("session_id", "user_id", "input_text", "output_text", "outcome"), _plain_function),
     "auth": _callable,

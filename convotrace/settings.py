@@ -83,6 +83,8 @@ class Settings:
     token: str | None = None
     rights: tuple[str, ...] = ("read", "annotate", "export")
     hook_timeout: float = 0.05
+    # Who looked at, searched, judged, exported or erased what, for so many days; None: for ever.
+    audit_days: float | None = 365
     feedback_path: str | None = None
     page_url: str | None = None
 

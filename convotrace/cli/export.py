@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
+from convotrace.cli.audit import note_export
 from convotrace.cli.options import Wrong, in_bytes, opened, progress, store_option
 from convotrace.errors import BadRequest, StoreError
 
@@ -64,6 +65,7 @@ def export(
                 total, parts = store.count(q), store.export(q, format, what, redact)
         except BadRequest as error:
             raise Wrong(str(error)) from None
+        note_export(store, what if format == "csv" else "sessions", q)
         if output is not None and is_folder:
             size = _into_folder(store, output, q if session_id is None else None, session_id, parts, total, force)
         else:

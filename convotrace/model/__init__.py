@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Places,
         View,
     )
+    from convotrace.model.audit import ACTIONS, Act
     from convotrace.model.changes import Change, Lookup, SessionFacts, Stored
     from convotrace.model.exchange import Attachment, Cut, Failure, Left, Payload, Request
     from convotrace.model.metrics import MetricPoint, Metrics, MetricSeries, SessionTally, Tally, Times
@@ -51,6 +52,7 @@ _INSIDE = {
         "Json OUTCOMES Outcome SCORE_SOURCES SPAN_KINDS ScoreSource ScoreType SpanKind SpanStatus "
         "TURN_KINDS TraceStatus as_datetime as_ms as_usd"
     ),
+    "audit": "ACTIONS Act",
     "exchange": "Attachment Cut Failure Left Payload Request",
     "notes": "Event Score Signal Target",
     "spans": "Document Span ToolDefinition Usage",
@@ -71,10 +73,12 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
+    "ACTIONS",
     "OUTCOMES",
     "SCORE_SOURCES",
     "SPAN_KINDS",
     "TURN_KINDS",
+    "Act",
     "Activity",
     "Attachment",
     "Bar",

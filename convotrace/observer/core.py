@@ -34,6 +34,7 @@ from convotrace.settings import Settings
 if TYPE_CHECKING:
     from convotrace.model import Change
     from convotrace.observer.acting import Acting
+    from convotrace.observer.auditing import Auditor
     from convotrace.observer.connection import Connection
     from convotrace.page import PageRequest, PageResponse
     from convotrace.page.watch import Watch
@@ -300,6 +301,11 @@ class ConvoTrace:
         return self._writing.take(changes, size)
 
     @property
+    def auditor(self) -> Auditor:
+        """What notes who did what on the page."""
+        return self._writing.auditor
+
+    @property
     def watch(self) -> Watch:
         """What all live tabs of this process share."""
         from convotrace.page.watch import Watch
@@ -328,6 +334,7 @@ class ConvoTrace:
             "otlp": self.ledger.received.values(),
             "redacted": self._writing.redacted,
             "sampled": self.ledger.sampled.value,
+            "audit_lost": self._writing.auditor.lost.value,
             **({"acting": self.acting().values()} if self.acts else {}),
         }
 

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from convotrace.store.removal import Deletion
     from convotrace.store.workers import Worker
 
-_SUMMED = ("requests", "websocket", "queued", "written", "dropped", "redacted", "sampled", "hooks", "otlp", "acting")
+_SUMMED = (
+    "requests", "websocket", "queued", "written", "dropped", "redacted", "sampled", "audit_lost", "hooks", "otlp",
+    "acting",
+)  # fmt: skip
 
 
 def health(

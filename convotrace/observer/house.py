@@ -15,7 +15,8 @@ from convotrace.pricing import Prices
 from convotrace.settings import Settings
 
 if TYPE_CHECKING:
-    from convotrace.model import Change
+    from convotrace.model import Act, Change
+    from convotrace.observer.auditing import Auditor
     from convotrace.page.watch import Watch
     from convotrace.store import Store
 
@@ -37,6 +38,9 @@ class Observed(Protocol):
 
     @property
     def watch(self) -> Watch: ...
+
+    @property
+    def auditor(self) -> Auditor: ...
 
     def open_store(self) -> Store: ...
 
@@ -78,7 +82,16 @@ class House:
         return self._observer.take(changes, size)
 
     def forget(self, session_id: str) -> dict[str, Json]:
+        # What was searched for has to stand there before it is taken out again.
+        self._observer.guard.attempt("audit", self._observer.auditor.write)
         return dict(vars(self.store().forget(session=session_id, actor="page")))
+
+    def note(self, act: Act) -> None:
+        self._observer.guard.attempt("audit", self._observer.auditor.add, act)
+
+    def acts(self, limit: int, before_ns: int | None) -> tuple[Act, ...]:
+        self._observer.guard.attempt("audit", self._observer.auditor.write)
+        return self.store().acts(limit, before_ns)
 
     def quietly(self, work: Callable[[], T]) -> T:
         return hooks.telemetry.quiet(work)

@@ -14,6 +14,7 @@ from convotrace.capture.tickets import MINT
 from convotrace.errors import StoreError
 from convotrace.model import Json
 from convotrace.observer.attached import read_files
+from convotrace.observer.auditing import Auditor
 from convotrace.observer.chores import Chores
 from convotrace.observer.guard import Guard
 from convotrace.observer.late import pause
@@ -71,12 +72,14 @@ class Writing:
         """The writer where there is one."""
         self._secret: bytes | None = None
         self._kept_key: str | None = None
+        self.auditor = Auditor(self.open_store, in_force().audit_days, lambda: self.writer.wake())
         self._sample = Sample(lambda: in_force().sample, lambda: self._secret or b"", lambda: ledger.sampled.add())
         self.forget()
 
     def forget(self) -> None:
         """Begin anew: in a forked child the store is its parent's. The writer knows of forks by itself."""
         self._lock = threading.Lock()
+        self.auditor.forget()
         self._chores = Chores()
         self._store: Store | None = None
         self._assembler: Assembler | None = None
@@ -107,8 +110,12 @@ class Writing:
                     done=_written,
                     busy=lambda: self._ledger.busy,
                     counters=self._counters,
-                    in_thread=partial(self._guard.attempt, "opentelemetry", hooks.telemetry.suppress_here),
+                    in_thread=self._in_thread,
                 )
+
+    def _in_thread(self) -> None:
+        self._guard.attempt("opentelemetry", hooks.telemetry.suppress_here)
+        self._guard.attempt("audit", self.auditor.write)
 
     def open_store(self) -> Store:
         """Return the store, opened when first needed.
@@ -274,6 +281,7 @@ class Writing:
     def close(self, timeout: float) -> None:
         """Store what is queued, within so many seconds, and release the store."""
         self._chores.end(min(timeout, _JOB_PATIENCE))
+        self._guard.attempt("audit", self.auditor.write)
         writer, self.made = self.made, None
         if writer is not None:
             writer.close(timeout)

@@ -7,6 +7,7 @@ from convotrace.page.access import JUDGE, SEND, Admission, admit, admit_sender
 from convotrace.page.backend import Backend, Reader
 from convotrace.page.http import MAX_BODY, PageRequest, PageResponse, as_data, not_found, plain, refusal, wrong
 from convotrace.page.link import swap
+from convotrace.page.noting import note
 from convotrace.page.otlp import too_long
 from convotrace.page.render import page as render
 from convotrace.page.routes import Handler, Route, find, is_page
@@ -73,7 +74,11 @@ def _guarded(request: PageRequest, backend: Backend, found: tuple[Route, dict[st
         return not_found()
     if admission.by == "link" and request.path:
         return swap(request, backend.token() or "", is_page)
-    return _handled(Visit(request, backend, admission, parts), handler, route.is_json and not request.is_form)
+    visit = Visit(request, backend, admission, parts)
+    response = _handled(visit, handler, route.is_json and not request.is_form)
+    if response.status < 400:
+        note(visit, route)
+    return response
 
 
 def _handled(visit: Visit, handler: Handler, is_json: bool) -> PageResponse:

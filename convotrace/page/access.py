@@ -27,6 +27,7 @@ COOKIE = "convotrace_page"
 """How the names of our cookies begin; the rest tells one store from another."""
 _LOCAL_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
 _PROXY_HEADERS = frozenset({"forwarded", "via", "x-real-ip"})
+_LONGEST_NAME = 200
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -36,6 +37,13 @@ class Admission:
 
     rights: frozenset[str]
     by: str
+    name: str = ""
+    """What `auth` calls the visitor."""
+
+    @property
+    def who(self) -> str:
+        """Who is named in the audit."""
+        return self.name or {"development": "loopback", "link": "token"}.get(self.by, self.by)
 
 
 def admit(request: PageRequest, backend: Backend, is_html: bool) -> Admission | None:
@@ -110,13 +118,24 @@ def _asked(auth: Callable[[Any], Any], request: PageRequest, backend: Backend) -
     # A guard that fails must refuse, so even what is no Exception (a cancellation, a timeout of gevent) is caught;
     # the three that end a process or a generator pass through and open nothing either.
     try:
-        rights = _rights_of(auth(request), backend.settings.rights)
+        name, answer = _named(auth(request))
+        rights = _rights_of(answer, backend.settings.rights)
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as error:
         backend.failed("auth", error)
         return None
-    return Admission(rights, "auth") if rights else None
+    return Admission(rights, "auth", name) if rights else None
+
+
+def _named(answer: Any) -> tuple[str, Any]:
+    """Return the name and the rights that an answer holds: `{"name": "ben", "rights": ["read"]}`, else rights alone."""
+    if type(answer) is not dict:
+        return "", answer
+    name = answer.get("name")
+    if not answer.keys() <= {"name", "rights"} or type(name) is not str or not 0 < len(name) <= _LONGEST_NAME:
+        return "", None
+    return name, answer.get("rights", True)
 
 
 def _rights_of(answer: Any, granted: tuple[str, ...]) -> frozenset[str]:

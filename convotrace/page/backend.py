@@ -15,6 +15,7 @@ from convotrace.insight.queues import Queue, Task
 from convotrace.insight.ranges import When
 from convotrace.insight.tool_report import ToolReport
 from convotrace.model import (
+    Act,
     Activity,
     Attachment,
     Bar,
@@ -216,6 +217,12 @@ class Backend(Protocol):
 
     def forget(self, session_id: str) -> dict[str, Json]:
         """Delete a session for good; return how much that was. Raise StoreError where it cannot be deleted now."""
+
+    def note(self, act: Act) -> None:
+        """Note what a visitor did, without waiting; never raises."""
+
+    def acts(self, limit: int, before_ns: int | None) -> tuple[Act, ...]:
+        """Return the newest lines of the audit, older than a moment; raise StoreError where it cannot be read."""
 
     def quietly(self, work: Callable[[], T]) -> T:
         """Return what some work gives, unseen by the app's own telemetry."""

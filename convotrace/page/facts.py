@@ -21,7 +21,8 @@ _HOUR_NS = 3600 * 10**9
 _KNOWN = frozenset(
     {
         "ok", "queued", "room", "written", "dropped", "last_error", "write_ms", "store", "retention", "deletions",
-        "overhead", "requests", "websocket", "sampled", "redacted", "hooks", "workers", "warnings", "otlp",
+        "overhead", "requests", "websocket", "sampled", "redacted", "audit_lost", "hooks", "workers", "warnings",
+        "otlp",
         "otlp_receiver", "opentelemetry", "mount", "service", "environment", "release", "content", "access",
     }
 )  # fmt: skip
@@ -110,6 +111,8 @@ def cost(state: Mapping[str, Json]) -> Card:
         rows.append(Row("CPU of the writer here", f"{spent:,.2f} s, {share(part)} of one core"))
     hidden = _flat(_mapping(state.get("redacted")))
     rows.append(Row("hidden by redaction", ", ".join(f"{number} {kind}" for kind, number in hidden) or "nothing"))
+    if state.get("audit_lost"):
+        rows.append(Row("lines of the audit lost", _words("audit_lost", state["audit_lost"]), "warn"))
     if state.get("sampled"):
         rows.append(Row("left out by sampling", _words("sampled", state["sampled"])))
     failures = [Row(f"own failures, {name}", value, "warn") for name, value in _flat(_mapping(state.get("hooks")))]

@@ -11,6 +11,7 @@ from convotrace.page import (
     annotate,
     assets,
     attachments,
+    audit,
     collect,
     compare,
     copies,
@@ -43,6 +44,8 @@ from convotrace.page.access import JUDGE, SEND
 from convotrace.page.http import MAX_BODY, PageResponse, as_data, not_found, plain, refusal
 from convotrace.page.visit import Visit
 
+_ACTS = {"read": "annotate", "annotate": "annotate", "delete": "erase"}
+
 Handler = Callable[[Visit], PageResponse]
 
 
@@ -57,6 +60,16 @@ class Route:
     is_json: bool = False
     limit: int = MAX_BODY
     """Bytes of a body that are read at most."""
+    action: str | None = None
+    """What the audit calls it, where that does not follow from the right that it needs."""
+    shape: str = ""
+    """The path with its parts by name, which tells nobody."""
+
+    def act(self, method: str) -> str | None:
+        """Return what the audit calls a request, None for what is no act."""
+        if self.action is not None or self.right == "export":
+            return self.action or "export"
+        return _ACTS.get(self.right) if method not in ("GET", "HEAD") else None
 
     def handler(self, method: str) -> Handler | None:
         """Return what answers a method; HEAD is answered like GET."""
@@ -81,17 +94,17 @@ def _pattern(shape: str) -> re.Pattern[str]:
     return re.compile(text)
 
 
-def _page(shape: str, handler: Handler) -> Route:
-    return Route(_pattern(shape), {"GET": handler}, is_html=True)
+def _page(shape: str, handler: Handler, action: str | None = None, right: str = "read") -> Route:
+    return Route(_pattern(shape), {"GET": handler}, right, is_html=True, action=action, shape=shape)
 
 
-def _data(shape: str, handler: Handler) -> Route:
-    return Route(_pattern(shape), {"GET": handler}, is_json=True)
+def _data(shape: str, handler: Handler, action: str | None = None, right: str = "read") -> Route:
+    return Route(_pattern(shape), {"GET": handler}, right, is_json=True, action=action, shape=shape)
 
 
 def _judged(shape: str, show: Handler, act: Handler) -> Route:
     """Return a page that may be read by everybody, with forms for those who may annotate."""
-    return Route(_pattern(shape), {"GET": show, "POST": _for_annotators(act)}, is_html=True)
+    return Route(_pattern(shape), {"GET": show, "POST": _for_annotators(act)}, is_html=True, shape=shape)
 
 
 def _for_annotators(act: Handler) -> Handler:
@@ -108,8 +121,8 @@ def _for_annotators(act: Handler) -> Handler:
     return handler
 
 
-def _text(shape: str, handler: Handler) -> Route:
-    return Route(_pattern(shape), {"GET": handler})
+def _text(shape: str, handler: Handler, action: str | None = None) -> Route:
+    return Route(_pattern(shape), {"GET": handler}, action=action, shape=shape)
 
 
 def _file(visit: Visit) -> PageResponse:
@@ -126,8 +139,8 @@ def _alive(visit: Visit) -> PageResponse:
 
 ROUTES: tuple[Route, ...] = (
     _page("", _folder),
-    _page("/", sessions.page),
-    _data("/sessions.json", sessions.data),
+    _page("/", sessions.page, "search"),
+    _data("/sessions.json", sessions.data, "search"),
     Route(_pattern("/sessions.csv"), {"GET": table.sessions}, right="export"),
     _page("/rows", sessions.rows),
     _data("/places.json", sessions.places),
@@ -137,20 +150,20 @@ ROUTES: tuple[Route, ...] = (
     Route(_pattern("/test"), {"POST": first.send}, right="annotate", is_json=True),
     _data("/live", live.stream),
     _data("/tail.json", live.tail),
-    _page("/compare", compare.page),
-    _data("/compare.json", compare.data),
-    _page("/search", search.page),
-    _data("/search.json", search.data),
+    _page("/compare", compare.page, "view"),
+    _data("/compare.json", compare.data, "view"),
+    _page("/search", search.page, "search"),
+    _data("/search.json", search.data, "search"),
     _data("/metrics.json", metrics.data),
-    _page("/s/{key}", session.page),
-    _data("/s/{key}.json", session.data),
-    _text("/s/{key}.md", copies.session),
+    _page("/s/{key}", session.page, "view"),
+    _data("/s/{key}.json", session.data, "view"),
+    _text("/s/{key}.md", copies.session, "export"),
     Route(_pattern("/s/{key}.html"), {"GET": document.download}, right="export"),
-    _page("/s/{key}/t/{trace}", turn.page),
-    _page("/s/{key}/t/{trace}/diff", diff.page),
+    _page("/s/{key}/t/{trace}", turn.page, "view"),
+    _page("/s/{key}/t/{trace}/diff", diff.page, "view"),
     _text("/s/{key}/t/{trace}/part", sections.part),
-    _text("/s/{key}/t/{trace}.{form}", copies.turn),
-    Route(_pattern("/s/{key}/a/{id}"), {"GET": attachments.serve}),
+    _text("/s/{key}/t/{trace}.{form}", copies.turn, "export"),
+    _text("/s/{key}/a/{id}", attachments.serve, "view"),
     Route(_pattern("/s/{key}/t/{trace}/split"), {"POST": split.split}, right="annotate", is_json=True),
     Route(_pattern("/s/{key}/delete"), {"POST": delete.delete}, right="delete", is_json=True),
     Route(_pattern("/s/{key}/scores"), {"POST": scores.add}, right="annotate", is_json=True),
@@ -170,6 +183,8 @@ ROUTES: tuple[Route, ...] = (
     _data("/tools.json", tools.data),
     _page("/incidents", incidents.page),
     _data("/incidents.json", incidents.data),
+    _page("/audit", audit.page, right="audit"),
+    _data("/audit.json", audit.data, right="audit"),
     _page("/health", health.page),
     _data("/health.json", health.data),
     Route(_pattern("/v1/{signal}"), {"POST": otlp.receive}, right=SEND, limit=otlp.MAX_SENT),

@@ -23,6 +23,9 @@ TABS = (
 )
 """The pages in the head of every page: each with what it is called and its address under the mount."""
 
+AUDIT = ("audit", "Audit", "audit")
+"""For those who may see it."""
+
 
 class Unknown(Exception):
     """What was asked for does not exist; answered like a forbidden address."""
@@ -101,7 +104,7 @@ class Visit:
             "root": root,
             "static": f"{root}static/{fingerprint()}/",
             "tab": tab,
-            "tabs": TABS,
+            "tabs": (*TABS, AUDIT) if self.may("audit") else TABS,
             "topic": "",
             "after_ns": 0,
             "live": "sse" if self.request.streams else "poll",

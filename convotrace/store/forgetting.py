@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 
+from convotrace.store import audit
 from convotrace.store.codec import decode_column, encode_column, original, storable
 from convotrace.store.conversations import row_of_id
 from convotrace.store.database import Connection
@@ -83,6 +84,7 @@ class _Eraser:
         settle_left(opened, _EVER)
         self._line = (secrets.token_bytes(16), now_ns, actor, action)
         self._ids: set[str] = set()
+        self._named: set[str] = set()
 
     def sessions(self, sids: Iterable[int]) -> Removed:
         """Delete whole sessions; each is invisible at once, and all of it is gone in the end."""
@@ -159,11 +161,13 @@ class _Eraser:
 
     def items(self, session_id: str) -> None:
         """Delete the items of datasets that come from a session, also from one that was pruned before."""
+        self._named.add(session_id)
         with self._opened.connections.writing() as connection:
             connection.execute(self._sql.keeping.forget_items, (storable(session_id),))
 
     def person(self, user: str | None) -> None:
         """Delete the items of datasets with a user's words, and take the name away where it judged or was asked to."""
+        self._named.add(original(user) or "")
         with self._opened.connections.writing() as connection:
             connection.execute(self._sql.keeping.forget_items_of_user, (user,))
             for statement in self._sql.keeping.unname:
@@ -196,12 +200,19 @@ class _Eraser:
         """Take away the links to what was deleted, and wipe its bytes from index, file and log."""
         if self._ids:
             unlink(self._opened, self._ids)
+        self._forget_searches()
         # A group that was only theirs has no bucket any more.
         fold(self._opened, self._line[1])
         # Also where nothing was removed: it completes what was cut off by the end of its process.
         tidy(self._opened, always)
         wiped = self._opened.upkeep.wipe(LOG_PATIENCE)
         return Forgotten(**vars(removed), wiped=wiped, leftover=None if wiped else self._opened.upkeep.leftover)
+
+    def _forget_searches(self) -> None:
+        """Take the ids out of what people searched for; that they searched stays in the audit."""
+        with self._opened.connections.writing() as connection:
+            for id in filter(None, self._ids | self._named):
+                audit.forget_words(self._opened, connection, id)
 
 
 def _labelling(sql: Statements, connection: Connection, row: Row) -> Labelling:

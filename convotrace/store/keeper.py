@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convotrace.errors import BadRequest
 from convotrace.later import later
-from convotrace.model import Incident
-from convotrace.store import folding, indexing, retention
+from convotrace.model import Act, Incident
+from convotrace.store import audit, folding, indexing, retention
 from convotrace.store.indexing import IndexState
 from convotrace.store.leases import Leases
 from convotrace.store.opening import Opened
@@ -101,6 +101,30 @@ class Keeper(ABC):
         if user is not None:
             return forgetting.forget_user(opened, user, now_ns, actor)
         return forgetting.forget_session(opened, session or "", now_ns, actor)
+
+    def note_acts(self, acts: Sequence[Act], keep_ns: int | None = None) -> None:
+        """Add lines to the audit; none that is there is ever changed.
+
+        Args:
+            acts: What was done, with the key of a session in its address as target.
+            keep_ns: Delete lines that are so many ns older than the newest of these.
+
+        Raises:
+            StoreError: The store cannot be written now.
+        """
+        audit.note(self._ready(), acts, keep_ns)
+
+    def acts(self, limit: int = 100, before_ns: int | None = None) -> tuple[Act, ...]:
+        """Return who did what, the newest first, with what jobs and commands deleted.
+
+        Args:
+            limit: How many lines at most.
+            before_ns: Only older ones.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        return audit.acts(self._ready(), limit, before_ns)
 
     def index(self, go_on: Callable[[], bool] = indexing.always) -> Iterator[int]:
         """Take into the text index what is not in it yet, in short transactions with rests between.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from peewee import EXCLUDED, SQL, PostgresqlDatabase, fn
 
+from convotrace.model import ACTIONS
 from convotrace.store.rows import AuditRow, LeaseRow
 from convotrace.store.schema import Table, Tables
 from convotrace.store.sql import insertion, selection, text, upsert
@@ -33,8 +34,16 @@ class KeepingStatements:
         self.lease_until = text(lease.select(lease.until).where(lease.name == ""))
         self.put_audit = upsert(audit, AuditRow, "id")
         self.audit_by_id = text(selection(audit, AuditRow).where(audit.id == b""))
-        self.newest_audit = text(selection(audit, AuditRow).order_by(audit.at.desc()).limit(1))
-        self.old_audit = text(audit.delete().where(audit.at < 0))
+        people = [SQL(f"'{action}'") for action in ACTIONS]
+        deletions = selection(audit, AuditRow).where(audit.action.not_in(people))
+        self.newest_audit = text(deletions.order_by(audit.at.desc()).limit(1))
+        self.old_audit = text(audit.delete().where(audit.at < 0, audit.action.not_in(people)))
+        # What people did: (before, limit), (at), (); (detail, id).
+        self.acts = text(selection(audit, AuditRow).where(audit.at < 0).order_by(audit.at.desc(), audit.id).limit(1))
+        self.old_acts = text(audit.delete().where(audit.at < 0, audit.action.in_(people)))
+        told = audit.detail.is_null(False)
+        self.searches = text(audit.select(audit.id, audit.detail).where(audit.action.in_(people), told))
+        self.forget_search = text(audit.update({audit.detail: ""}).where(audit.id == b""))
 
     def _remove(self, tables: Tables) -> None:
         """Sessions that go: the oldest (before, limit), what runs in one (sid), how many, all rows; one in pieces."""
@@ -45,6 +54,8 @@ class KeepingStatements:
         self.running_in = text(trace.select(trace.worker).where(trace.sid == 0, trace.status == _RUNNING))
         total = fn.sum(session.traces + session.spans + session.events)
         self.all_rows = text(session.select(total))
+        self.key_of_sid = text(session.select(session.key).where(session.sid == 0))
+        self.sid_of_key = text(session.select(session.sid).where(session.key == ""))
         self.count_sessions = text(session.select(fn.count(session.sid)))
         # (sid), (), (sid)
         self.hide_session = [text(gone.insert({gone.sid: 0})), text(session.delete().where(session.sid == 0))]

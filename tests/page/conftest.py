@@ -18,6 +18,7 @@ from convotrace.errors import BadRequest, StoreError
 from convotrace.identity import session_key
 from convotrace.insight.tool_report import ToolFold, ToolReport
 from convotrace.model import (
+    Act,
     Activity,
     Attachment,
     Bar,
@@ -235,6 +236,7 @@ class House:
         self.accepts = True
         self.taken: list[tuple[Change, int]] = []
         self.counted: Counter[str] = Counter()
+        self.audit: list[Act] = []
         self.broken: Exception | None = None
         self.failures: list[tuple[str, BaseException]] = []
         self.state: dict[str, Any] = {"queued": 0, "dropped": {}, "requests": {"turns": 0}, "warnings": []}
@@ -268,6 +270,13 @@ class House:
     def forget(self, session_id: str) -> dict[str, Any]:
         self.shelf.conversations = [c for c in self.shelf.conversations if c.session.id != session_id]
         return {"sessions": 1}
+
+    def note(self, act: Act) -> None:
+        self.audit.append(act)
+
+    def acts(self, limit: int, before_ns: int | None) -> tuple[Act, ...]:
+        found = [act for act in reversed(self.audit) if before_ns is None or act.at_ns < before_ns]
+        return tuple(found[:limit])
 
     def quietly(self, work: Callable[[], Any]) -> Any:
         return work()

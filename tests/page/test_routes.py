@@ -42,6 +42,8 @@ EXAMPLES = {
     "/datasets/none.json": 404, "/datasets/none/export": 404,
     "/s/{key}/scores": 405, "/incidents": 200, "/incidents.json": 200,
     "/tools": 200, "/tools.json": 200,
+    # With a right of its own: see test_audit.py of the doors.
+    "/audit": 404, "/audit.json": 404,
     "/health": 200, "/health.json": 200, "/healthz": 200, "/static/{hash}/app.css": 200,
     # For those with a ticket alone: see test_feedback.py of the doors.
     "/feedback": 404,

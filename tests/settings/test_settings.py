@@ -51,6 +51,7 @@ DEFAULTS = {
     "token": None,
     "rights": ("read", "annotate", "export"),
     "hook_timeout": 0.05,
+    "audit_days": 365,
     "feedback_path": None,
     "page_url": None,
     "retention_days": 30,
