@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 from convotrace.insight.agreement import Agreement
+from convotrace.insight.cohort import Summary
 from convotrace.insight.datasets import Dataset, Item, Version
 from convotrace.insight.definitions import ScoreDefinition, ScoreStats
 from convotrace.insight.queues import Queue, Task
@@ -55,6 +56,11 @@ class Reader(Protocol):
         width: int | str | None = None, most: int = 20, points: bool = True, sessions: bool = False,
     ) -> Metrics:  # fmt: skip
         """Return what many turns come to; raise BadRequest for what cannot be asked."""
+
+    def summary(
+        self, since_ns: int, until_ns: int, q: str | None = None, width_ns: int | None = None, most: int = 8_000
+    ) -> Summary:
+        """Return what the sessions that began in a range come to."""
 
     def places(self, q: str | None = None, order: str = "-last", every: int = 100) -> Places:
         """Return where the pages of a whole list begin; raise BadRequest as `sessions` does."""

@@ -14,6 +14,7 @@ from convotrace.page.link import up_from
 
 TABS = (
     ("sessions", "Sessions", ""),
+    ("dashboard", "Dashboard", "dashboard"),
     ("search", "Search", "search"),
     ("tools", "Tools", "tools"),
     ("review", "Review", "review"),

@@ -5,10 +5,10 @@ is the tree.
 """
 
 from convotrace.query.fields import FIELDS, Field
-from convotrace.query.nodes import EVERYTHING, Ago, And, Compare, Has, Match, Moment, Node, Not, Or, Text, When
+from convotrace.query.nodes import EVERYTHING, Ago, And, Compare, Has, Match, Moment, Node, Not, Or, Text, When, Within
 from convotrace.query.parsing import parse
 
 __all__ = [
     "EVERYTHING", "FIELDS", "Ago", "And", "Compare", "Field", "Has", "Match", "Moment", "Node", "Not", "Or",
-    "Text", "When", "parse",
+    "Text", "When", "Within", "parse",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Literal
 
 from convotrace.model import OUTCOMES, SPAN_KINDS
 
-Measure = Literal["word", "choice", "count", "cost", "duration", "score", "time", "also"]
+Measure = Literal["word", "choice", "count", "cost", "duration", "score", "time", "range", "also"]
 
 STATUSES = ("ok", "error", "cancelled", "disconnected", "interrupted", "running")
 EQUAL = (":", "=", "!=")
@@ -65,6 +65,9 @@ _ALL = (
     Field("has", "also", "at least one of these", "has:error", ("error", "escalation", "feedback")),
     Field("since", "time", "active at this moment or later", "since:24h"),
     Field("until", "time", "last active at this moment or earlier", "until:2026-11-26T12:00Z"),
+    Field("began", "range", "began in this time", "began:2026-11-26..2026-11-27"),
+    Field("active", "range", "a turn began in this time", "active:2h..1h"),
+    Field("failing", "range", "a turn that began in this time failed", "failing:24h.."),
 )  # fmt: skip
 
 FIELDS: dict[str, Field] = {field.name: field for field in _ALL}

@@ -114,6 +114,18 @@ class When:
 
 
 @dataclass(frozen=True, slots=True)
+class Within:
+    """A stretch of time, from one moment to another without that one, in which something began; None is no bound."""
+
+    field: str
+    since: Ago | Moment | None
+    until: Ago | Moment | None
+
+    def __str__(self) -> str:
+        return f"{self.field}:{_bound(self.since)}..{_bound(self.until)}"
+
+
+@dataclass(frozen=True, slots=True)
 class And:
     """All of several conditions; of none: everything."""
 
@@ -145,7 +157,7 @@ class Not:
         return f"-({self.part})" if isinstance(self.part, (And, Or, Not)) else f"-{self.part}"
 
 
-Node = Text | Match | Compare | Has | When | And | Or | Not
+Node = Text | Match | Compare | Has | When | Within | And | Or | Not
 
 EVERYTHING = And()
 """The filter of an empty text."""
@@ -155,6 +167,10 @@ def joined(kind: type[And] | type[Or], parts: Iterable[Node]) -> Node:
     """Return parts under And or Or: those of the same kind stand in one row, and one alone stands for itself."""
     flat = [inner for part in parts for inner in (part.parts if isinstance(part, kind) else (part,))]
     return flat[0] if len(flat) == 1 else kind(tuple(flat))
+
+
+def _bound(moment: Ago | Moment | None) -> str:
+    return "" if moment is None else str(moment)
 
 
 def _full(field: str, name: str) -> str:

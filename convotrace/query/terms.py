@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from convotrace.errors import FilterError
 from convotrace.query.fields import FIELDS, Field, find
 from convotrace.query.lexing import Token, Value, unquoted
-from convotrace.query.nodes import Ago, Compare, Has, Match, Moment, Node, Not, Text, When, quoted
+from convotrace.query.nodes import Ago, Compare, Has, Match, Moment, Node, Not, Text, When, Within, quoted
 from convotrace.query.values import read_cost, read_count, read_duration, read_moment, read_score
 
 _READERS = {"count": read_count, "cost": read_cost, "duration": read_duration, "score": read_score}
@@ -73,6 +73,8 @@ def _node(field: Field, operator: str, name: str, value: Value) -> Node:
         return Has(chosen) if field.measure == "also" else Match(field.name, chosen)
     if field.measure == "time":
         return When(field.name, _moment(field, value))
+    if field.measure == "range":
+        return _range(field, value)
     return Compare(field.name, operator, _number(field, value), name)
 
 
@@ -108,6 +110,15 @@ def _moment(field: Field, value: Value) -> Ago | Moment:
         return Moment(at)
     hint = "Write a time before now such as 24h or 7d, or a date such as 2026-11-26 or 2026-11-26T12:00Z."
     raise FilterError(f"{field.name} cannot be {_shown(value.text)}", value.at, hint)
+
+
+def _range(field: Field, value: Value) -> Within:
+    first, dots, last = value.text.partition("..")
+    if not dots or not (first or last):
+        hint = f"Write a time from one moment to another, either of which may be left out: {field.example}."
+        raise FilterError(f"{field.name} cannot be {_shown(value.text)}", value.at, hint)
+    since = _moment(field, Value(first, value.at)) if first else None
+    return Within(field.name, since, _moment(field, Value(last, value.at + len(first) + 2)) if last else None)
 
 
 def _own_name(token: Token) -> str:

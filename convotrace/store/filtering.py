@@ -81,6 +81,10 @@ class Filter:
             case q.When(field, moment):
                 compare = operator.ge if field == "since" else operator.le
                 return compare(self.tables.session.last, _bounded(moment.at(self.now_ns)))
+            case q.Within(field, since, until):
+                first = -(1 << 63) if since is None else _bounded(since.at(self.now_ns))
+                last = (1 << 63) - 1 if until is None else _bounded(until.at(self.now_ns))
+                return self._within(field, first, last)
 
     def candidates(self, node: q.Node) -> Iterator[Statement] | None:
         """Return what finds the keys of all sessions that a term can be true of; None where that is not known."""
@@ -170,6 +174,16 @@ class Filter:
         if node.field == "idle":
             return _OPERATORS[_TURNED[node.operator]](session.last, _bounded(self.now_ns - int(node.value)))
         return compare(number(session, node.field), node.value)
+
+    def _within(self, field: str, since: int, until: int) -> Condition:
+        session, trace = self.tables.session, self.tables.trace
+        if field == "began":
+            return (session.started >= since) & (session.started < until)
+        # By the row first: of most sessions no turn has to be looked at.
+        turn = (trace.is_turn == SQL("1")) & (trace.started >= since) & (trace.started < until)
+        if field == "failing":
+            turn &= (trace.errors > SQL("0")) | (trace.status == SQL("'error'"))
+        return (session.last >= since) & (session.started < until) & self._any(trace, turn)
 
     def _scored(self, node: q.Compare) -> Condition:
         label = self.tables.label

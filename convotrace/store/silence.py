@@ -25,10 +25,6 @@ Rule = Callable[[Conversation], object]
 """Says how a session ended that has fallen silent; see the option `outcome`."""
 
 
-def unheard(_error: Exception) -> None:
-    """Take what a rule raised, where nobody wants to hear of it."""
-
-
 class Storing(Protocol):
     """The part of a store that concluding needs."""
 
@@ -68,8 +64,8 @@ def is_waiting(opened: Opened) -> bool:
 
 
 def conclude(
-    opened: Opened, store: Storing, now_ns: int, idle_ns: int, rule: Rule | None, failed: Callable[[Exception], None],
-    go_on: Callable[[], bool],
+    opened: Opened, store: Storing, now_ns: int, idle_ns: int, rule: Rule | None,
+    failed: Callable[[Exception], None] | None, go_on: Callable[[], bool],
 ) -> int:  # fmt: skip
     """Write down how silent sessions ended; return of how many that was concluded.
 
@@ -98,7 +94,7 @@ def conclude(
 
 
 def _conclude(
-    store: Storing, one: Quiet, now_ns: int, idle_ns: int, rule: Rule | None, failed: Callable[[Exception], None]
+    store: Storing, one: Quiet, now_ns: int, idle_ns: int, rule: Rule | None, failed: Callable[[Exception], None] | None
 ) -> int:
     told = _told(store, one, rule, failed)
     if told is None:
@@ -112,14 +108,15 @@ def _conclude(
     return sum(change is not None for change in written)
 
 
-def _told(store: Storing, one: Quiet, rule: Rule | None, failed: Callable[[Exception], None]) -> Ended | None:
+def _told(store: Storing, one: Quiet, rule: Rule | None, failed: Callable[[Exception], None] | None) -> Ended | None:
     conversation = None if rule is None else store.session(one.id)
     if rule is None or conversation is None:
         return None
     try:
         return by_app(rule(conversation))
     except Exception as error:  # the rule is the app's
-        failed(error)
+        if failed is not None:
+            failed(error)
         return None
 
 

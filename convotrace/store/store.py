@@ -32,6 +32,7 @@ from convotrace.options import shown_url
 from convotrace.redaction import Mask
 from convotrace.settings import DEFAULT_STORE
 from convotrace.store import databases, forks, workers
+from convotrace.store.analyst import Analyst
 from convotrace.store.curator import Curator
 from convotrace.store.keeper import Keeper
 from convotrace.store.native import new_lock
@@ -78,7 +79,7 @@ else:
 _SHOWN_EVERY_NS = 5 * 10**9
 
 
-class Store(Keeper, Curator):
+class Store(Keeper, Curator, Analyst):
     """One store, shared by all threads of a process; in a forked child it opens itself anew."""
 
     def __init__(self, url: str, *, create: bool = True) -> None:
@@ -391,7 +392,7 @@ class Store(Keeper, Curator):
 
     def conclude(
         self, idle_ns: int, rule: silence.Rule | None = None, now_ns: int | None = None,
-        failed: Callable[[Exception], None] = silence.unheard, go_on: Callable[[], bool] = indexing.always,
+        failed: Callable[[Exception], None] | None = None, go_on: Callable[[], bool] = indexing.always,
     ) -> int:  # fmt: skip
         """Write down how sessions ended that have fallen silent and of which nobody said so.
 

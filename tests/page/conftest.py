@@ -16,6 +16,7 @@ import pytest
 
 from convotrace.errors import BadRequest, StoreError
 from convotrace.identity import session_key
+from convotrace.insight.cohort import Cohort, Member, ScoreSum, Summary, summary
 from convotrace.insight.tool_report import ToolFold, ToolReport
 from convotrace.model import (
     Act,
@@ -101,13 +102,23 @@ class Shelf:
 
     def metrics(self, since=None, until=None, **options: Any) -> Metrics:
         self.questions.append((since, until, options))
-        if options["by"] == "colour":
+        by = options.get("by")
+        if by == "colour":
             raise BadRequest("by came as 'colour'; use one of environment.")
         tally = Tally(3, 4, 1, 2, input_tokens=7, cost_nano=5 * 10**9, duration=Times(2, 3 * 10**6, 10**6, 2 * 10**6))
-        ended = SessionTally(2, 3, open=1, completed=1) if options["sessions"] else None
+        ended = SessionTally(2, 3, open=1, completed=1) if options.get("sessions") else None
         point = MetricPoint(START // (60 * SECOND) * 60 * SECOND, tally, ended)
-        series = MetricSeries("<b>m</b>", tally, (point,), ended)
-        return Metrics(point.at_ns, point.at_ns + 60 * SECOND, 60 * SECOND, options["by"], (series,), tally, ended)
+        key = self.conversations[0].session.tags[0] if self.conversations else "<b>m</b>"
+        series = MetricSeries(key, tally, (point,), ended)
+        return Metrics(point.at_ns, point.at_ns + 60 * SECOND, 60 * SECOND, by, (series,), tally, ended)
+
+    def summary(
+        self, since_ns: int, until_ns: int, q: str | None = None, width_ns: int | None = None, most: int = 8_000
+    ) -> Summary:
+        parse(q or "")
+        members = [_member(conversation.session) for conversation in self.conversations]
+        scores = [ScoreSum(name, 1, mean, 0.5) for one in members for name, mean in one.scores.items()]
+        return summary(Cohort(since_ns, until_ns, members), width_ns or 1, scores)
 
     def search(self, text: str, limit: int = 50, after: str | None = None) -> HitPage:
         self.limits.append(limit)
@@ -222,6 +233,14 @@ def _hit(conversation: Conversation, trace: Trace, text: str) -> Hit:
     said = (("input", trace.input.text or ""), ("output", trace.output.text or ""))
     found = tuple(Passage(where, t, ((t.index(text), t.index(text) + len(text)),)) for where, t in said if text in t)
     return Hit(conversation.session, trace.id, trace.turn, trace.started_ns, found)
+
+
+def _member(one: Session) -> Member:
+    return Member(
+        one.id, one.started_ns, one.last_ns, one.turns, one.errors, "open", None, one.user_id, one.input_tokens,
+        one.cost_nano, one.feedback.get("up", 0), one.feedback.get("down", 0), one.scores, one.p50_ns,
+        frozenset(("tag", tag) for tag in one.tags),
+    )  # fmt: skip
 
 
 class House:

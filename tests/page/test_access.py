@@ -16,6 +16,7 @@ SITE = {"sec-fetch-site": "cross-site"}
 NAVIGATION = {**SITE, "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
 PATHS = [
     "", "/", "/sessions.json", "/s/{key}", "/s/{key}.json", "/s/{key}/t/" + "a" * 32, "/s/{key}/scores", "/health",
+    "/dashboard",
     "/health.json", "/healthz", "/static/0123456789abcdef/app.css", "/unknown", "//", "/s/", "/s/../", "/s/unknown",
     "/%2e%2e/", "/S/x", "/health/", "/\x00", "/feedback", "/review", "/review/q", "/scores", "/datasets/d",
     "/datasets/d/export", "/collect",

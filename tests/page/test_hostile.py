@@ -37,6 +37,9 @@ class Skeleton(HTMLParser):
         self.texts[self._open] = self.texts.get(self._open, "") + data
 
 
+_NUMBERS = [("/dashboard", ""), ("/dashboard", "by=tag")]
+
+
 def _pages(conversation):
     key = conversation.session.key
     turn = f"/s/{key}/t/{'a' * 32}"
@@ -45,7 +48,7 @@ def _pages(conversation):
     later = f"/s/{key}/t/{'b' * 32}"
     of_lists = [("/compare", f"s={key}&s={key}"), ("/", ""), ("/rows", ""), ("/beside", ""), ("/", "q=no")]
     closely = [(turn, ""), *spans, (later, ""), (turn, "only=path"), (f"{turn}/diff", ""), (f"{later}/diff", "")]
-    return [*of_lists, (f"/s/{key}", ""), *closely, *zooms, (f"/s/{key}/t/{'c' * 32}", ""), ("/health", "")]
+    return [*of_lists, (f"/s/{key}", ""), *closely, *zooms, (f"/s/{key}/t/{'c' * 32}", ""), ("/health", ""), *_NUMBERS]
 
 
 def _skeletons(ask, new_house, conversation, text):

@@ -18,6 +18,7 @@ from convotrace.query import (
     Or,
     Text,
     When,
+    Within,
     parse,
 )
 from convotrace.query.nodes import joined
@@ -49,6 +50,9 @@ def terms(draw):
         return Has(draw(st.sampled_from(field.choices)))
     if field.measure == "time":
         return When(field.name, draw(moments))
+    if field.measure == "range":
+        bounds = draw(st.tuples(st.none() | moments, st.none() | moments).filter(any))
+        return Within(field.name, *bounds)
     whole = field.measure != "score"
     number = st.integers(0, LARGEST) if whole else st.floats(allow_nan=False, allow_infinity=False)
     return Compare(field.name, draw(st.sampled_from(["=", ">", ">=", "<", "<="])), draw(number), name)
@@ -193,6 +197,9 @@ def test_terms(q, tree):
         ("a)", 1, "Remove it"),
         ('say "hi', 4, 'Add a second "'),
         ('""', 0, "between the quotation marks"),
+        ("began:24h", 6, "from one moment to another, either of which may be left out: began:"),
+        ("active:..", 7, "active:2h..1h"),
+        ("failing:1h..soon", 12, "Write a time before now"),
         ("(" * (DEEPEST + 1), DEEPEST, f"at most {DEEPEST} levels"),
         ("-" * 5000, MOST_CHARACTERS, "at most 2,000 characters"),
         ("a " * (MOST_TERMS + 1), 2 * MOST_TERMS, f"at most {MOST_TERMS}"),

@@ -11,7 +11,7 @@ import convotrace as ct
 from convotrace.cli import main
 from convotrace.model import Change, Event, Payload, Score, SessionFacts, Span, Target, Trace, Usage
 from convotrace.page import PageRequest
-from convotrace.query import FIELDS, parse
+from convotrace.query import FIELDS, Moment, parse
 from convotrace.store import Store
 from tests.store import test_filtering
 from tests.store.test_filtering import holds
@@ -20,6 +20,12 @@ pytestmark = pytest.mark.data
 
 SECOND, DAY = 10**9, 86400 * 10**9
 NOW = time.time_ns()
+
+
+def ago(days):
+    return Moment(NOW - days * DAY)
+
+
 QUERIES = [
     "refund", '"credit card"', "地铁", "故宫", "informacion", "reserv*", "crosswoz-val-1008", "-refund",
     "refund OR 地铁",
@@ -33,6 +39,9 @@ QUERIES = [
     "cost>0.01", "cost<0.01", "-cost>0.01", "duration>5m", "duration<=90s", "idle>30d", "idle<40d",
     *(f"score.Bert-KPrec{sign}0.3" for sign in ("=", ">", ">=", "<", "<=")), 'score."rb_agg">0.5', "score.reward=1",
     "score.faithfulness<3", "score.nothing>0", "fb:up", "fb:down", "has:error", "has:escalation", "has:feedback",
+    # Moments, not times before now: on the way through the store now moves on.
+    f"began:{ago(30)}..", f"began:{ago(50)}..{ago(40)}", f"active:{ago(45)}..{ago(30)}", f"-active:..{ago(30)}",
+    f"failing:{ago(45)}..{ago(30)}", f"failing:..{ago(30)} tag:en",
     "since:2026-01-01", "since:30d", "until:2000-01-01", "until:35d",
     "tag:en (kind:tool OR kind:retrieval) -has:error turns>3", "(tag:zh OR tag:es) NOT resolved:true",
     "score.reward<1 has:escalation OR fb:down", "score.Bert-KPrec<0.2 score.Bert-Rec>0.1 -refund",

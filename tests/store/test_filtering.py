@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from convotrace.errors import BadRequest
 from convotrace.model import Change, Event, Payload, Score, SessionFacts, Span, Target, Trace
-from convotrace.query import And, Compare, Has, Match, Not, Or, Text, When, parse
+from convotrace.query import And, Compare, Has, Match, Not, Or, Text, When, Within, parse
 from convotrace.store import Store, filtering, labels, listing, wanted
 from convotrace.store.labelling import label_all
 from convotrace.store.labels import LONGEST, MOST
@@ -48,12 +48,22 @@ def holds(node, conversation):
         case When(field, moment):
             compare = operator.ge if field == "since" else operator.le
             return compare(conversation.session.last_ns, moment.at(NOW))
+        case Within(field, since, until):
+            first, last = (None if bound is None else bound.at(NOW) for bound in (since, until))
+            moments = [conversation.session.started_ns] if field == "began" else turns_of(field, conversation)
+            return any((first is None or first <= at) and (last is None or at < last) for at in moments)
         case Compare(field, sign, value, name):
             number = number_of(field, name, conversation.session)
             return number is not None and OPERATORS[sign](number, value)
         case Match(field, value, prefix, name):
             found = words_of(field, name, conversation)
             return any(one.startswith(value) if prefix else one == value for one in found if one is not None)
+
+
+def turns_of(field, conversation):
+    """Return when each turn began; of `failing`, each that failed."""
+    turns = [trace for trace in conversation.traces if trace.is_turn]
+    return [one.started_ns for one in turns if field != "failing" or one.errors or one.status == "error"]
 
 
 def says(text, phrase, prefix):
@@ -170,6 +180,7 @@ def filters(draw):
         "kind:tool", "kind:retrieval", "status:ok", "status:error", "status:cancelled", "status:running",
         "status:interrupted", "outcome:open", "outcome:escalated", "resolved:true", "resolved:false",
         "resolved:unknown", "fb:up", "fb:down", "has:error", "has:escalation", "has:feedback", "since:3m", "until:4m",
+        "began:5m..3m", "active:4m..2m", "active:..6m", "failing:..3m", "failing:5m..",
     ]  # fmt: skip
     return draw(
         st.sampled_from(

@@ -61,7 +61,7 @@ function neighbour(by) {
   if (next) location.href = `${document.body.dataset.root}s/${next}`;
 }
 
-bind({ f: live.toggle });
+bind({ f: live.toggle, g: () => { location.href = `${document.body.dataset.root}dashboard`; } });
 if (location.pathname.includes("/s/")) bind({ n: () => neighbour(1), p: () => neighbour(-1) });
 localTimes(document);
 listen();

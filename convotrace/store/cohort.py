@@ -1,0 +1,168 @@
+"""Sessions that began in some time, read from their rows: all of a filter up to a number, beyond it a share of them.
+
+Keys of sessions are hashes, so those below a bound are a fair sample, and the same one every time.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import lru_cache
+from typing import Any
+
+from peewee import SQL, fn
+
+from convotrace.insight.cohort import Cohort, Label, Member, ScoreSum, Summary, summary
+from convotrace.store.codec import decode_column, original
+from convotrace.store.database import Connection
+from convotrace.store.filtering import Condition
+from convotrace.store.judgements import Counts, verdict_in
+from convotrace.store.labels import KIND, TOOL, facets_in
+from convotrace.store.marks import medians
+from convotrace.store.opening import Opened
+from convotrace.store.wanted import Wanted
+
+MOST = 8_000
+"""Sessions whose rows are read for one answer."""
+
+MOST_JUDGED = 500
+"""Sessions whose scores are read for one answer."""
+
+_COUNTED, _PROBED = 50_000, 64
+"""So many sessions are counted one by one; of more, what a share of them comes to."""
+
+_LOWEST = -(1 << 63)
+_KINDS = {TOOL: "tool", KIND: "kind"}
+_NOT_JUDGED: tuple[dict[str, int], dict[str, float], Counts] = ({"up": 0, "down": 0}, {}, {})
+_BOOLEANS = {"true": True, "false": False}
+_COLUMNS = (
+    "id", "started", "last", "turns", "errors", "outcome", "resolved", "user_id", "input_tokens", "output_tokens",
+    "cost_nano", "verdict", "marks", "facets", "tags",
+)  # fmt: skip
+
+
+class Reading:
+    """What is read of one cohort, within one moment of the store.
+
+    Args:
+        opened: The store.
+        connection: The moment.
+        wanted: Which sessions.
+        since_ns: They began then or later.
+        until_ns: And before this.
+        most: So many rows are read at most.
+    """
+
+    def __init__(
+        self, opened: Opened, connection: Connection, wanted: Wanted, since_ns: int, until_ns: int, most: int = MOST
+    ) -> None:
+        self._tables, self._connection = opened.tables, connection
+        self._since, self._until, self._most = since_ns, until_ns, most
+        session = opened.tables.session
+        # Who began in this time was active in it or later: that is what the index is sorted by.
+        within = [session.last >= since_ns, session.started >= since_ns, session.started < until_ns]
+        conditions = wanted.conditions(connection)
+        self.share = 1.0 if wanted.are_few else self._share(within)
+        self.chosen = [*within, *conditions, self._below(self.share)]
+
+    def cohort(self, is_whole: bool = True) -> Cohort:
+        """Return the sessions.
+
+        Args:
+            is_whole: Whether the medians of their turns and what happened in them is wanted as well.
+        """
+        session = self._tables.session
+        columns = [getattr(session, name) if is_whole or name not in _LEFT else SQL("NULL") for name in _COLUMNS]
+        statement, values = session.select(*columns).where(*self.chosen).sql()
+        members = [_member(row) for row in self._connection.execute(statement, values)]
+        return Cohort(self._since, self._until, members, self.share)
+
+    def scores(self, number: int) -> list[ScoreSum]:
+        """Return what the scores of these sessions come to, those with the most first.
+
+        Args:
+            number: How many sessions they are; the scores of a few are read.
+        """
+        session, score = self._tables.session, self._tables.score
+        share = self.share * min(1.0, MOST_JUDGED / max(number, 1))
+        columns = [score.sid, score.name, score.source, score.author, score.trace_id, score.span_id]
+        columns += [score.at, score.seq, score.num, score.value, score.extra]
+        query = session.select(*columns).join(score, on=(score.sid == session.sid))
+        query = query.where(*self.chosen, session.judged == SQL("1"), self._below(share))
+        newest: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+        for row in self._connection.execute(*query.sql()):
+            held = newest.get(row[:6])
+            if held is None or row[6:8] >= held[:2]:
+                newest[row[:6]] = row[6:]
+        by_name: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+        for key, told in newest.items():
+            by_name[original(key[1]) or ""].append(told[2:])
+        found = [_sum(name, told, share) for name, told in by_name.items()]
+        return sorted(found, key=lambda one: (-one.count, one.name))
+
+    def _share(self, within: list[Condition]) -> float:
+        session = self._tables.session
+        text, values = session.select(SQL("1")).where(*within).limit(_COUNTED).sql()
+        number = int(self._connection.execute(f"SELECT count(*) FROM ({text}) AS few", values).fetchone()[0])
+        if number == _COUNTED:
+            text, values = session.select(fn.count(session.sid)).where(*within, self._below(1 / _PROBED)).sql()
+            number = int(self._connection.execute(text, values).fetchone()[0]) * _PROBED
+        return min(1.0, self._most / max(number, 1))
+
+    def _below(self, share: float) -> Condition:
+        return SQL("1 = 1") if share >= 1 else self._tables.session.sid < _LOWEST + int(share * (1 << 64))
+
+
+_LEFT = frozenset({"marks", "facets", "tags"})
+
+
+def cohort(
+    opened: Opened, q: str | None, since_ns: int, until_ns: int, now_ns: int, most: int = MOST, is_whole: bool = True
+) -> Cohort:
+    """Return the sessions of a filter that began in a range."""
+    wanted = Wanted(opened, q, now_ns)
+    with opened.connections.reading() as connection:
+        return Reading(opened, connection, wanted, since_ns, until_ns, most).cohort(is_whole)
+
+
+def summarized(
+    opened: Opened, q: str | None, since_ns: int, until_ns: int, width_ns: int, now_ns: int, most: int
+) -> Summary:
+    """Return what the sessions of a filter that began in a range come to."""
+    wanted = Wanted(opened, q, now_ns)
+    with opened.connections.reading() as connection:
+        reading = Reading(opened, connection, wanted, since_ns, until_ns, most)
+        found = reading.cohort(is_whole=False)
+        return summary(found, width_ns, reading.scores(len(found.members)))
+
+
+def _member(row: tuple[Any, ...]) -> Member:
+    id, started, last, turns, errors, outcome, resolved, user, given, written, cost, verdict, marks, facets, tags = row
+    thumbs, means, _ = _NOT_JUDGED if verdict is None else verdict_in(verdict)
+    tokens = None if given is None and written is None else (given or 0) + (written or 0)
+    labels = frozenset() if facets is None and tags is None else _labels(facets, tags)
+    p50 = None if marks is None else medians(marks)[0]
+    return Member(
+        original(id) or "", started, last, turns, errors, outcome, resolved, user, tokens, cost, thumbs["up"],
+        thumbs["down"], means, p50, labels,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def _labels(facets: str | None, tags: str | None) -> frozenset[Label]:
+    found = {(_KINDS[kind], key) for kind, key in facets_in(facets) if kind in _KINDS}
+    return frozenset(found | {("tag", tag) for tag in decode_column(tags) or ()})
+
+
+def _sum(name: str, told: list[tuple[Any, ...]], share: float) -> ScoreSum:
+    numbers = [num for num, _, _ in told if num is not None]
+    verdicts = [verdict for _, value, extra in told if (verdict := _passed(value, extra)) is not None]
+    return ScoreSum(
+        name, round(len(told) / share), sum(numbers) / len(numbers) if numbers else None,
+        sum(verdicts) / len(verdicts) if verdicts else None,
+    )  # fmt: skip
+
+
+def _passed(value: str, extra: str | None) -> bool | None:
+    rare = None if extra is None else decode_column(extra)
+    said = rare[3] if isinstance(rare, list) and len(rare) > 3 else None
+    return said if isinstance(said, bool) else _BOOLEANS.get(value)
