@@ -38,28 +38,33 @@ class Sieve:
     """
 
     def __init__(self, shapes: Iterable[Shape]) -> None:
-        self._gates: dict[str, tuple[str, ...]] = {}
+        gates: dict[str, tuple[str, ...]] = {}
         for shape in shapes:
-            self._gates[shape.gate] = self._gates.get(shape.gate, ()) + shape.hints
-        # What stands in front of a seldom character is looked at there, and not looked for everywhere.
-        self._stems = {
-            gate: tuple(hint[:-1].rpartition(gate)[2] for hint in hints)
-            for gate, hints in self._gates.items()
-            if all(hint.endswith(gate) for hint in hints)
-        }
+            gates[shape.gate] = gates.get(shape.gate, ()) + shape.hints
+        self._looks = [(gate, hints, _stems(gate, hints)) for gate, hints in gates.items()]
 
     def lets_through(self, text: str) -> bool:
         """Tell whether a text has to be looked at more closely."""
-        return any(self._may_be(text, gate) for gate in self._gates if all(letter in text for letter in gate))
-
-    def _may_be(self, text: str, gate: str) -> bool:
-        stems = self._stems.get(gate)
-        if stems is not None and text.count(gate) <= _FEW:
-            return any(piece.endswith(stems) for piece in text.split(gate)[:-1])
-        return any(hint in text for hint in self._gates[gate])
+        # A loop, and no generators: this is asked of all that is stored.
+        for gate, hints, stems in self._looks:  # noqa: SIM110
+            if gate[0] in text and _is_hinted(text, gate, hints, stems):
+                return True
+        return False
 
 
 _FEW = 200
+
+
+def _stems(gate: str, hints: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Return what stands in front of a seldom character: it is looked at there, and not looked for everywhere."""
+    at_end = all(hint.endswith(gate) for hint in hints)
+    return tuple(hint[:-1].rpartition(gate)[2] for hint in hints) if at_end else None
+
+
+def _is_hinted(text: str, gate: str, hints: tuple[str, ...], stems: tuple[str, ...] | None) -> bool:
+    if stems is not None and text.count(gate) <= _FEW:
+        return any(piece.endswith(stems) for piece in text.split(gate)[:-1])
+    return all(letter in text for letter in gate[1:]) and any(hint in text for hint in hints)
 
 
 def _shape(gate: str, hints: str, pattern: str, flags: int = 0) -> Shape:

@@ -23,6 +23,7 @@ _SHORTEST = 5
 _MOST = 5_000
 """Places in one text; behind more of them nothing of it is kept."""
 _SIZE = 6
+_IDS_REMEMBERED = 2_000
 _PSEUDONYM = re.compile(rf"{USER}_[0-9a-f]{{{2 * _SIZE}}}")
 _WITHHELD = "[redacted: the rest of this text]"
 
@@ -56,6 +57,7 @@ class Mask:
         self._pseudonyms = pseudonyms
         self._key = key[:64]
         self._names: dict[str, re.Pattern[str]] = {}
+        self._clean_ids: set[str] = set()
 
     @property
     def is_idle(self) -> bool:
@@ -114,7 +116,14 @@ class Mask:
 
     def id(self, id: str) -> str:
         """Return an id as it is stored: in it always pseudonyms, since ids must tell what they name apart."""
-        return self.text(id, pseudonyms=True)
+        if id in self._clean_ids:  # those of sessions come again with each of their turns
+            return id
+        stored = self.text(id, pseudonyms=True)
+        if stored == id and not self._looks_at_all:
+            if len(self._clean_ids) >= _IDS_REMEMBERED:
+                self._clean_ids.clear()
+            self._clean_ids.add(id)
+        return stored
 
     def without_user(self, text: str, user_id: str) -> str:
         """Return a text with the id of a user replaced, where it stands as a word."""
