@@ -236,7 +236,7 @@ class Database:
     connections: Connections
     speech: Speech
     upkeep: Upkeep
-    make: Callable[[Tables, Callable[[Connection], None]], None]
+    make: Callable[[Tables, Callable[[Connection, int], None]], None]
     """Refuses what is no store of ours, makes the tables that are missing, and calls back where they were older."""
     presses: bool = False
     """Whether long columns of a trace are to be pressed into one: not where the database does so by itself."""

@@ -19,7 +19,7 @@ from convotrace.store import labels
 from convotrace.store.codec import searchable, storable
 from convotrace.store.database import Speech
 from convotrace.store.labels import MORE, label_key, meta_key, meta_name
-from convotrace.store.schema import Table, Tables
+from convotrace.store.schema import Table, Tables, ranks
 
 Condition = Any
 """An expression of Peewee's; the library does not type them."""
@@ -98,6 +98,10 @@ class Filter:
                 return iter([label.select(label.sid).where(self._keys(*_label_of(what))).sql()])
             case q.Compare(field="score."):
                 return iter([label.select(label.sid).where(self._scored(node)).sql()])
+            case q.Compare() if node.field in (values := ranks(session)) and node.operator in (">", ">=", "="):
+                compare = _OPERATORS[node.operator](values[node.field], node.value)
+                parts = (session.ranked == SQL("1"), session.ranked.is_null())
+                return iter([session.select(session.sid).where(part, compare).sql() for part in parts])
             case q.Text():
                 return self._saying(node)
         return None

@@ -27,6 +27,8 @@ from convotrace.store.database import Connection
 from convotrace.store.indexing import always
 from convotrace.store.native import pause
 from convotrace.store.opening import Opened
+from convotrace.store.ranking import rank, waits
+from convotrace.store.relabelling import relabel, waits_for_labels
 from convotrace.store.rows import BucketRow
 
 KEPT_NS = {MINUTE: MINUTES_KEPT_NS, HOUR: HOURS_KEPT_NS}
@@ -91,14 +93,18 @@ def roll_up(opened: Opened, now_ns: int, go_on: Callable[[], bool] = always) -> 
     settle_left(opened, now_ns - LEFT_AFTER_NS, go_on)
     fold(opened, now_ns, now_ns - FRESH_NS, go_on)
     delete_old(opened, now_ns, go_on)
+    relabel(opened, go_on)
+    rank(opened, now_ns, go_on)
 
 
 def is_waiting(opened: Opened, now_ns: int) -> bool:
-    """Tell whether there is anything to settle or to fold."""
+    """Tell whether there is anything to settle, to fold, to label or to rank."""
     sql = opened.sql.buckets
     with opened.connections.reading() as connection:
         left = connection.execute(sql.any_stale, (now_ns - LEFT_AFTER_NS, 1)).fetchone()
-        return bool(left or connection.execute(sql.any_fresh, (now_ns - FRESH_NS, 1)).fetchone())
+        if left or connection.execute(sql.any_fresh, (now_ns - FRESH_NS, 1)).fetchone():
+            return True
+        return waits_for_labels(opened.sql, connection) or waits(connection, now_ns)
 
 
 def _delete_before(

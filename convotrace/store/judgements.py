@@ -64,7 +64,9 @@ def verdict_column(rows: Sequence[ScoreRow]) -> str | None:
 
 def verdict_in(column: str | None) -> tuple[dict[str, int], dict[str, float], Counts]:
     """Return thumbs of end users, means and counts of values of each score, from the column of a session's row."""
-    feedback, means, counts = decode_column(column) or ({"up": 0, "down": 0}, {}, {})
+    told = decode_column(column) or ({"up": 0, "down": 0}, {}, {})
+    # Before schema 10 there were no counts, and not all rows are brought up at once.
+    feedback, means, counts = (*told, {})[:3]
     return feedback, means, counts
 
 

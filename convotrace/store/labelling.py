@@ -61,12 +61,23 @@ class Labelling:
         return verdict_column(scores)
 
 
-def label_all(sql: Statements, connection: Connection) -> None:
-    """Work out anew, for every session, what follows from its traces and scores: for a store of an older schema."""
-    labelling = Labelling(sql, connection)
-    for columns in connection.execute(sql.labels.all_sessions).fetchall():
+def label_again(sql: Statements, connection: Connection, after: int, most: int) -> int | None:
+    """Work out anew what follows from the traces and scores of some sessions: for a store of an older schema.
+
+    Args:
+        sql: The statements.
+        connection: Inside a transaction.
+        after: The key behind which they stand.
+        most: How many.
+
+    Returns:
+        The key of the last one, None where there was none.
+    """
+    labelling, row = Labelling(sql, connection), None
+    for columns in connection.execute(sql.labels.sessions_after, (after, most)).fetchall():
         row = dict(zip(SessionRow._fields, columns, strict=True))
         row["facets"] = facets_column(facets_between(sql, connection, row["sid"]))
         row["marks"] = newest_turns(sql, connection, row["sid"])
         labelling.scored = {row["sid"]}
         labelling.finish({row["sid"]: row})
+    return None if row is None else int(row["sid"])

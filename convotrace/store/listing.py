@@ -15,6 +15,7 @@ from convotrace.model import Places, SessionPage
 from convotrace.store.definitions import definitions
 from convotrace.store.filtering import Condition, number
 from convotrace.store.opening import Opened
+from convotrace.store.ranking import is_usable
 from convotrace.store.rows import SessionRow
 from convotrace.store.schema import Table
 from convotrace.store.to_records import session_record
@@ -42,7 +43,10 @@ def sessions(
     place = None if after is None else _read_cursor(order, after)
     wanted = Wanted(opened, q, time.time_ns() if now_ns is None else now_ns)
     with opened.connections.reading() as connection:
-        statement, values = _statement(opened, wanted.conditions(connection), order, limit + 1, place)
+        conditions = wanted.conditions(connection)
+        is_ranked = not conditions and order.removeprefix("-") in opened.sql.labels.ranks and is_usable(connection)
+        make = _ranked if is_ranked else _statement
+        statement, values = make(opened, conditions, order, limit + 1, place)
         found = connection.execute(statement, values).fetchall()
     rows = [SessionRow._make(columns[:-1]) for columns in found[:limit]]
     known = definitions(opened) if any(row.verdict for row in rows) else None
@@ -97,6 +101,21 @@ def _statement(
     return kept[kind], [*(place or ()), most]
 
 
+def _ranked(
+    opened: Opened, _conditions: list[Condition], order: str, most: int, place: tuple[int, int] | None
+) -> tuple[str, list[Any]]:
+    """Return the SQL of a list of everything, from the sessions that are ranked and those that are not yet."""
+    kept, kind, session = opened.sql.labels.ranked, (order, place is not None), opened.tables.session
+    if kind not in kept:
+        parts = [session.ranked == SQL("1"), session.ranked.is_null()]
+        first, second = (_found(session, [part], order, most, place)[0] for part in parts)
+        way = "DESC" if order.startswith("-") else "ASC"
+        both = _UNITED.format(first=first, second=second, way=way)
+        kept[kind] = _SHOWN.format(found=both, way=way)
+    one = [*(place or ()), most]
+    return kept[kind], [*one, *one, most]
+
+
 def _sql(
     session: Table, conditions: list[Condition], order: str, most: int, place: tuple[int, int] | None
 ) -> tuple[str, list[Any]]:
@@ -118,6 +137,10 @@ def _found(
     return text, list(values)
 
 
+_UNITED = (
+    "SELECT sid, sorted_by FROM (SELECT * FROM ({first}) AS ranked UNION ALL SELECT * FROM ({second}) AS others)"
+    " AS united ORDER BY sorted_by {way}, sid {way} LIMIT ?"
+)
 _NUMBERED = (
     "SELECT sorted_by, sid FROM (SELECT found.sorted_by, found.sid,"
     " row_number() OVER (ORDER BY found.sorted_by {way}, found.sid {way}) AS place FROM ({found}) AS found) AS numbered"

@@ -9,9 +9,18 @@ from functools import partial
 from convotrace.store import databases
 from convotrace.store.counting import count_all
 from convotrace.store.database import Connection, Connections, Speech, Upkeep
-from convotrace.store.labelling import label_all
-from convotrace.store.schema import Tables, make_tables
+from convotrace.store.schema import RANK_INDEXES, Tables, make_tables
 from convotrace.store.statements import Statements
+
+
+RELABEL = "labels are older"
+"""The fact that not all sessions were labelled anew since the schema changed, with the key of the last that was."""
+
+RANKED = "ranks"
+"""The fact that the indexes of sessions at rest are made."""
+
+_LABELLED_SINCE, _COUNTED_SINCE = 10, 8
+"""The schemas whose labels, and whose buckets, are as they are now."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +52,16 @@ def open_database(url: str, create: bool) -> Opened:
         raise
 
 
-def _bring_up(sql: Statements, connection: Connection) -> None:
-    """Make what a store of an older schema lacks; in a new one there is nothing to do."""
-    label_all(sql, connection)
-    count_all(sql.buckets, connection)
+def _bring_up(sql: Statements, connection: Connection, version: int) -> None:
+    """Make what a store lacks, or note that it is to be made in one of an older schema; a new one has version 0."""
+    if version == 0:
+        for statement in RANK_INDEXES:
+            connection.execute(statement)
+        connection.execute(sql.put_meta, (RANKED, "1"))
+    if 0 < version < _LABELLED_SINCE:
+        connection.execute(sql.put_meta, (RELABEL, str(-(1 << 63))))
+    if 0 < version < _COUNTED_SINCE:
+        count_all(sql.buckets, connection)
 
 
 def meta(opened: Opened, key: str, first: str) -> str:

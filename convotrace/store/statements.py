@@ -71,7 +71,7 @@ class Statements:
         self.put_session = upsert(tables.session, SessionRow, "sid", keep=("id", "key"))
 
     def _facts(self, tables: Tables) -> None:
-        """Facts about the store: (key, value), (after, before), (key), (the row), (), (seen before), ()."""
+        """Facts about the store: (key, value), (after, before), (key), (key), (the row), (), (seen before), ()."""
         meta, worker, trace = tables.meta, tables.worker, tables.trace
         self.insert_meta = text(meta.insert({meta.key: "", meta.value: ""}).on_conflict_ignore())
         replaced = {meta.value: EXCLUDED.value}
@@ -81,6 +81,7 @@ class Statements:
         self.meta_between = text(
             meta.select(meta.key, meta.value).where((meta.key > "") & (meta.key < "")).order_by(meta.key)
         )
+        self.delete_meta = text(meta.delete().where(meta.key == ""))
         self.meta_by_key = text(meta.select(meta.value).where(meta.key == ""))
         self.put_worker = upsert(worker, WorkerRow, "id", keep=("started",))
         self.workers = text(selection(worker, WorkerRow).order_by(worker.started))

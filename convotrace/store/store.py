@@ -6,6 +6,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from convotrace.errors import StoreError
@@ -37,6 +38,7 @@ from convotrace.store.curator import Curator
 from convotrace.store.keeper import Keeper
 from convotrace.store.native import new_lock
 from convotrace.store.opening import Opened, known, meta, open_database, secret
+from convotrace.store.relabelling import relabel
 from convotrace.store.workers import Worker
 from convotrace.store.writing import Recorder
 
@@ -77,6 +79,8 @@ else:
     views = later("convotrace.store.views")
 
 _SHOWN_EVERY_NS = 5 * 10**9
+_BROUGHT_ON = 0.25
+"""Seconds that opening a store of an older schema gives to its sessions; a job does the rest."""
 
 
 class Store(Keeper, Curator, Analyst):
@@ -564,9 +568,16 @@ class Store(Keeper, Curator, Analyst):
             self._opened = None
         opened = open_database(self.url, self._create)
         try:
+            _bring_on(opened)
             self._recorder = Recorder(opened, secret(opened, "session"), secret(opened, "content"), self.worker)
         except BaseException:
             opened.connections.close()
             raise
         self._opened = opened
         return opened
+
+
+def _bring_on(opened: Opened) -> None:
+    deadline = time.monotonic() + _BROUGHT_ON
+    with suppress(StoreError):
+        relabel(opened, lambda: time.monotonic() < deadline)

@@ -7,11 +7,12 @@ from functools import cache, partial
 import orjson
 from peewee import SQL
 
-from convotrace.query import EVERYTHING, And, Node, Or, parse
+from convotrace.query import EVERYTHING, And, Compare, Node, Or, parse
 from convotrace.store.database import Connection
 from convotrace.store.filtering import Condition, Filter, holds_text
 from convotrace.store.indexing import catch_up, is_common
 from convotrace.store.opening import Opened
+from convotrace.store.ranking import is_usable
 from convotrace.store.workers import living_workers
 
 _FEW = 2000
@@ -79,6 +80,8 @@ class Wanted:
         return best
 
     def _named(self, node: Node, connection: Connection) -> set[int] | None:
+        if isinstance(node, Compare) and node.field != "score." and not is_usable(connection):
+            return None
         statements = self._filter.candidates(node)
         if statements is None:
             return None

@@ -14,7 +14,7 @@ from convotrace.errors import BadRequest
 from convotrace.model import Change, Event, Payload, Score, SessionFacts, Span, Target, Trace
 from convotrace.query import And, Compare, Has, Match, Not, Or, Text, When, Within, parse
 from convotrace.store import Store, filtering, labels, listing, wanted
-from convotrace.store.labelling import label_all
+from convotrace.store.labelling import label_again
 from convotrace.store.labels import LONGEST, MOST
 from convotrace.store.listing import ORDERS
 from convotrace.store.wanted import Wanted
@@ -240,7 +240,7 @@ def test_labels_are_those_that_the_whole_store_would_be_given_anew(history, batc
     kept = label_rows(store)
     with store._ready().connections.writing() as connection:
         connection.execute("DELETE FROM label")
-        label_all(store._ready().sql, connection)
+        label_again(store._ready().sql, connection, -(1 << 63), 1000)
     assert label_rows(store) == kept
     store.close()
 

@@ -4,7 +4,9 @@ import pytest
 
 from convotrace.errors import BadRequest
 from convotrace.model import Payload, TurnMark
+from convotrace.store import listing
 from convotrace.store.listing import ORDERS
+from tests.store.conftest import rows
 
 ALL = [sign + order for order in ORDERS for sign in ("", "-")]
 
@@ -119,3 +121,29 @@ def test_a_session_shows_its_last_turns_and_the_middle_of_their_times(memory, ma
     assert session.strip == tuple(TurnMark(t.duration_ns, t.errors, t.started_ns) for t in traces[-14:])
     assert (session.p50_ns, session.first_byte_ns) == (10, 20)
     assert session == memory.session("s").session
+
+
+def test_sessions_at_rest_come_from_indexes_and_the_others_beside_them(many, make, monkeypatch):
+    many.roll_up()
+    assert rows(many, "SELECT count(*) FROM session WHERE ranked IS NULL") == [(0,)]
+    many.write([make.change(f"s{n}", make.trace(f"s{n}", at=n, cost_nano=2, errors=1)) for n in (3, 21, 30, 31, 32)])
+    queries = ["cost>=0.000000002", "turns>2", "errors=1 -turns=2", "duration>1s", "duration>1s OR cost=0.000000002"]
+
+    def found():
+        lists = {order: [session.id for session in pages(many, order, 4)] for order in ALL}
+        return lists | {q: [session.id for session in many.sessions(q, limit=100)] for q in queries}
+
+    from_indexes = found()
+    monkeypatch.setattr("convotrace.store.listing.is_usable", lambda _: False)
+    monkeypatch.setattr("convotrace.store.wanted.is_usable", lambda _: False)
+    assert from_indexes == found()
+    assert len(from_indexes["-cost"]) == 26 and 0 < len(from_indexes["turns>2"]) < 26
+
+
+@pytest.mark.parametrize("order", ["cost", "turns", "errors", "started", "duration"])
+@pytest.mark.sqlite
+def test_a_list_that_people_sort_is_read_from_an_index(memory, make, order):
+    memory.write([make.change("s")])
+    statement, values = listing._ranked(memory._ready(), [], f"-{order}", 10, None)
+    plan = [row[3] for row in rows(memory, f"EXPLAIN QUERY PLAN {statement}", *values)]
+    assert any(f"session_by_{order}" in step for step in plan), plan

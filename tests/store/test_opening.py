@@ -12,10 +12,13 @@ from pathlib import Path
 import pytest
 
 from convotrace.errors import StoreError
-from convotrace.store import Store
+from convotrace.store import Store, relabelling
+from convotrace.store.listing import ORDERS
+from convotrace.store.relabelling import relabel
 from convotrace.store.schema import SCHEMA_VERSION
 
 from .audit import audit
+from .conftest import Make, rows, run_sql
 
 pytestmark = pytest.mark.sqlite
 
@@ -323,3 +326,55 @@ def test_a_file_that_an_earlier_schema_wrote_reads_as_if_it_were_written_today(t
     assert store.session("ann-1").session.turns == 5
     store.close()
     assert audit(tmp_path / "x.db") == []
+
+
+@pytest.mark.parametrize("file", STORED, ids=lambda file: file.name)
+def test_a_file_of_an_earlier_schema_is_read_and_written_before_it_is_brought_up(tmp_path, file, make, monkeypatch):
+    monkeypatch.setattr("convotrace.store.store._BROUGHT_ON", 0)
+    (tmp_path / "x.db").write_bytes(lzma.decompress(file.read_bytes()))
+    store = Store.open(f"sqlite:///{tmp_path}/x.db")
+    for order in ORDERS:
+        assert {session.id for session in store.sessions(order=order)} >= {"ann-1", "ben-1"}
+    assert len(store.session("ann-1").traces) == 4 and store.facets().total >= 2
+    store.write([make.change("ann-1", make.trace("ann-1"))])
+    store.roll_up()
+    assert [session.id for session in store.sessions("has:error score.helpful<1")] == ["ann-1"]
+    assert rows(store, "SELECT count(*) FROM sqlite_master WHERE name LIKE 'session_by_%'") == [(5,)]
+    store.close()
+    assert audit(tmp_path / "x.db") == []
+
+
+def older(store, number):
+    """Make a store of sessions one as an earlier schema left it, without what follows from them; return what it told."""
+    store.write([make_turn(f"s{n}") for n in range(number)])
+    told = rows(store, "SELECT sid, kind, key FROM label ORDER BY sid, kind, key")
+    run_sql(store, "DELETE FROM label", "UPDATE session SET facets = NULL, marks = NULL", "PRAGMA user_version = 4")
+    store.close()
+    return told
+
+
+def make_turn(session):
+    return MAKE.change(session, MAKE.trace(session, spans=[MAKE.span(kind="tool", name="look")]), tags=("vip",))
+
+
+MAKE = Make()
+
+
+def test_a_large_store_of_an_older_schema_answers_at_once_and_is_brought_up_beside(store_url, monkeypatch):
+    monkeypatch.setattr("convotrace.store.store._BROUGHT_ON", 0)
+    told = older(Store.open(store_url), 70)
+    store, other = Store.open(store_url), Store.open(store_url)
+    assert len(store.sessions(limit=100)) == 70 and store.waits_for_roll_up()
+    store.write([make_turn("s3"), make_turn("new")])
+    # The first one is ended in the middle; whoever comes next goes on where it was.
+    relabel(store._ready(), iter([True, False]).__next__)
+    assert 0 < len(other.sessions("tool:look", limit=100)) < 70
+    assert sorted(rows(store, "SELECT sid, kind, key FROM label")) != told
+    other.roll_up()
+    assert len(store.sessions("tool:look tag:vip", limit=100)) == 71
+    assert set(told) <= set(rows(store, "SELECT sid, kind, key FROM label"))
+    assert all(session.strip for session in store.sessions(limit=100))
+    assert not relabelling.waits_for_labels(store._ready().sql, store._ready().connections.writer.connection())
+    store.close()
+    other.close()
+    assert audit(Path(store_url.removeprefix("sqlite:///"))) == []

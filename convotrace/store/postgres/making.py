@@ -45,7 +45,7 @@ def make(
     place: Location,
     create: bool,
     tables: Tables,
-    bring_up: Callable[[Connection], None],
+    bring_up: Callable[[Connection, int], None],
 ) -> None:
     """Make what is missing in a schema.
 
@@ -54,7 +54,7 @@ def make(
         place: Where it is.
         create: Whether to make the store where there is none.
         tables: What it must hold.
-        bring_up: Called in the same transaction when all tables are there.
+        bring_up: Called in the same transaction when all tables are there, with the version that they had.
 
     Raises:
         StoreError: It is no store, one of a newer release, or cannot be used.
@@ -113,11 +113,12 @@ def _make(
     place: Location,
     create: bool,
     tables: Tables,
-    bring_up: Callable[[Connection], None],
+    bring_up: Callable[[Connection, int], None],
 ) -> None:
     # Somebody else may be at it, for as long as it takes.
     link.execute(f"BEGIN; SET LOCAL statement_timeout TO 0; SET LOCAL lock_timeout TO 60000; {connections.locking()}")
-    if _version(link, place, create) >= SCHEMA_VERSION:
+    version = _version(link, place, create)
+    if version >= SCHEMA_VERSION:
         link.execute("COMMIT")
         return
     _make_schema(link, place)
@@ -127,7 +128,7 @@ def _make(
     for statement in _SPANS:
         link.execute(statement)
     fulltext.make(link)
-    bring_up(Lent(link, {}))
+    bring_up(Lent(link, {}), version)
     link.execute(
         "INSERT INTO meta (key, value) VALUES (%s, %s) ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value",
         (_VERSION, str(SCHEMA_VERSION)),

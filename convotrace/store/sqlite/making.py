@@ -32,7 +32,7 @@ FROM trace t, json_each(convotrace_work(t.work, t.pressed, t.input_text, t.outpu
 
 
 def make(
-    connections: SqliteConnections, path: Path | None, tables: Tables, bring_up: Callable[[Connection], None]
+    connections: SqliteConnections, path: Path | None, tables: Tables, bring_up: Callable[[Connection, int], None]
 ) -> None:
     """Make what is missing in a file.
 
@@ -40,7 +40,7 @@ def make(
         connections: To the file.
         path: Where it is.
         tables: What it must hold.
-        bring_up: Called in the same transaction when all tables are there.
+        bring_up: Called in the same transaction when all tables are there, with the version that they had.
 
     Raises:
         StoreError: It is no store, one of a newer release, or cannot be used.
@@ -71,7 +71,7 @@ def _what_it_is(connection: sqlite3.Connection) -> tuple[int, int, int]:
     return row[0], row[1], row[2]
 
 
-def _make_tables(connections: SqliteConnections, tables: Tables, bring_up: Callable[[Connection], None]) -> None:
+def _make_tables(connections: SqliteConnections, tables: Tables, bring_up: Callable[[Connection, int], None]) -> None:
     connection = raw(connections.writer)
     patiently(lambda: _set_modes(connection), OPEN_PATIENCE)
     patiently(lambda: connection.execute("BEGIN IMMEDIATE"), OPEN_PATIENCE)
@@ -92,7 +92,7 @@ def _make_tables(connections: SqliteConnections, tables: Tables, bring_up: Calla
                 older.bring_over(connection)
             # A wider index has taken its place.
             connection.execute('DROP INDEX IF EXISTS "session_last"')
-            bring_up(connection)
+            bring_up(connection, version)
             connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         _settle_index(connection)
