@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from convotrace.model import Json
 from convotrace.store.codec import decode, decode_column, encode_column, original
@@ -64,7 +65,7 @@ def verdict_column(rows: Sequence[ScoreRow]) -> str | None:
 
 def verdict_in(column: str | None) -> tuple[dict[str, int], dict[str, float], Counts]:
     """Return thumbs of end users, means and counts of values of each score, from the column of a session's row."""
-    told = decode_column(column) or ({"up": 0, "down": 0}, {}, {})
+    told: Any = decode_column(column) or ({"up": 0, "down": 0}, {}, {})
     # Before schema 10 there were no counts, and not all rows are brought up at once.
     feedback, means, counts = (*told, {})[:3]
     return feedback, means, counts

@@ -12,7 +12,6 @@ from convotrace.store.database import Connection, Connections, Speech, Upkeep
 from convotrace.store.schema import RANK_INDEXES, Tables, make_tables
 from convotrace.store.statements import Statements
 
-
 RELABEL = "labels are older"
 """The fact that not all sessions were labelled anew since the schema changed, with the key of the last that was."""
 

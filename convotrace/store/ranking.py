@@ -1,4 +1,4 @@
-"""Sessions at rest among the indexes by which lists are sorted, so that a turn of one that goes on changes none of them.
+"""Sessions at rest among the indexes by which lists are sorted, so that turns of those that go on change none of them.
 
 A list is sorted from these indexes and from the few sessions that are not in them yet: exact at any moment.
 """

@@ -9,7 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from peewee import SQL, fn
+from peewee import SQL, Expression, fn
 
 from convotrace.insight.ranges import Range
 from convotrace.insight.sums import Sums
@@ -29,16 +29,19 @@ from convotrace.store.opening import Opened
 from convotrace.store.packing import work_in
 from convotrace.store.work import metered_in, read_work
 
-MOST_SESSIONS = 8_000
+MOST_SESSIONS = 4_000
 """Sessions whose rows are read for one answer."""
 
-MOST_TURNS = 7_000
+MOST_TURNS = 3_000
 """Turns whose rows are read for one answer."""
 
 MOST_WORKS = 1_000
 """Turns whose documents are read for one answer."""
 
-_PROBED = 64
+COUNTED = 50_000
+"""Sessions of a time that are counted one by one: of more, the keys of a share are looked through instead."""
+
+_PROBED = 128
 _LOWEST = -(1 << 63)
 _SLACK_NS = 1 << 20
 
@@ -67,10 +70,9 @@ class Sample:
         self, opened: Opened, connection: Connection, conditions: list[Condition], are_few: bool, span: Range
     ) -> None:
         self._tables, self._connection, self._span = opened.tables, connection, span
-        session = self._tables.session
-        self._within = [session.last >= span.since_ns, session.started < span.until_ns]
-        self._wanted = [*self._within, *conditions]
+        self._by_key = False
         self.share = 1.0 if are_few else self._share_of_sessions()
+        self._wanted = [*self._within(), *conditions]
 
     def turns(self, grouping: Grouping, kind: str | None, points: bool) -> Found:
         """Return the sums of the turns, or of their calls.
@@ -122,13 +124,19 @@ class Sample:
     def _share_of_sessions(self) -> float:
         """Return so great a share of the sessions of this time that not too many have to be looked at."""
         session = self._tables.session
-        few = session.select(SQL("1")).where(*self._within).limit(MOST_SESSIONS + 1)
-        text, values = few.sql()
+        text, values = session.select(SQL("1")).where(*self._within()).limit(COUNTED + 1).sql()
         number: int = self._connection.execute(f"SELECT count(*) FROM ({text}) AS few", values).fetchone()[0]
-        if number <= MOST_SESSIONS:
-            return 1.0
-        probed: int = self._first(fn.count(session.sid), [*self._within, self._of_share(1 / _PROBED)]) * _PROBED
-        return min(1.0, MOST_SESSIONS / max(probed, 1))
+        if number > COUNTED:
+            self._by_key = True
+            probe = [*self._within(), self._of_share(1 / _PROBED)]
+            number = max(self._first(fn.count(session.sid), probe) * _PROBED, COUNTED)
+        return min(1.0, MOST_SESSIONS / max(number, 1))
+
+    def _within(self) -> list[Condition]:
+        """Return what the sessions of this time fulfil; told in a way that chooses what they are looked up by."""
+        session = self._tables.session
+        last = _unindexed(session.last) if self._by_key else session.last
+        return [last >= self._span.since_ns, session.started < self._span.until_ns]
 
     def _rows(self, grouping: Grouping, share: float, with_work: bool) -> tuple[str, list[Any]]:
         session, trace, span = self._tables.session, self._tables.trace, self._span
@@ -144,7 +152,8 @@ class Sample:
     def _of_share(self, share: float) -> Condition:
         if share >= 1:
             return SQL("1 = 1")
-        return self._tables.session.sid < _LOWEST + int(share * (1 << 64))
+        sid = self._tables.session.sid
+        return (sid if self._by_key else _unindexed(sid)) < _LOWEST + int(share * (1 << 64))
 
     def _first(self, value: Any, conditions: list[Condition]) -> Any:
         text, values = self._tables.session.select(value).where(*conditions).sql()
@@ -155,6 +164,11 @@ ALL = "\0"
 """No group has this key."""
 
 _STARTED = TRACE_WORTH.index("started")
+
+
+def _unindexed(column: Any) -> Any:
+    """Return a column as an expression that no index knows."""
+    return Expression(SQL("0"), "+", column)
 
 
 def _sums(found: Found, key: str, at: int) -> Sums:

@@ -345,7 +345,7 @@ def test_a_file_of_an_earlier_schema_is_read_and_written_before_it_is_brought_up
 
 
 def older(store, number):
-    """Make a store of sessions one as an earlier schema left it, without what follows from them; return what it told."""
+    """Make a store as an earlier schema left it, without what follows from its sessions; return what it told."""
     store.write([make_turn(f"s{n}") for n in range(number)])
     told = rows(store, "SELECT sid, kind, key FROM label ORDER BY sid, kind, key")
     run_sql(store, "DELETE FROM label", "UPDATE session SET facets = NULL, marks = NULL", "PRAGMA user_version = 4")
