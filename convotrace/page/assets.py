@@ -1,14 +1,15 @@
-"""Styles, scripts and icons of the page: read from the package once, compressed once, named by their content."""
+"""Styles, scripts and icons of the page: read from the package once, made lean, compressed, named by their content."""
 
 from __future__ import annotations
 
 import gzip
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
 from importlib.resources import files
 
+from convotrace.page import lean
 from convotrace.page.http import SHIELD, PageRequest, PageResponse, not_found
 
 _KINDS = {
@@ -16,6 +17,7 @@ _KINDS = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+_LEAN: Mapping[str, Callable[[str], str]] = {".css": lean.style, ".js": lean.script, ".svg": str}
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ def serve(request: PageRequest, folder: str, name: str) -> PageResponse:
     return PageResponse(200, headers + [("content-encoding", "gzip")] * packed, body)
 
 
-def _asset(name: str, body: bytes) -> Asset:
+def _asset(name: str, written: bytes) -> Asset:
+    body = _LEAN[_suffix(name)](written.decode()).encode()
     return Asset(_KINDS[_suffix(name)], body, gzip.compress(body, 9, mtime=0))
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gzip
 import re
+from pathlib import Path
 
 import pytest
 
 from convotrace.page.assets import assets
+
+STATIC = Path(__file__).parents[2] / "convotrace" / "page" / "static"
 
 GROUNDS = ("surface", "bg", "sunken", "hover", "sel")
 TEXTS = ("ink", "ink2", "ink3", "accent", "err", "warn", "ok", "gen", "ret", "tool", "ctl", "jdg")
@@ -15,7 +18,7 @@ FILLS = ("gen-fill", "ret-fill", "tool-fill", "ctl-fill", "jdg-fill", "err-fill"
 
 
 def _css() -> str:
-    return "".join(assets()[name].body.decode() for name in ("app.css", "list.css", "session.css"))
+    return "".join((STATIC / name).read_text() for name in ("app.css", "list.css", "session.css"))
 
 
 def _tokens(theme: int) -> dict[str, str]:
