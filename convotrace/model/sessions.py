@@ -156,3 +156,5 @@ class Excerpt:
     """Other requests among these turns that were not read, since there are very many."""
     twins: tuple[int, ...] = ()
     """When each trace of the session began that has the id asked for; more than one where requests share it."""
+    left_scores: int = 0
+    """Scores of the session that were not read, since it has very many: neither on these turns nor among the latest."""

@@ -27,11 +27,6 @@ def turn(visit: Visit) -> PageResponse:
     return plain(command)
 
 
-def session(visit: Visit) -> PageResponse:
-    """Return a whole session as Markdown."""
-    return plain(as_markdown(visit.conversation()))
-
-
 def _alone(conversation: Conversation, trace: Trace) -> Conversation:
     return replace(conversation, traces=(replace(trace, is_turn=True),), events=(), scores=())
 

@@ -39,6 +39,7 @@ from convotrace.page import (
     tools,
     turn,
     views,
+    whole,
 )
 from convotrace.page import list as sessions
 from convotrace.page.access import JUDGE, SEND
@@ -159,8 +160,8 @@ ROUTES: tuple[Route, ...] = (
     _page("/dashboard", dashboard.page),
     _data("/dashboard.json", dashboard.data),
     _page("/s/{key}", session.page, "view"),
-    _data("/s/{key}.json", session.data, "view"),
-    _text("/s/{key}.md", copies.session, "export"),
+    _data("/s/{key}.json", whole.data, "view"),
+    _text("/s/{key}.md", whole.markdown, "export"),
     Route(_pattern("/s/{key}.html"), {"GET": document.download}, right="export"),
     _page("/s/{key}/t/{trace}", turn.page, "view"),
     _page("/s/{key}/t/{trace}/diff", diff.page, "view"),

@@ -1,4 +1,4 @@
-"""One session as a page: who said what, what happened between, its scores and details; the same as JSON."""
+"""One session as a page: who said what, what happened between, its scores and details."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from math import ceil
 from urllib.parse import urlencode
 
 from convotrace.errors import BadRequest, FilterError
-from convotrace.export import as_json
 from convotrace.model import Conversation, Excerpt, Score, Session, Trace
 from convotrace.page import strip
 from convotrace.page.backend import Reader
 from convotrace.page.falls import falls
 from convotrace.page.finding import LEAD, Found, find
-from convotrace.page.http import PageResponse, as_data
+from convotrace.page.http import PageResponse
 from convotrace.page.list import title
 from convotrace.page.render import page as render
 from convotrace.page.signs import kinds_of
@@ -117,8 +116,8 @@ def _side(excerpt: Excerpt, reader: Reader | None) -> dict[str, object]:
     scores, session = all_scores(conversation), conversation.session
     return {
         "scores": scores[:_SCORES_SHOWN],
-        "scores_left": max(len(scores) - _SCORES_SHOWN, 0),
-        "names": sorted({score.name for score in scores})[:50],
+        "scores_left": max(len(scores) - _SCORES_SHOWN, 0) + excerpt.left_scores,
+        "names": sorted({*(score.name for score in scores), *session.scores})[:50],
         "numbers": {trace.id: trace.turn for trace in turns},
         "id_from": id_from(session),
         "models": sorted({span.model for trace in turns for span in trace.spans if span.model})[:5],
@@ -138,11 +137,6 @@ def _others_of(session: Session, reader: Reader | None) -> list[tuple[Session, s
     except (BadRequest, FilterError):
         return []  # Too long to be asked for.
     return [(other, title(other)) for other in found if other.id != session.id][:_SAME_USER]
-
-
-def data(visit: Visit) -> PageResponse:
-    """Return a session with everything in it as JSON."""
-    return as_data(as_json(visit.conversation()))
 
 
 def id_from(session: Session) -> str:

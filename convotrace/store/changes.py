@@ -9,6 +9,7 @@ from typing import Any
 from convotrace.model import Activity
 from convotrace.store.opening import Opened
 from convotrace.store.schema import Table
+from convotrace.store.statements import ACTIVITY
 from convotrace.store.wanted import Wanted
 
 MOST = 200
@@ -26,14 +27,12 @@ def changes(opened: Opened, q: str | None, since_ns: int, now_ns: int | None = N
 
 def change(opened: Opened, key: str) -> tuple[Activity, ...]:
     """Return how one session stands now, nothing where there is none of this key."""
-    session = opened.tables.session
-    statement, values = _columns(session).where(session.key == key).limit(1).sql()
     with opened.connections.reading() as connection:
-        return tuple(_activity(row) for row in connection.execute(statement, values))
+        return tuple(_activity(row) for row in connection.execute(opened.sql.activity_by_key, (key, 1)))
 
 
 def _columns(session: Table) -> Any:
-    return session.select(session.key, session.version, session.last, session.turns, session.errors, session.outcome)
+    return session.select(*(getattr(session, name) for name in ACTIVITY))
 
 
 def _activity(row: Sequence[Any]) -> Activity:

@@ -18,7 +18,7 @@ from convotrace.store.keys import pack_trace_id, unpack_trace_id
 from convotrace.store.opening import Opened
 from convotrace.store.packing import trace_row
 from convotrace.store.rows import ContentRow, EventRow, ScoreRow, SessionRow, TraceRow
-from convotrace.store.statements import Statements
+from convotrace.store.statements import TRACES_AT_ONCE, Statements
 from convotrace.store.to_records import session_record
 from convotrace.store.unpacking import Contents
 from convotrace.store.workers import living_workers
@@ -26,6 +26,8 @@ from convotrace.store.workers import living_workers
 LEAD, TRAIL = 12, 3
 """Turns before and after those wanted that are read too: what replaced or repeats what is told by them."""
 MOST_OTHERS = 200
+MOST_SCORES = 100
+"""Of a session with more scores, so many are read beside those of the turns wanted: the latest."""
 _END = (1 << 63) - 1
 
 
@@ -69,7 +71,7 @@ def by_key(opened: Opened, key: str, now_ns: int, wanted: Wanted) -> Excerpt | N
         place = _range(opened.sql, connection, row, wanted)
         if place is None:
             return None
-        parts, left = _parts(opened.sql, connection, row, place, wanted.is_light)
+        parts, left, left_scores = _parts(opened.sql, connection, row, place, wanted.is_light)
         failing = _failing(opened.sql, connection, row, place)
         parts.living = living
         # What is packed is unpacked here: contents are fetched one by one.
@@ -77,7 +79,7 @@ def by_key(opened: Opened, key: str, now_ns: int, wanted: Wanted) -> Excerpt | N
     told = with_signals(with_versions(traces))
     session = with_totals_of(session_record(row, definitions_for(opened, row)), told)
     conversation = Conversation(session, told, parts.session_events(), parts.left_scores())
-    return Excerpt(conversation, place.first, place.last, row.turns, failing, left, place.twins)
+    return Excerpt(conversation, place.first, place.last, row.turns, failing, left, place.twins, left_scores)
 
 
 def _range(sql: Statements, connection: Connection, row: SessionRow, wanted: Wanted) -> _Range | None:
@@ -102,8 +104,8 @@ def _range(sql: Statements, connection: Connection, row: SessionRow, wanted: Wan
 
 def _parts(
     sql: Statements, connection: Connection, row: SessionRow, place: _Range, is_light: bool
-) -> tuple[Parts, int]:
-    """Return the rows of a range, and how many other requests in it were left out."""
+) -> tuple[Parts, int, int]:
+    """Return the rows of a range, how many other requests in it were left out, and how many scores of the session."""
 
     def rows(statement: str, *values: object) -> list[tuple[object, ...]]:
         return connection.execute(statement, (row.sid, place.low, place.high, *values)).fetchall()
@@ -117,14 +119,32 @@ def _parts(
     if place.own is not None and not is_light:
         full.add(place.own)
     events = [EventRow._make(columns) for columns in connection.execute(sql.events_of, (row.sid,))]
-    scores = connection.execute(sql.scores_of, (row.sid,)) if row.judged else ()
+    scores, left_scores = _scores(sql, connection, row, [one.trace_id for one in (*turns, *others)])
     parts = Parts(
         original(row.id) or "", Contents((), _fetcher(sql, connection, row.sid)),
         [one if one.tk in full or not one.is_turn else _light_trace(one) for one in (*turns, *others)],
-        events, [ScoreRow._make(columns) for columns in scores],
+        events, scores,
         frozenset(one.tk for one in (*turns, *others)) - full,
     )  # fmt: skip
-    return parts, number - len(others)
+    return parts, number - len(others), left_scores
+
+
+def _scores(
+    sql: Statements, connection: Connection, row: SessionRow, traces: list[bytes]
+) -> tuple[list[ScoreRow], int]:
+    """Return the scores on some traces and the latest of the session, and how many more it has."""
+    if not row.judged:
+        return [], 0
+    number = int(connection.execute(sql.scores_number, (row.sid,)).fetchone()[0])
+    if number <= MOST_SCORES:
+        return [ScoreRow._make(columns) for columns in connection.execute(sql.scores_of, (row.sid,))], 0
+    found = connection.execute(sql.latest_scores, (row.sid, MOST_SCORES)).fetchall()
+    for at in range(0, len(traces), TRACES_AT_ONCE):
+        some = traces[at : at + TRACES_AT_ONCE]
+        some += some[-1:] * (TRACES_AT_ONCE - len(some))
+        found += connection.execute(sql.scores_on, (row.sid, *some)).fetchall()
+    scores = {one.id: one for one in map(ScoreRow._make, found)}
+    return sorted(scores.values(), key=lambda one: (one.at, one.seq)), number - len(scores)
 
 
 def _light_trace(row: TraceRow) -> TraceRow:

@@ -33,6 +33,12 @@ SESSIONS_AT_ONCE = 20
 TRACES_AT_ONCE = 32
 """How many trace ids one statement looks for."""
 
+TRACES_AT_ONCE = 100
+"""On how many traces one statement finds the scores."""
+
+ACTIVITY = ("key", "version", "last", "turns", "errors", "outcome")
+"""Columns of a session that tell how it stands."""
+
 COUNTED = ("errors", "spans", "events", *KNOWN_TOTALS)
 """Columns of a trace that add up to the column of the same name in its session."""
 
@@ -89,16 +95,25 @@ class Statements:
         self.running = text(trace.select(trace.trace_id, trace.worker).where(trace.status == _RUNNING))
 
     def _read(self, tables: Tables) -> None:
-        """One session: (sid) or (key), several (so many sids), its parts (sid)."""
+        """One session: (sid) or (key), several (so many sids), how it stands (key, 1), its parts (sid).
+
+        Some of its scores: (sid, limit), (sid, so many trace ids).
+        """
         session, trace = tables.session, tables.trace
         event, score, content = tables.event, tables.score, tables.content
         self.session_by_sid = text(selection(session, SessionRow).where(session.sid == 0))
         several = session.sid.in_([0] * SESSIONS_AT_ONCE)
         self.sessions_by_sid = text(selection(session, SessionRow).where(several))
         self.session_by_key = text(selection(session, SessionRow).where(session.key == ""))
+        activity = session.select(*(getattr(session, name) for name in ACTIVITY))
+        self.activity_by_key = text(activity.where(session.key == "").limit(1))
         self.traces_of = text(of_session(trace, TraceRow).order_by(trace.tk))
         self.events_of = text(of_session(event, EventRow).order_by(event.at, event.seq))
-        self.scores_of = text(of_session(score, ScoreRow).order_by(score.at, score.seq))
+        of_one = of_session(score, ScoreRow)
+        self.scores_of = text(of_one.order_by(score.at, score.seq))
+        self.scores_number = text(score.select(fn.count(score.id)).where(score.sid == 0))
+        self.latest_scores = text(of_one.order_by(score.at.desc(), score.seq.desc()).limit(1))
+        self.scores_on = text(of_one.where(score.trace_id.in_([b""] * TRACES_AT_ONCE)))
         self.contents_of = text(selection(content, ContentRow).where(content.sid == 0, content.codec < _FILE))
 
     def _excerpt(self, tables: Tables) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from convotrace import Store
-from convotrace.model import Change, Event, Failure, Payload, SessionFacts, Span, Trace
+from convotrace.model import Change, Event, Failure, Payload, Score, SessionFacts, Span, Target, Trace
 
 SECOND = 10**9
 MESSAGES = [{"role": "user", "parts": [{"type": "text", "content": "x" * 600}]}]
@@ -96,3 +96,27 @@ def test_a_session_without_turns_has_an_excerpt(store_url):
     found = with_no_turn.excerpt_by_key("s")
     assert (found.first, found.last, found.total, len(found.conversation.traces)) == (1, 0, 0, 1)
     with_no_turn.close()
+
+
+def _scored(store, number):
+    return Score(
+        f"{number:04d}", "helpful", "numeric", float(number), (1000 + number) * SECOND,
+        Target("s", f"{number % 100 + 1:032x}" if number % 4 else None), "annotator",
+    )  # fmt: skip
+
+
+def test_of_very_many_scores_those_on_the_turns_wanted_and_the_latest_are_read(store):
+    store.write([Change(SessionFacts("s", scores=tuple(_scored(store, number) for number in range(300))))])
+    whole, found = store.session("s"), store.excerpt_by_key("s", turn=30, count=3)
+    wanted = {trace.id: trace.scores for trace in found.conversation.traces}
+    assert all(wanted[trace.id] == trace.scores for trace in whole.traces if trace.id in wanted)
+    read = [score.id for trace in found.conversation.traces for score in trace.scores]
+    read += [score.id for score in found.conversation.scores]
+    assert len(read) == len(set(read)) and {f"{number:04d}" for number in range(200, 300)} <= set(read)
+    assert found.left_scores == 300 - len(read) > 0
+
+
+def test_of_few_scores_all_are_read(store):
+    store.write([Change(SessionFacts("s", scores=tuple(_scored(store, number) for number in range(20))))])
+    found = store.excerpt_by_key("s", turn=90, count=3)
+    assert (len(found.conversation.scores), found.left_scores) == (20, 0)
