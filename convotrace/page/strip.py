@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import sqrt
 
 from convotrace.model import Trace, TurnMark
@@ -16,12 +17,13 @@ _STEP, _HIGH, _LOW, _SLOWEST_MS = 6, 20, 3, 9000
 
 @dataclass(frozen=True)
 class Bar:
-    """One rectangle; `kind` is bar, bad, foot or dot."""
+    """One rectangle; `kind` is bar, bad, foot or dot, `path` draws it."""
 
     kind: str
     x: int
     y: float
     height: float
+    path: str
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Strip:
         """Return the bars as two paths, those of errors last: as single shapes they would weigh more than the texts."""
         drawn = {"bar": "", "bad": ""}
         for bar in self.bars:
-            drawn["bad" if bar.kind in ("bad", "foot") else "bar"] += _path(bar)
+            drawn["bad" if bar.kind in ("bad", "foot") else "bar"] += bar.path
         return [(kind, path) for kind, path in drawn.items() if path]
 
 
@@ -52,12 +54,12 @@ def of_marks(marks: Sequence[TurnMark], turns: int) -> Strip:
     x = 0
     for before, mark in zip([None, *marks], marks, strict=False):
         if before is not None and _idle(before, mark):
-            bars.append(Bar("dot", x, 20, 2))
+            bars.append(_bar("dot", x, 20, 2))
             x += _STEP
         bars += _turn(mark, x)
         x += _STEP
     if turns > len(marks):
-        bars += [Bar("dot", x, 20, 2), Bar("dot", x + 4, 20, 2)]
+        bars += [_bar("dot", x, 20, 2), _bar("dot", x + 4, 20, 2)]
         x += 8
     return Strip(tuple(bars), max(x - 2, 0), _label(marks, turns))
 
@@ -68,17 +70,21 @@ def of_traces(turns: Iterable[Trace]) -> Strip:
     return of_marks(marks[:LONGEST], len(marks))
 
 
-def _path(bar: Bar) -> str:
-    """Return a rectangle half a unit inside its outline, which is drawn around it with round corners."""
-    width, height = 1 if bar.kind == "dot" else 3, round(bar.height - 1, 1)
-    return f"M{bar.x}.5 {round(bar.y + 0.5, 1):g}h{width}v{height:g}h-{width}z"
+@lru_cache(maxsize=4096)
+def _bar(kind: str, x: int, y: float, height: float) -> Bar:
+    """Return a rectangle half a unit inside its outline, which is drawn around it with round corners.
+
+    A list has hundreds of bars, and few of them differ.
+    """
+    width, inner = 1 if kind == "dot" else 3, round(height - 1, 1)
+    return Bar(kind, x, y, height, f"M{x}.5 {round(y + 0.5, 1):g}h{width}v{inner:g}h-{width}z")
 
 
 def _turn(mark: TurnMark, x: int) -> list[Bar]:
     ms = (mark.duration_ns or 0) / 1e6
     height = round(min(_HIGH, max(_LOW, sqrt(ms / _SLOWEST_MS) * _HIGH)))
-    bar = Bar("bad" if mark.errors else "bar", x, round(_HIGH + 1 - height, 1), height)
-    return [bar, Bar("foot", x, 22, 2)] if mark.errors else [bar]
+    bar = _bar("bad" if mark.errors else "bar", x, _HIGH + 1 - height, height)
+    return [bar, _bar("foot", x, 22, 2)] if mark.errors else [bar]
 
 
 def _idle(before: TurnMark, after: TurnMark) -> bool:

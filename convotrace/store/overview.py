@@ -61,8 +61,10 @@ def bars(opened: Opened, q: str | None, start_ns: int, width_ns: int, number: in
 
 
 def _newest(opened: Opened, conditions: list[Condition], most: int) -> tuple[str, list[Any]]:
+    if not conditions:
+        return opened.sql.newest, [most]
     session = opened.tables.session
-    found = session.select(session.sid).where(SQL("1 = 1"), *conditions)
+    found = session.select(session.sid).where(*conditions)
     text, values = found.order_by(session.last.desc(), session.sid.desc()).limit(most).sql()
     return text, list(values)
 

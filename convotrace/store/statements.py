@@ -95,9 +95,9 @@ class Statements:
         self.running = text(trace.select(trace.trace_id, trace.worker).where(trace.status == _RUNNING))
 
     def _read(self, tables: Tables) -> None:
-        """One session: (sid) or (key), several (so many sids), how it stands (key, 1), its parts (sid).
+        """One session: (sid) or (key), several (so many sids), the newest (limit), how one stands (key, 1).
 
-        Some of its scores: (sid, limit), (sid, so many trace ids).
+        Its parts: (sid); some of its scores: (sid, limit), (sid, so many trace ids).
         """
         session, trace = tables.session, tables.trace
         event, score, content = tables.event, tables.score, tables.content
@@ -105,6 +105,7 @@ class Statements:
         several = session.sid.in_([0] * SESSIONS_AT_ONCE)
         self.sessions_by_sid = text(selection(session, SessionRow).where(several))
         self.session_by_key = text(selection(session, SessionRow).where(session.key == ""))
+        self.newest = text(session.select(session.sid).order_by(session.last.desc(), session.sid.desc()).limit(1))
         activity = session.select(*(getattr(session, name) for name in ACTIVITY))
         self.activity_by_key = text(activity.where(session.key == "").limit(1))
         self.traces_of = text(of_session(trace, TraceRow).order_by(trace.tk))

@@ -18,12 +18,8 @@ _BEGIN, _END = "view:", "view;"
 
 def views(opened: Opened) -> tuple[View, ...]:
     """Return every saved view by its name."""
-    meta = opened.tables.meta
-    statement, values = (
-        meta.select(meta.key, meta.value).where((meta.key > _BEGIN) & (meta.key < _END)).order_by(meta.key).sql()
-    )
     with opened.connections.reading() as connection:
-        return tuple(_view(key, value) for key, value in connection.execute(statement, values))
+        return tuple(_view(key, value) for key, value in connection.execute(opened.sql.meta_between, (_BEGIN, _END)))
 
 
 def put_view(opened: Opened, view: View) -> None:

@@ -11,7 +11,7 @@ from convotrace.page.lean import script, style
 @pytest.mark.parametrize(
     ("written", "sent"),
     [
-        ("/* H */\n.a { color: red; }\n\n.b > .c,\n.d i { margin: 0 auto; }\n", ".a{color:red}.b>.c,.d i{margin:0 auto}"),
+        ("/* H */\n.a { color: red; }\n\n.b > .c,\n.d i { margin: 0; }\n", ".a{color:red}.b>.c,.d i{margin:0}"),
         ('.a::before { content: "a:  b; /* c */ } "; }', '.a::before{content:"a:  b; /* c */ } "}'),
         (".a :hover { width: calc(100% - 2px + 1em); }", ".a :hover{width:calc(100% - 2px + 1em)}"),
         ("@media (max-width: 719px) {\n  .a { top: 0; }\n}", "@media (max-width:719px){.a{top:0}}"),
