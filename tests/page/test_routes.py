@@ -138,7 +138,7 @@ def test_a_session_is_json_and_page_under_its_key(ask, new_house, seed):
     house = new_house([conversation])
     key = conversation.session.key
     body = json.loads(ask(house, f"/s/{key}.json").body)
-    assert set(body) == {"session", "traces", "events", "scores"}
+    assert set(body) == {"session", "traces", "events", "scores", "next"}
     assert body["session"]["id"] == conversation.session.id
     assert f'href="s/{key}"' in ask(house, "/").body.decode()
     assert ask(house, f"/s/{key}").status == 200
