@@ -69,6 +69,21 @@ def test_any_place_of_a_long_list_is_shown_and_the_page_stays_small(browser, sit
     assert page.complaints == []
 
 
+def test_a_jump_brings_rows_a_few_a_frame_so_that_no_frame_is_late(browser, site, filled, open_page):
+    page = open_page(browser, site, viewport={"width": 1440, "height": 900})
+    page.wait_for_selector(f"table[aria-rowcount='{LONG + 1}']")
+    page.evaluate("""() => {
+      window.came = [];
+      new MutationObserver((all) => came.push(all.flatMap((one) => [...one.addedNodes]).length))
+        .observe(document.getElementById("rows"), { childList: true });
+      scrollTo(0, document.documentElement.scrollHeight / 2);
+    }""")
+    _shown(page, f"s{LONG // 2 - 14}")  # far below what is in sight: it comes last
+    came = page.evaluate("came")
+    assert max(came) <= 8 and sum(came) >= 40, "six rows, and the room above and below at a jump"
+    assert page.complaints == []
+
+
 def test_the_way_back_leads_to_the_place_that_was_left(browser, site, filled, open_page):
     page = open_page(browser, site, viewport={"width": 1440, "height": 900})
     page.wait_for_selector(f"table[aria-rowcount='{LONG + 1}']")

@@ -124,6 +124,7 @@ document.addEventListener("change", (event) => {
   if (checked) chosen.add(value);
   else chosen.delete(value);
   document.querySelector(".both").classList.toggle("on", chosen.size > 0);
+  table.classList.toggle("picking", chosen.size > 0);
 });
 
 function compare() {

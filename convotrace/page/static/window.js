@@ -5,6 +5,7 @@ import { localTimes } from "./time.js";
 
 const AROUND = 14; // rows kept ready above and below what is in sight
 const KEPT = 40; // blocks kept in memory
+const AT_ONCE = 6; // rows that come into the page in one frame: with more, the frame is late
 
 export class RowWindow {
   constructor(table, rowsAt) {
@@ -20,14 +21,11 @@ export class RowWindow {
     this.measure();
     this.body.prepend(this.above);
     this.body.append(this.below);
-    let waiting = false;
-    const soon = () => {
+    const moved = () => {
       // Rows are ready on both sides: nothing is drawn before half of them are gone by.
-      if (Math.abs(scrollY - this.drawnAt) < (AROUND / 2) * this.height) return;
-      if (!waiting) requestAnimationFrame(() => { waiting = false; this.draw(); });
-      waiting = true;
+      if (Math.abs(scrollY - this.drawnAt) >= (AROUND / 2) * this.height) this.soon();
     };
-    addEventListener("scroll", soon, { passive: true });
+    addEventListener("scroll", moved, { passive: true });
     // A key may come before the next frame: it must find the rows behind the one it leaves.
     this.body.addEventListener("focusin", () => queueMicrotask(() => this.draw()));
     addEventListener("resize", () => { this.measure(); this.draw(); });
@@ -60,16 +58,37 @@ export class RowWindow {
     this.height = row?.getBoundingClientRect().height || this.height || 46;
   }
 
+  soon() {
+    this.waiting ??= requestAnimationFrame(() => { this.waiting = null; this.draw(); });
+  }
+
   draw() {
     this.drawnAt = scrollY;
     const top = this.above.getBoundingClientRect().top;
     const seen = Math.min(Math.max(0, Math.floor(-top / this.height)), Math.max(0, this.total - 1));
     const first = Math.max(0, seen - AROUND);
     const last = Math.min(this.total, seen + Math.ceil(innerHeight / this.height) + AROUND);
-    const [from, rows] = this.there(first, last);
-    this.place(rows);
+    const [from, rows] = this.some(...this.there(first, last), seen);
+    this.place(rows.map((row, n) => numbered(this.ours(row), from + n)));
     this.above.firstChild.style.height = `${from * this.height}px`;
     this.below.firstChild.style.height = `${(this.total - from - rows.length) * this.height}px`;
+  }
+
+  /** As many of these rows as one frame may bring, those in sight first; the others follow with the next frames. */
+  some(from, rows, seen) {
+    const isHere = (row) => row.ownerDocument === document && row.isConnected;
+    const top = Math.min(Math.max(0, seen - from), rows.length);
+    const sight = Math.min(rows.length, top + Math.ceil(innerHeight / this.height));
+    let low = rows.findIndex(isHere);
+    let high = rows.findLastIndex(isHere) + 1;
+    if (low < 0) low = high = top;
+    for (let left = AT_ONCE; left > 0 && high - low < rows.length; left -= 1) {
+      const isUp = low > 0 && (high >= rows.length || (high >= sight && (low > top || left % 2)));
+      if (isUp) low -= 1;
+      else high += 1;
+    }
+    if (high - low < rows.length) this.soon();
+    return [from + low, rows.slice(low, high)];
   }
 
   /** The rows of a stretch that are loaded, as far as one follows the other; the others are asked for. */
@@ -104,7 +123,7 @@ export class RowWindow {
     const number = Math.floor(at / this.every);
     const block = this.blocks.get(number);
     const row = block?.rows[at - number * this.every];
-    if (row) return numbered(this.ours(row), at);
+    if (row) return row;
     if (!block?.whole) this.load(number);
     return null;
   }
