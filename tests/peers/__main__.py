@@ -14,7 +14,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-VENVS = {"api": HERE, "sdk": HERE, "phoenix": HERE / "test_phoenix.py"}
+VENVS = {"api": HERE, "sdk": HERE, "phoenix": HERE / "test_phoenix.py", "described": HERE / "test_described.py"}
 """Each with the tests that run in it."""
 NEEDED = ("pytest>=8", "pytest-randomly>=3.15", "hypothesis>=6.100", "httpx>=0.27", "httpx2>=2")
 
