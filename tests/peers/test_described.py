@@ -33,8 +33,8 @@ DESCRIPTION = Path(convotrace.page.__file__).with_name("openapi.json")
 def _turn(session: str, n: int, at: int) -> Change:
     trace_id = f"{hash((session, n)) % (1 << 120) + 1:032x}"
     call = Span(
-        f"{n + 1:016x}", trace_id, "chat", kind="generation", started_ns=at, duration_ns=S, model="m", usage=Usage(5, None),
-        input=[{"role": "user", "parts": [{"type": "text", "content": "hi"}]}], cost_nano=7,
+        f"{n + 1:016x}", trace_id, "chat", kind="generation", started_ns=at, duration_ns=S, model="m",
+        usage=Usage(5, None), input=[{"role": "user", "parts": [{"type": "text", "content": "hi"}]}], cost_nano=7,
     )  # fmt: skip
     tool = Span(
         f"{n + 99:016x}", trace_id, "t", kind="tool", started_ns=at, status="error", error=Failure("E", "no"),
@@ -61,6 +61,7 @@ def ct(tmp_path_factory):
     begun = time.time_ns() - 1000 * S
     made.store.write([_turn(name, n, begun + n * 60 * S) for name in ("ann", "bob", "a b/c") for n in range(3)])
     made.store.put_view(View("mine", "user:ann", "-last"))
+    made.store.put_dataset("good", "what to keep")
     yield made
     made.close()
 
@@ -103,6 +104,8 @@ def test_every_answer_is_as_described(described, ct, path, method, mode):
             case.path_parameters["trace"] = data.draw(st.sampled_from(trace_ids))
         # Behind WSGI no stream can be held: the description says 503 to that, and so must the answer.
         wanted = CHECKS[path == "/live" :]
+        if is_there and "dataset" in (case.path_parameters or {}):
+            case.path_parameters["dataset"] = "good"
         case.call_and_validate(
             base_url=f"http://localhost{MOUNT}", headers={"Authorization": f"Bearer {TOKEN}"}, checks=wanted
         )
