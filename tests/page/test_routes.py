@@ -45,7 +45,7 @@ EXAMPLES = {
     "/tools": 200, "/tools.json": 200,
     # With a right of its own: see test_audit.py of the doors.
     "/audit": 404, "/audit.json": 404,
-    "/health": 200, "/health.json": 200, "/healthz": 200, "/static/{hash}/app.css": 200,
+    "/health": 200, "/health.json": 200, "/openapi.json": 200, "/healthz": 200, "/static/{hash}/app.css": 200,
     # For those with a ticket alone: see test_feedback.py of the doors.
     "/feedback": 404,
     # Closed unless the receiver is on: see test_otlp.py.

@@ -56,7 +56,10 @@ def ct(tmp_path_factory):
     """A ConvoTrace over a store with two conversations and a view."""
     url = f"sqlite:///{tmp_path_factory.mktemp('store')}/s.db"
     made = ConvoTrace(
-        store=url, token=TOKEN, rights=("read", "annotate", "export", "delete"), alerts=[alert("slow", "p95", above=1)]
+        store=url,
+        token=TOKEN,
+        rights=("read", "annotate", "export", "delete", "audit"),
+        alerts=[alert("slow", "p95", above=1)],
     )
     begun = time.time_ns() - 1000 * S
     made.store.write([_turn(name, n, begun + n * 60 * S) for name in ("ann", "bob", "a b/c") for n in range(3)])
