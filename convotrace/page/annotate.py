@@ -18,6 +18,7 @@ from convotrace.page.finding import Found
 from convotrace.page.http import PageResponse, as_data, redirect
 from convotrace.page.render import page as render
 from convotrace.page.review import fill, progress
+from convotrace.page.score_words import by_name, is_written
 from convotrace.page.sent import sent, text_of, whole_of
 from convotrace.page.session import all_scores
 from convotrace.page.signs import kinds_of
@@ -147,10 +148,11 @@ def _asked(visit: Visit, place: _Place, excerpt: Excerpt | None) -> dict[str, ob
     own = [score for score in on_it if place.who and score.author == place.who]
     mine = criteria.newest(own)
     was_here = place.task is not None and any(one.author == place.who for one in place.task.reviews if one.author)
-    others = [score for score in on_it if score.author != place.who] if was_here else []
+    told = by_name([one for one in on_it if one.name in {it.name for it in definitions}]) if was_here else []
+    written = [one for one in on_it if is_written(one) and one.author != place.who] if was_here else []
     return {
         "criteria": criteria.criteria(definitions, mine), "note": mine.get(NOTE, ""),
-        "correction": mine.get(CORRECTION, ""), "others": others, "was_here": was_here,
+        "correction": mine.get(CORRECTION, ""), "judged": told, "written": written, "was_here": was_here,
         "agreed": _agreed(visit, place, [one.name for one in definitions]),
         "s": {"key": f"../s/{place.task.key}"} if place.task else {}, "target": place.task and place.task.trace_id,
     }  # fmt: skip

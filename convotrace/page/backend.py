@@ -119,10 +119,12 @@ class Reader(Protocol):
     def drop_score_definition(self, name: str) -> None:
         """Forget a definition."""
 
-    def score_stats(self, name: str, since_ns: int = 0, until_ns: int | None = None) -> ScoreStats:
+    def score_stats(
+        self, name: str, since_ns: int = 0, until_ns: int | None = None, q: str | None = None
+    ) -> ScoreStats:
         """Return what the scores of a name come to."""
 
-    def agreement(self, name: str, queue: str | None = None) -> Agreement:
+    def agreement(self, name: str, queue: str | None = None, q: str | None = None) -> Agreement:
         """Return how far people agree in the scores of a name."""
 
     def queues(self) -> tuple[Queue, ...]:

@@ -19,13 +19,18 @@ _LISTS = ("labels", "pass_labels")
 
 def page(visit: Visit) -> PageResponse:
     """Return what is defined of scores, with what they come to, as a page."""
-    reader = visit.reader()
+    reader, q = visit.reader(), _filter(visit)
     in_code = {one.name for one in visit.backend.settings.score_definitions}
     found = [
-        {"it": one, "in_code": name in in_code, "stats": reader.score_stats(name), "agreed": reader.agreement(name)}
+        {
+            "it": one,
+            "in_code": name in in_code,
+            "stats": reader.score_stats(name, q=q),
+            "agreed": reader.agreement(name, q=q),
+        }
         for name, one in reader.score_definitions().items()
     ]
-    return render("scores.html", {**visit.frame("review"), "found": found})
+    return render("scores.html", {**visit.frame("review"), "found": found, "q": q or ""})
 
 
 def data(visit: Visit) -> PageResponse:
@@ -50,14 +55,19 @@ def save(visit: Visit) -> PageResponse:
     return redirect("scores", 303) if visit.request.is_form else as_data(_facts(visit, made), 201)
 
 
+def _filter(visit: Visit) -> str | None:
+    return text_of(visit.request.fields(), "q", 2000) or None
+
+
 def _facts(visit: Visit, one: ScoreDefinition) -> dict[str, Json]:
-    stats = visit.reader().score_stats(one.name)
+    q = _filter(visit)
+    stats = visit.reader().score_stats(one.name, q=q)
     told = {"count": stats.count, "mean": stats.mean, "passed": stats.passed, "judged": stats.judged}
     return {
         **one.facts(),
         **told,
         "pass_rate": stats.pass_rate,
-        "agreement": visit.reader().agreement(one.name).facts(),
+        "agreement": visit.reader().agreement(one.name, q=q).facts(),
     }
 
 

@@ -48,7 +48,8 @@ _NUMBERS: dict[str, Callable[..., object]] = {
 }  # fmt: skip
 _RECORDS: dict[str, Callable[..., object]] = {
     "visible": visible, "whose": scores.whose, "in_words": scores.words, "thumbs": scores.thumbs,
-    "tone": scores.tone, "log_tone": scores.log_tone, "kind": signs.kind, "outcome": signs.outcome,
+    "tone": scores.tone, "by_name": scores.by_name,
+    "is_written": scores.is_written, "log_tone": scores.log_tone, "kind": signs.kind, "outcome": signs.outcome,
     "facts": steps.facts, "calls_line": turn_words.calls_line, "handed_off": turn_view.is_handed_off,
     "hidden_lines": turn_view.hidden_lines, "pretty": values.pretty, "one_line": values.result_line,
     "key": session_key, "hint": hints.hint, "first_hint": hints.first_hint, "is_shown": attachments.is_shown,

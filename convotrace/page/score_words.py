@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from convotrace.insight.queues import WRITTEN
 from convotrace.model import Event, Score
 from convotrace.page.format import score as scored
 
@@ -39,6 +44,65 @@ def tone(score: Score) -> str:
         return "bad"
     is_low = isinstance(score.value, (int, float)) and not isinstance(score.value, bool) and 0 <= score.value < 0.5
     return "good" if score.passed or score.value is True else "bad" if is_low else ""
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a turn's scores of one name come to: one score, or those of several people."""
+
+    score: Score
+    name: str
+    several: int = 0
+    """How many people's, where it is more than one's."""
+    words: str = ""
+    """Their mean; of words, how often each was given."""
+    breakdown: str = ""
+    """Who gave what."""
+    tone: str = ""
+
+
+def is_written(score: Score) -> bool:
+    """Tell whether a score is a note or a corrected answer."""
+    return score.name in WRITTEN
+
+
+def by_name(scores: Sequence[Score]) -> list[Named]:
+    """Return scores as they are shown: of several by one person the newest, of several people's what they come to."""
+    newest = {(one.name, one.source, one.author): one for one in scores if not is_written(one)}
+    groups: dict[str, list[Score]] = defaultdict(list)
+    for one in newest.values():
+        groups[one.name].append(one)
+    return [shown for name, group in groups.items() for shown in _shown(name, group)]
+
+
+def _shown(name: str, group: Sequence[Score]) -> list[Named]:
+    people = [one for one in group if one.source == "annotator"]
+    alone = [Named(one, name) for one in group if one.source != "annotator" or len(people) == 1]
+    if len(people) < 2:
+        return alone
+    breakdown = ", ".join(f"{one.author or 'somebody'} {words(one)}" for one in people)
+    tones = {tone(one) for one in people}
+    return [
+        Named(people[0], name, len(people), together(people), breakdown, tones.pop() if len(tones) == 1 else ""),
+        *alone,
+    ]
+
+
+def together(scores: Sequence[Score]) -> str:
+    """Return what several scores of one name come to: their mean, or how often each word was given."""
+    numbers = [number for one in scores if (number := _number(one.value)) is not None]
+    if len(numbers) == len(scores):
+        return scored(sum(numbers) / len(numbers))
+    counted = Counter(words(one) for one in scores)
+    return ", ".join(f"{value} × {number}" if number > 1 else value for value, number in counted.most_common())
+
+
+def _number(value: float | bool | str) -> float | None:
+    """Return a value as a number, also one that came as its text."""
+    try:
+        return float(value)
+    except ValueError:
+        return None
 
 
 def log_tone(event: Event) -> str:

@@ -47,19 +47,33 @@ class Curator(ABC):
         """Forget a definition; the scores stay."""
         definitions.drop(self._ready(), name)
 
-    def score_stats(self, name: str, since_ns: int = 0, until_ns: int | None = None) -> ScoreStats:
-        """Return what the scores of a name in some time come to: thumbs down, mean, number, and how many passed."""
-        until = time.time_ns() + 1 if until_ns is None else until_ns
-        return score_stats.score_stats(self._ready(), name, since_ns, until)
+    def score_stats(
+        self, name: str, since_ns: int = 0, until_ns: int | None = None, q: str | None = None
+    ) -> ScoreStats:
+        """Return what the scores of a name in some time come to: thumbs down, mean, number, and how many passed.
 
-    def agreement(self, name: str, queue: str | None = None) -> Agreement:
+        Args:
+            name: Of the scores.
+            since_ns: From when.
+            until_ns: Until when; now when None.
+            q: A filter: only the scores of the sessions that it finds.
+
+        Raises:
+            FilterError: The filter cannot be read.
+            StoreError: The store cannot be read.
+        """
+        until = time.time_ns() + 1 if until_ns is None else until_ns
+        return score_stats.score_stats(self._ready(), name, since_ns, until, q)
+
+    def agreement(self, name: str, queue: str | None = None, q: str | None = None) -> Agreement:
         """Return how far people agree in the scores of a name: means, and kappa of what several of them judged.
 
         Args:
             name: Of the scores.
             queue: Only what is in this queue.
+            q: Only the sessions that this filter finds.
         """
-        return score_stats.agreement_of(self._ready(), name, queue)
+        return score_stats.agreement_of(self._ready(), name, queue, q)
 
     def queues(self) -> tuple[Queue, ...]:
         """Return the annotation queues by name."""

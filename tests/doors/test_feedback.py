@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -92,3 +93,20 @@ def test_another_process_on_the_store_knows_the_ticket(store_url):
     observer.close()
     found = subprocess.run([sys.executable, "-c", ELSEWHERE, store_url, token], capture_output=True, text=True)
     assert found.stdout.strip() == trace_id, found.stderr
+
+
+def test_a_ticket_put_on_another_s_turn_and_one_sent_again_too_late_are_answered_like_any_wrong_path(
+    client, monkeypatch
+):
+    ann, ben = ticket(client), ticket(client)
+    key, at, _, signature = ann.split("-")
+    grafted = "-".join((key, at, ben.split("-")[2], signature))
+    wrong = client.get("/_sessions/nowhere")
+    answered = judge(client, token=grafted, value=False)
+    assert (answered.status, answered.body) == (404, wrong.body)
+    assert judge(client, token=ann, value=True).status == 204
+    real = time.time_ns
+    monkeypatch.setattr("convotrace.observer.house.time_ns", lambda: real() + 8 * 86400 * 10**9)
+    answered = judge(client, token=ann, value=False)
+    assert (answered.status, answered.body) == (404, wrong.body)
+    assert scores(client) == [("feedback", True, None, "end_user")]

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from convotrace.model import Score, Target
+from convotrace.page.score_words import by_name
 
 JSON = {"content-type": "application/json"}
 FORM = {"content-type": "application/x-www-form-urlencoded; charset=UTF-8"}
@@ -159,3 +160,19 @@ def test_a_session_of_very_many_scores_shows_the_latest_and_says_how_many_more_t
     page = ask(house, f"/s/{conversation.session.key}").body.decode()
     assert "score 249<" in page and "score 2<" not in page
     assert 'earlier scores more: <a href="' in page
+
+
+def test_scores_of_several_people_are_shown_as_what_they_come_to_with_who_gave_what():
+    def one(id, name, value, author, source="annotator"):
+        return Score(id, name, "numeric", value, int(id), Target("s", "t"), source, author=author)
+
+    given = [
+        one("1", "good", 1, "ann"), one("2", "good", "4", "ann"), one("3", "good", 2, "ben"),
+        one("4", "good", 0.5, None, "evaluator"), one("5", "tone", "warm", "ann"), one("6", "tone", "cold", "ben"),
+        one("7", "tone", "warm", "cy"), one("8", "note", "a long one", "ann"), one("9", "alone", True, "ann"),
+    ]  # fmt: skip
+    shown = by_name(given)
+    assert [(it.name, it.several, it.words) for it in shown] == [
+        ("good", 2, "3"), ("good", 0, ""), ("tone", 3, "warm × 2, cold"), ("alone", 0, ""),
+    ]  # fmt: skip
+    assert [it.breakdown for it in shown] == ["ann 4, ben 2", "", "ann warm, ben cold, cy warm", ""]

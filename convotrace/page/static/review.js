@@ -8,10 +8,10 @@ const all = (selector) => [...(form?.querySelectorAll(selector) ?? [])];
 const groups = all("[data-crit]");
 let now = 0;
 
-function mark(index) {
+function mark(index, isSeen = true) {
   now = Math.min(Math.max(index, 0), groups.length - 1);
   for (const [n, group] of groups.entries()) group.toggleAttribute("data-now", n === now);
-  groups[now]?.scrollIntoView({ block: "nearest" });
+  if (isSeen) groups[now]?.scrollIntoView({ block: "nearest" });
 }
 
 function press(key) {
@@ -49,7 +49,7 @@ if (form) {
   bind({ ArrowUp: () => mark(now - 1), p: () => goTo("[data-before]"), o: () => goTo("[data-open]") });
   for (let n = 1; n <= 9; n++) bind({ [n]: () => press(n) });
   for (const [n, group] of groups.entries()) group.addEventListener("focusin", () => mark(n));
-  mark(groups.findIndex((group) => !group.querySelector(":checked")));
+  mark(groups.findIndex((group) => !group.querySelector(":checked")), false);
   form.addEventListener("keydown", (event) => {
     if (event.key === "Escape") document.activeElement?.blur();
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) send("save");
