@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: pictures demo test test-postgres test-peers test-all soak check bench wheel clean
+.PHONY: pictures demo test test-postgres test-peers test-all soak chaos check bench wheel clean
 
 $(READY): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "convotrace needs Python 3.11 or newer; name it: make PYTHON=/path/to/python3"; exit 2; }
@@ -37,9 +37,14 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Streams of ten minutes over real servers: memory flat, nothing lost, and where the client left.
+# Long ones: streams of ten minutes over real servers (memory flat, nothing lost, where the client left), 200 kills.
 soak: $(READY)
-	CONVOTRACE_SOAK=$(or $(SECONDS),600) $(BIN)/python -m pytest -q -s -m "" tests/servers/test_streams.py $(ARGS)
+	CONVOTRACE_SOAK=$(or $(SECONDS),600) $(BIN)/python -m pytest -q -s -m "" tests/servers/test_streams.py \
+		tests/servers/test_kills.py $(ARGS)
+
+# Five minutes of locks, killed workers, bursts and a full disk around four workers: what was sent is stored or counted.
+chaos: $(READY)
+	$(BIN)/python -m tests.chaos --seconds $(or $(SECONDS),300) $(ARGS)
 
 # The pictures of the README, of the demo's own conversations.
 pictures: $(READY)

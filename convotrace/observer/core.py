@@ -19,8 +19,8 @@ from convotrace.observer.announce import Announcer
 from convotrace.observer.asking import Asker
 from convotrace.observer.by_hand import HandSession, Resumed
 from convotrace.observer.cookie import own_cookie
-from convotrace.observer.guard import Guard, to_stderr
-from convotrace.observer.health import health
+from convotrace.observer.guard import Guard, to_log, to_stderr
+from convotrace.observer.health import health, with_set_aside
 from convotrace.observer.house import House
 from convotrace.observer.ledger import Ledger
 from convotrace.observer.recording import Recording
@@ -44,6 +44,7 @@ _LAST_CALL = 2.0
 """Seconds that the end of the process waits for what is queued."""
 
 _all: weakref.WeakSet[ConvoTrace] = weakref.WeakSet()
+_is_registered = False
 
 
 class ConvoTrace:
@@ -59,7 +60,7 @@ class ConvoTrace:
     def __init__(self, **options: Any) -> None:
         settings = self._settings = self._given = Settings.of(options)
         self.debug: Callable[[], bool] = lambda: False
-        self.guard = Guard(settings.hook_timeout, to_stderr)
+        self.guard = Guard(settings.hook_timeout, to_log)
         # An id that the app's own function gives is known only at the end: until then there is no session to show.
         self.ledger = Ledger(unnamed=settings.session_id is not None)
         self.prices = Prices.of(settings.prices)
@@ -344,7 +345,8 @@ class ConvoTrace:
         own["opentelemetry"] = self.guard.attempt("opentelemetry", hooks.telemetry.mode, self._settings)
         try:
             store = self.open_store()
-            return health(self.settings, own, store.workers(), store.worker, store.deletions(), store.index_state())
+            told = health(self.settings, own, store.workers(), store.worker, store.deletions(), store.index_state())
+            return with_set_aside(told, store.set_aside())
         except StoreError:
             return health(self.settings, own, (), None)
 
@@ -392,8 +394,11 @@ def _after_fork() -> None:
 
 def _end_before_writers() -> None:
     """See to it that at exit what waits is queued before the writers end: what was registered last is called first."""
-    atexit.unregister(_at_exit)
-    atexit.register(_at_exit)
+    global _is_registered
+    if not _is_registered:
+        # Once: what was unregistered leaves a hole in the list of the interpreter, which then grows with each object.
+        _is_registered = True
+        atexit.register(_at_exit)
 
 
 def _at_exit() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable
 from time import monotonic
@@ -9,13 +10,15 @@ from typing import Any
 
 from convotrace.observer.tally import Tallies
 
+LOGGER = "convotrace"
+
 
 class Guard:
-    """Calls hooks of the app's owner and work of our own, counts failures, and says them once a minute on stderr.
+    """Calls hooks of the app's owner and work of our own, counts failures, and says them once a minute.
 
     Args:
         timeout: Seconds a hook may take before it is counted as slow.
-        speak: Takes one sentence for the log, at most once a minute for each name.
+        speak: Takes one sentence, at most once a minute for each name.
     """
 
     def __init__(self, timeout: float, speak: Callable[[str], None]) -> None:
@@ -53,10 +56,25 @@ class Guard:
     def failed(self, where: str, error: BaseException) -> None:
         """Count a failure and say it, at most once a minute for each place."""
         self.failures.add(where)
+        self.say(where, f"{where} failed with {type(error).__name__}; the request was not affected.")
+
+    def say(self, where: str, sentence: str) -> None:
+        """Say a sentence, at most once a minute for each place."""
         now = monotonic()
         if now - self._spoken.get(where, -60.0) >= 60.0:
             self._spoken[where] = now
-            self._speak(f"convotrace: {where} failed with {type(error).__name__}; the request was not affected.")
+            self._speak(sentence)
+
+
+def to_log(sentence: str) -> None:
+    """Say one sentence as a warning of the logger `convotrace`; never raises.
+
+    An app that has configured logging finds it there; in another it comes to stderr.
+    """
+    try:
+        logging.getLogger(LOGGER).warning(sentence)
+    except Exception:  # a handler of the app's may raise anything
+        return
 
 
 def to_stderr(sentence: str) -> None:

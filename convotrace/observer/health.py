@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from convotrace.model import Json
+from convotrace.model import Json, as_datetime
 from convotrace.settings import Settings
 
 if TYPE_CHECKING:
@@ -64,6 +64,20 @@ def health(
         "deletions": [_line(deletion) for deletion in deletions],
         "workers": [_shown(worker) for worker in there],
     }
+
+
+def with_set_aside(told: dict[str, Json], names: Mapping[str, int]) -> dict[str, Json]:
+    """Return the state with a warning for each damaged file that the store took the place of.
+
+    Args:
+        told: The state.
+        names: The files, each with when it was set aside, in ns.
+    """
+    sentences: list[Json] = [
+        f"The store was damaged: {name} is what it was until {as_datetime(at):%Y-%m-%d %H:%M} UTC; a new one was begun."
+        for name, at in names.items()
+    ]
+    return {**told, "warnings": [*told["warnings"], *sentences]} if sentences else told
 
 
 def _shown(worker: Worker) -> dict[str, Json]:

@@ -96,6 +96,8 @@ class Recording:
         """Open a trace."""
         if not self._hooked:
             self.start()
+        elif self._log_level != _OFF:
+            self._guard.attempt("log hooks", hooks.follow, self._settings)
         if self._reaches is not None:
             self._guard.attempt("outgoing calls", outgoing.install)
         ticks = perf_counter_ns()

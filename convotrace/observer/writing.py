@@ -116,6 +116,10 @@ class Writing:
     def _in_thread(self) -> None:
         self._guard.attempt("opentelemetry", hooks.telemetry.suppress_here)
         self._guard.attempt("audit", self.auditor.write)
+        if self.made is not None and self.made.trouble:
+            self._guard.say(
+                "store", f"{self.made.trouble} Nothing of the app is affected; what waits is written later."
+            )
 
     def open_store(self) -> Store:
         """Return the store, opened when first needed.
@@ -277,6 +281,7 @@ class Writing:
     def end_chores(self) -> None:
         """Let no job of the store begin any more; a running one ends after its step."""
         self._chores.end()
+        self._chores.begun = True
 
     def close(self, timeout: float) -> None:
         """Store what is queued, within so many seconds, and release the store."""
@@ -285,6 +290,8 @@ class Writing:
         writer, self.made = self.made, None
         if writer is not None:
             writer.close(timeout)
+        # What was still queued may have begun them again.
+        self._chores.end()
         store, self._store = self._store, None
         if store is not None:
             store.close()

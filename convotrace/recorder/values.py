@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from convotrace.model import Json
+from convotrace.recorder.reprs import told
 
 MAX_NODES = 20_000
 """Values with more parts than this are cut, visibly."""
@@ -171,5 +172,5 @@ class _Copy:
             return self.value({field.name: getattr(value, field.name, None) for field in fields}, depth + 1)
         dump = getattr(type(value), "model_dump", None)
         if dump is not None:
-            return self.value(dump(value), depth + 1)
-        return repr(value)[:MAX_REPR]
+            return self.value(told(value, dump), depth + 1)
+        return str(told(value))[:MAX_REPR]

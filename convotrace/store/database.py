@@ -33,6 +33,10 @@ class Locked(StoreError):
     """Others held for too long what was needed: nothing was written, for certain."""
 
 
+class Damaged(StoreError):
+    """The file is no whole database."""
+
+
 class Cursor(Protocol):
     """What a statement found, or how many rows it changed."""
 

@@ -18,6 +18,15 @@ def check(url: str) -> None:
         )
 
 
+def set_aside(url: str) -> str | None:
+    """Move a damaged store to another name, so that a new one can be begun.
+
+    Returns:
+        The name that it has now; "" where it was moved by another process; None where it is not ours to move.
+    """
+    return sqlite.set_aside(url) if sqlite.is_named(url) else None
+
+
 def waits_for_forks(url: str) -> bool:
     """Tell whether nobody may be inside the database while a process forks."""
     return sqlite.is_named(url)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
+import time
 from dataclasses import dataclass
 from functools import partial
 
 from convotrace.store import databases
 from convotrace.store.counting import count_all
-from convotrace.store.database import Connection, Connections, Speech, Upkeep
+from convotrace.store.database import Connection, Connections, Damaged, Speech, Upkeep
 from convotrace.store.schema import RANK_INDEXES, Tables, make_tables
 from convotrace.store.statements import Statements
 
@@ -20,6 +21,8 @@ RANKED = "ranks"
 
 _LABELLED_SINCE, _COUNTED_SINCE = 10, 8
 """The schemas whose labels, and whose buckets, are as they are now."""
+
+_ASIDE = "aside:"
 
 
 @dataclass(frozen=True)
@@ -35,11 +38,36 @@ class Opened:
 
 
 def open_database(url: str, create: bool) -> Opened:
-    """Return the database that a URL names, made ready.
+    """Return the database that a URL names, made ready; a damaged file is set aside, where a new one may be made.
 
     Raises:
         StoreError: It is no store, one of a newer release, or cannot be used.
     """
+    try:
+        return _open(url, create)
+    except Damaged:
+        name = databases.set_aside(url) if create else None
+        if name is None:
+            raise
+    opened = _open(url, create)
+    note_aside(opened, name)
+    return opened
+
+
+def note_aside(opened: Opened, name: str) -> None:
+    """Let the page say that a damaged file was set aside, and under what name."""
+    if name:
+        meta(opened, f"{_ASIDE}{name}", str(time.time_ns()))
+
+
+def set_aside(opened: Opened) -> dict[str, int]:
+    """Return the names of the damaged files that this store took the place of, each with when, in ns."""
+    with opened.connections.reading() as connection:
+        found = connection.execute(opened.sql.meta_between, (_ASIDE, _ASIDE[:-1] + ";")).fetchall()
+    return {key.removeprefix(_ASIDE): int(value) for key, value in found}
+
+
+def _open(url: str, create: bool) -> Opened:
     database = databases.connect(url, create)
     try:
         tables = make_tables(database.models)

@@ -35,9 +35,10 @@ from convotrace.settings import DEFAULT_STORE
 from convotrace.store import databases, forks, workers
 from convotrace.store.analyst import Analyst
 from convotrace.store.curator import Curator
+from convotrace.store.database import Damaged
 from convotrace.store.keeper import Keeper
 from convotrace.store.native import new_lock
-from convotrace.store.opening import Opened, known, meta, open_database, secret
+from convotrace.store.opening import Opened, known, meta, note_aside, open_database, secret, set_aside
 from convotrace.store.relabelling import relabel
 from convotrace.store.workers import Worker
 from convotrace.store.writing import Recorder
@@ -136,7 +137,11 @@ class Store(Keeper, Curator, Analyst):
         if recorder is None:
             raise StoreError(self._closed_sentence())
         self._show_life(changes)
-        return recorder.write(changes, retry)
+        try:
+            return recorder.write(changes, retry)
+        except Damaged:
+            self._begin_anew()
+            raise
 
     def sessions(
         self, q: str | None = None, order: str = "-last", limit: int = 50, after: str | None = None
@@ -547,6 +552,16 @@ class Store(Keeper, Curator, Analyst):
             with self._lock:
                 opened = self._reopened()
         return opened
+
+    def _begin_anew(self) -> None:
+        """Set a file aside that turned out to be damaged; who wrote into it tries again, and finds a new one."""
+        name = databases.set_aside(self.url) if self._create else None
+        if name:
+            note_aside(self._ready(), name)
+
+    def set_aside(self) -> dict[str, int]:
+        """Return the names of damaged files that this store took the place of, each with when, in ns."""
+        return set_aside(self._ready())
 
     def _closed_sentence(self) -> str:
         return f"The store {shown_url(self.url)} was closed; open it again."

@@ -163,6 +163,11 @@ class Writer(Generic[T]):
         _writers.discard(self)
         return drained and stopped
 
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing can be written now, None while it can."""
+        return self._delivery.trouble
+
     def stats(self) -> dict[str, Json]:
         """Return what this process wrote, lost and waits for."""
         spent, elapsed = self._spent_ns, time.monotonic_ns() - self._begun_ns

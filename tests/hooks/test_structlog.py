@@ -8,6 +8,7 @@ import pytest
 import structlog
 from structlog.testing import CapturingLoggerFactory
 
+import convotrace as ct
 from convotrace import hooks
 from convotrace.capture.current import current_node
 from convotrace.hooks import logging as logging_hook
@@ -260,3 +261,20 @@ def test_the_ready_chain_is_readable_text_where_asked(trace, capsys):
     configure_structlog(json=False)
     raise_and_log(structlog.get_logger())
     assert "failed" in capsys.readouterr().out and trace.logged.message == "gone"
+
+
+def test_a_chain_that_is_configured_after_the_first_request_is_captured_too(store_url):
+    structlog.reset_defaults()
+    observer = ct.ConvoTrace(store=store_url)
+    with observer.session("s1"):
+        ct.set_input("first")
+    for name in ("second", "third"):
+        structlog.configure(
+            processors=[structlog.processors.KeyValueRenderer()], logger_factory=structlog.ReturnLoggerFactory()
+        )
+        with observer.session("s1"):
+            ct.set_input(name)
+            structlog.get_logger().info(f"line of {name}")
+    traces = observer.store.session("s1").traces
+    observer.close()
+    assert [[event.name for event in trace.events] for trace in traces] == [[], ["line of second"], ["line of third"]]

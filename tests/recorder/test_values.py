@@ -5,6 +5,7 @@ import datetime as dt
 import enum
 import json
 import math
+import time
 import uuid
 from collections import OrderedDict, UserDict
 from decimal import Decimal
@@ -206,3 +207,36 @@ def test_any_value_becomes_json_and_a_copy_of_a_copy_is_the_same(value):
     assert is_json(copy)
     assert json.dumps(plain(copy)) == json.dumps(copy)
     assert isinstance(text_of(value), str)
+
+
+class Sleeps:
+    asked = 0
+
+    def __repr__(self):
+        Sleeps.asked += 1
+        time.sleep(5)
+        return "awake"
+
+
+class Model:
+    def model_dump(self):
+        time.sleep(5)
+
+
+@pytest.mark.parametrize("kind", [Sleeps, Model])
+def test_an_object_that_takes_long_to_tell_holds_nobody_up_and_is_not_asked_again(kind):
+    """H2."""
+    begun = time.monotonic()
+    assert [plain(kind()) for _ in range(20)] == [f"<{kind.__name__}: takes too long to tell>"] * 20
+    assert time.monotonic() - begun < 2 and Sleeps.asked <= 1
+
+
+def test_an_object_that_is_told_once_in_time_is_asked_again_and_again():
+    class Order:
+        def __init__(self, number):
+            self.number = number
+
+        def __repr__(self):
+            return f"Order({self.number})"
+
+    assert [plain(Order(number)) for number in range(3)] == ["Order(0)", "Order(1)", "Order(2)"]

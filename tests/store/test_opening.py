@@ -73,13 +73,6 @@ def text_in_place(path):
     path.write_text("this is no database " * 500)
 
 
-def damaged(path):
-    Store.open(f"sqlite:///{path}").close()
-    data = bytearray(path.read_bytes())
-    data[100:3000] = b"\xff" * 2900
-    path.write_bytes(data)
-
-
 def of_another_app(path):
     db = sqlite3.connect(path)
     db.execute("CREATE TABLE session(id)")
@@ -98,7 +91,6 @@ def of_a_newer_release(path):
     [
         (folder_in_place, "folder"),
         (text_in_place, "SQLite"),
-        (damaged, "damaged"),
         (of_another_app, "of its own"),
         (of_a_newer_release, "newer"),
     ],
@@ -378,3 +370,66 @@ def test_a_large_store_of_an_older_schema_answers_at_once_and_is_brought_up_besi
     store.close()
     other.close()
     assert audit(Path(store_url.removeprefix("sqlite:///"))) == []
+
+
+def overwritten_head(path):
+    data = bytearray(path.read_bytes())
+    data[:100] = b"\x55" * 100
+    path.write_bytes(data)
+
+
+def overwritten_schema(path):
+    data = bytearray(path.read_bytes())
+    data[100:3000] = b"\xff" * 2900
+    path.write_bytes(data)
+
+
+def overwritten_middle(path):
+    data = bytearray(path.read_bytes())
+    for page in range(3, len(data) // 4096):
+        data[page * 4096 : page * 4096 + 200] = b"\xff" * 200
+    path.write_bytes(data)
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("spoil", [overwritten_head, overwritten_schema, overwritten_middle])
+def test_a_damaged_store_is_set_aside_whole_and_a_new_one_is_begun(tmp_path, make, spoil):
+    """S4."""
+    path = tmp_path / "x.db"
+    store = Store.open(f"sqlite:///{path}")
+    store.write([make.change("before")])
+    store.close()
+    spoil(path)
+    damaged = path.read_bytes()
+    store = Store.open(f"sqlite:///{path}")
+    try:
+        store.write([make.change("after")])
+    except StoreError:  # it is found while it is written into: who writes tries again
+        store.write([make.change("after")])
+    (name,) = store.set_aside()
+    assert (tmp_path / name).read_bytes() == damaged and name.startswith("x.db.damaged-")
+    assert store.session("after") is not None and store.session("before") is None and store.integrity() == "ok"
+    store.close()
+
+
+@pytest.mark.sqlite
+def test_processes_that_see_the_damage_at_once_set_one_file_aside(tmp_path):
+    """S4: the new store of the first is not taken for the damaged one by the second."""
+    path = tmp_path / "x.db"
+    Store.open(f"sqlite:///{path}").close()
+    overwritten_head(path)
+    program = f"from convotrace.store import Store; s = Store.open('sqlite:///{path}'); print(s.sessions()); s.close()"
+    processes = [subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE) for _ in range(4)]
+    assert [(p.communicate(timeout=60)[1], p.returncode) for p in processes] == [(b"", 0)] * 4
+    aside = [one.name for one in tmp_path.iterdir() if ".damaged-" in one.name]
+    assert len([name for name in aside if not name.endswith(("wal", "shm"))]) == 1
+
+
+@pytest.mark.sqlite
+def test_who_only_reads_sets_nothing_aside(tmp_path):
+    path = tmp_path / "x.db"
+    Store.open(f"sqlite:///{path}").close()
+    overwritten_head(path)
+    with pytest.raises(StoreError):
+        Store.open(f"sqlite:///{path}", create=False)
+    assert [one.name for one in tmp_path.iterdir() if "damaged" in one.name] == []

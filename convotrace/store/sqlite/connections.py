@@ -16,7 +16,7 @@ from typing import TypeVar
 from peewee import PeeweeException, SqliteDatabase
 
 from convotrace.errors import StoreError
-from convotrace.store.database import Connections, Locked
+from convotrace.store.database import Connections, Damaged, Locked
 from convotrace.store.native import new_lock, pause
 from convotrace.store.packing import work_in
 from convotrace.store.sqlite.location import identity, wal_size
@@ -240,7 +240,8 @@ def named_trouble(path: Path | None) -> Iterator[None]:
     except (sqlite3.Error, PeeweeException) as raised:
         error = _inner(raised)
         if isinstance(error, sqlite3.OperationalError) or _code(error) in _TROUBLE:
-            raise (Locked if _is_busy(error) else StoreError)(_sentence(path, error)) from raised
+            kind = Damaged if _code(error) in _TROUBLE else Locked if _is_busy(error) else StoreError
+            raise kind(_sentence(path, error)) from raised
         raise
 
 
