@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 from convotrace.insight.agreement import Agreement
+from convotrace.insight.arms import Arms
 from convotrace.insight.cohort import Summary
 from convotrace.insight.datasets import Dataset, Item, Version
 from convotrace.insight.definitions import ScoreDefinition, ScoreStats
+from convotrace.insight.flow import Flow
 from convotrace.insight.queues import Queue, Task
 from convotrace.insight.ranges import When
 from convotrace.insight.tool_report import ToolReport
@@ -61,6 +63,17 @@ class Reader(Protocol):
         self, since_ns: int, until_ns: int, q: str | None = None, width_ns: int | None = None, most: int = 8_000
     ) -> Summary:
         """Return what the sessions that began in a range come to."""
+
+    def arms(
+        self, by: str, a: str, b: str, since: When = None, until: When = None, q: str | None = None, most: int = 8_000
+    ) -> Arms:
+        """Return two groups of sessions side by side; raise BadRequest for what cannot be asked."""
+
+    def flow(
+        self, since: When = None, until: When = None, q: str | None = None, steps: str = "", at: str = "",
+        most: int = 8_000, most_read: int = 1_000,
+    ) -> Flow:  # fmt: skip
+        """Return where sessions lose people; raise BadRequest for what cannot be asked."""
 
     def places(self, q: str | None = None, order: str = "-last", every: int = 100) -> Places:
         """Return where the pages of a whole list begin; raise BadRequest as `sessions` does."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from convotrace.errors import BadRequest, FilterError
 from convotrace.page import (
     annotate,
+    arms,
     assets,
     attachments,
     audit,
@@ -24,6 +25,7 @@ from convotrace.page import (
     document,
     feedback,
     first,
+    flow,
     health,
     incidents,
     link,
@@ -160,6 +162,10 @@ ROUTES: tuple[Route, ...] = (
     _data("/metrics.json", metrics.data),
     _page("/dashboard", dashboard.page),
     _data("/dashboard.json", dashboard.data),
+    _page("/arms", arms.page),
+    _data("/arms.json", arms.data),
+    _page("/flow", flow.page),
+    _data("/flow.json", flow.data),
     _page("/s/{key}", session.page, "view"),
     _data("/s/{key}.json", whole.data, "view"),
     _text("/s/{key}.md", whole.markdown, "export"),

@@ -15,6 +15,7 @@ from convotrace.page.link import up_from
 TABS = (
     ("sessions", "Sessions", ""),
     ("dashboard", "Dashboard", "dashboard"),
+    ("flow", "Flow", "flow"),
     ("search", "Search", "search"),
     ("tools", "Tools", "tools"),
     ("review", "Review", "review"),

@@ -10,9 +10,13 @@ from convotrace.later import later
 from convotrace.store.opening import Opened
 
 if TYPE_CHECKING:
+    from convotrace.insight.arms import Arms
     from convotrace.insight.cohort import Summary
-    from convotrace.store import cohort
+    from convotrace.insight.flow import Flow
+    from convotrace.insight.ranges import When
+    from convotrace.store import cohort, sides
 else:
+    sides = later("convotrace.store.sides")
     cohort = later("convotrace.store.cohort")
 
 
@@ -41,3 +45,50 @@ class Analyst(ABC):
         """
         width_ns = width_ns or max(until_ns - since_ns, 1)
         return cohort.summarized(self._ready(), q, since_ns, until_ns, width_ns, time.time_ns(), most)
+
+    def arms(
+        self, by: str, a: str, b: str, since: When = None, until: When = None, q: str | None = None, most: int = 8_000
+    ) -> Arms:
+        """Return two groups of the sessions that began in a range, side by side, with intervals.
+
+        Args:
+            by: What they differ in: `release environment service tag user model tool` or `meta.<name>`.
+            a: The value of the first.
+            b: The value of the second.
+            since: From when, as in `metrics`; a day before `until` when None.
+            until: Until when; now when None.
+            q: A filter as in `sessions`, for both.
+            most: Sessions of each that are read; of more a share is.
+
+        Returns:
+            Rates of sessions with Wilson's interval and, for the difference, Newcombe's; means with Welch's. What is
+            flagged is more than chance explains, all numbers looked at.
+
+        Raises:
+            FilterError: The filter cannot be read.
+            BadRequest: Something else cannot be used; it says what, and what can be.
+            StoreError: The store cannot be read.
+        """
+        return sides.arms(self._ready(), by, a, b, since, until, q, most, time.time_ns())
+
+    def flow(
+        self, since: When = None, until: When = None, q: str | None = None, steps: str = "", at: str = "",
+        most: int = 8_000, most_read: int = 1_000,
+    ) -> Flow:  # fmt: skip
+        """Return where the sessions that began in a range lose people.
+
+        Args:
+            since: From when, as in `metrics`; a day before `until` when None.
+            until: Until when; now when None.
+            q: A filter as in `sessions`.
+            steps: Of a funnel, in order, separated by commas: `turn:1, tool:search, event:paid`.
+            at: Name the sessions of one bar as well: `last:tool:search`, or `step:2` and `lost:2` of the funnel.
+            most: Sessions that are read for the survival curve; of more a share is.
+            most_read: Sessions whose traces are read for the rest.
+
+        Raises:
+            FilterError: The filter cannot be read.
+            BadRequest: Something else cannot be used; it says what, and what can be.
+            StoreError: The store cannot be read.
+        """
+        return sides.flow(self._ready(), since, until, q, steps, at, most, most_read, time.time_ns())

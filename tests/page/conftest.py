@@ -16,7 +16,9 @@ import pytest
 
 from convotrace.errors import BadRequest, StoreError
 from convotrace.identity import session_key
-from convotrace.insight.cohort import Cohort, Member, ScoreSum, Summary, summary
+from convotrace.insight.arms import Arms, arms
+from convotrace.insight.cohort import Cohort, Member, ScoreSum, Summary, summary, survival
+from convotrace.insight.flow import Flow, LastStep, Story, funnel, steps_of
 from convotrace.insight.tool_report import ToolFold, ToolReport
 from convotrace.model import (
     Act,
@@ -119,6 +121,24 @@ class Shelf:
         members = [_member(conversation.session) for conversation in self.conversations]
         scores = [ScoreSum(name, 1, mean, 0.5) for one in members for name, mean in one.scores.items()]
         return summary(Cohort(since_ns, until_ns, members), width_ns or 1, scores)
+
+    def arms(self, by: str, a: str, b: str, since=None, until=None, q: str | None = None, most: int = 8_000) -> Arms:
+        parse(q or "")
+        members = [_member(conversation.session) for conversation in self.conversations]
+        return arms(by, a, b, Cohort(0, 1, members), Cohort(0, 1, members))
+
+    def flow(
+        self, since=None, until=None, q: str | None = None, steps: str = "", at: str = "", most: int = 8_000,
+        most_read: int = 1_000,
+    ) -> Flow:  # fmt: skip
+        parse(q or "")
+        text = self.conversations[0].session.tags[0] if self.conversations else "x"
+        wanted = steps_of(steps)
+        found = Cohort(0, 1, [_member(conversation.session) for conversation in self.conversations])
+        return Flow(
+            START, START + SECOND, survival(found), (LastStep("tool", text, 1, 2), LastStep("tag", text, 1, 1)),
+            funnel([Story(text, [(1, step) for step in wanted])], wanted), 1.0, 1, 1, (text,) if at else (),
+        )  # fmt: skip
 
     def search(self, text: str, limit: int = 50, after: str | None = None) -> HitPage:
         self.limits.append(limit)

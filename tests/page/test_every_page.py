@@ -41,6 +41,7 @@ def _pages(conversation: Any) -> list[str]:
         "search?q=deep", f"s/{key}", f"s/{key}?zoom=cards", f"s/{key}?zoom=waterfall", turn, *spans,
         f"s/{key}/t/{'b' * 32}", f"s/{key}/t/{'c' * 32}", f"s/{key}/t/{'b' * 32}/diff", f"compare?s={key}&s={key}",
         "compare", "health", "review", "scores", "datasets", f"collect?session={key}", "collect?q=%3Cb%3E",
+        "arms", "arms?by=tag&a=%3Cb%3E&b=x", "flow", "flow?steps=turn:1,event:%3Cb%3E&at=step:1",
         "dashboard", "dashboard?by=tag&since=7d", f"dashboard?q={quote('usr:<b>')}",
     ]  # fmt: skip
 

@@ -37,7 +37,7 @@ class Skeleton(HTMLParser):
         self.texts[self._open] = self.texts.get(self._open, "") + data
 
 
-_NUMBERS = [("/dashboard", ""), ("/dashboard", "by=tag")]
+_NUMBERS = [("/dashboard", ""), ("/dashboard", "by=tag"), ("/flow", "steps=turn:1&at=step:1"), ("/arms", "a=x&b=y")]
 
 
 def _pages(conversation):

@@ -26,7 +26,8 @@ EXAMPLES = {
     "": 308, "/": 200, "/sessions.json": 200, "/search": 200, "/tail.json": 200,
     "/sessions.csv": 200, "/s/{key}.html": 200,
     "/compare": 200, "/compare.json": 404,
-    "/dashboard": 200, "/dashboard.json": 200,
+    "/dashboard": 200, "/dashboard.json": 200, "/arms": 200, "/arms.json": 200, "/flow": 200,
+    "/flow.json": 200,
     "/rows": 200, "/places.json": 200, "/beside": 200, "/views.json": 200, "/views": 405, "/test": 405,
     # No stream where the door cannot hold one: see test_live.py.
     "/live": 503,
