@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
@@ -166,9 +167,15 @@ def _definitions(name: str, value: Any) -> tuple[Any, ...]:
 
 def _rules(name: str, value: Any) -> tuple[Any, ...]:
     given = value if isinstance(value, (list, tuple)) else [value]
-    if not all(hasattr(one, "words") and hasattr(one, "notify") for one in given):
-        raise SettingsError(f"{name} came as {type(value).__name__}; use a list of alert(…) and session_alert(…).")
+    if not all(_is_path(one) or (hasattr(one, "words") and hasattr(one, "notify")) for one in given):
+        raise SettingsError(
+            f"{name} came as {type(value).__name__}; use a list of alert(…), session_alert(…) and paths of .toml files."
+        )
     return tuple(given)
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, (str, os.PathLike)) and str(value).endswith(".toml")
 
 
 def _budgets(name: str, value: Any) -> tuple[Any, ...]:

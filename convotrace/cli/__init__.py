@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from convotrace.cli.alerts import alerts
 from convotrace.cli.audit import audit
 from convotrace.cli.backup import backup
 from convotrace.cli.dataset import dataset
@@ -30,8 +31,8 @@ def main() -> None:
 
 
 COMMANDS = (
-    audit, backup, dataset, demo, doctor, evaluate, export, forget, forward, import_, link, prune, serve, sessions,
-    show, stats, tail,
+    alerts, audit, backup, dataset, demo, doctor, evaluate, export, forget, forward, import_, link, prune, serve,
+    sessions, show, stats, tail,
 )  # fmt: skip
 for command in COMMANDS:
     main.add_command(command)

@@ -32,9 +32,14 @@ _CALLED = {"completion_rate": "completed_rate", "escalation_rate": "escalated_ra
 """What rules and measures name differently."""
 
 _MEASURED = {name: MEASURES[_CALLED.get(name, name)] for name in _NAMES}
+_SUMS = frozenset(_NAMES[:3]) | {"tokens", "input_tokens", "output_tokens", "cost", "sessions"}
 OF_SESSIONS = frozenset(name for name, one in _MEASURED.items() if one.is_of_sessions)
-METRICS = (*_NAMES, "feedback_down", "score.<name>")
+METRICS = (*_NAMES, "latency", "feedback_down", "score.<name>", "fails.<name>")
 """What a rule may measure: times in milliseconds, cost in US dollars, rates from 0 to 1."""
+
+LATENCY, SCORE, FAILS = "latency", "score.", "fails."
+LONGEST_SINGLE_NS = 60 * MINUTE_NS
+"""Of rules that look at single turns: each of the window is read."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +50,11 @@ class Rule:
     metric: str
     above: float | None = None
     below: float | None = None
+    reaches: float | None = None
     rise: float | None = None
     anomaly: float | None = None
     warn: float | None = None
+    times: int | None = None
     window_ns: int = 5 * MINUTE_NS
     at_least: int = 1
     q: str | None = None
@@ -58,7 +65,24 @@ class Rule:
     @property
     def score(self) -> str | None:
         """Name of the score that it measures, None for another metric."""
-        return self.metric.removeprefix("score.") if self.metric.startswith("score.") else None
+        for kind in (SCORE, FAILS):
+            if self.metric.startswith(kind):
+                return self.metric.removeprefix(kind)
+        return None
+
+    def is_beyond(self, value: float) -> bool:
+        """Tell whether a value is where the rule alerts; of those with `times` that of a single turn or score."""
+        if self.above is not None:
+            return value > self.above
+        if self.below is not None:
+            return value < self.below
+        return self.reaches is not None and value >= self.reaches
+
+    def limit(self) -> str:
+        """Return in words beyond which value it alerts."""
+        if self.reaches is not None:
+            return f"{self.reaches:g} or more"
+        return f"above {self.above:g}" if self.above is not None else f"below {self.below:g}"
 
     def words(self) -> str:
         """Return in words when it alerts."""
@@ -67,9 +91,9 @@ class Rule:
             return f"{self.metric} {over} up {self.rise:.0%} on the window before"
         if self.anomaly is not None:
             return f"{self.metric} {over} unlike the same hour of earlier days"
-        return f"{self.metric} {over} " + (
-            f"above {self.above:g}" if self.above is not None else f"below {self.below:g}"
-        )
+        if self.times is not None:
+            return f"{self.metric} {self.limit()}, {self.times} times {over}"
+        return f"{self.metric} {over} {self.limit()}"
 
 
 @dataclass(frozen=True)
@@ -82,6 +106,14 @@ class Reading:
     """The value of the window before."""
     history: tuple[float, ...] = ()
     """The values at the same hour of earlier days."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreValue:
+    """One score: its number, and whether it passed; None where nobody can tell."""
+
+    number: float | None
+    passed: bool | None
 
 
 @dataclass(frozen=True)
@@ -110,9 +142,9 @@ class Notice:
 
 
 def alert(
-    name: str, metric: str, *, above: float | None = None, below: float | None = None, rise: float | None = None,
-    anomaly: float | None = None, warn: float | None = None, window: str = "5m", at_least: int = 1,
-    q: str | None = None, renotify: str | None = None, no_data: str = "keep",
+    name: str, metric: str, *, above: float | None = None, below: float | None = None, reaches: float | None = None,
+    rise: float | None = None, anomaly: float | None = None, warn: float | None = None, times: int | None = None,
+    window: str = "5m", at_least: int = 1, q: str | None = None, renotify: str | None = None, no_data: str = "keep",
     notify: Callable[[Notice], Any] | None = None,
 ) -> Rule:  # fmt: skip
     """Make a rule over all turns of a window; give it to `ConvoTrace(alerts=[…])`.
@@ -121,11 +153,13 @@ def alert(
         name: What it is called.
         metric: One of `METRICS`.
         above: Alert where the value is greater.
-        below: Alert where it is less; one of `above`, `below`, `rise`, `anomaly`.
+        below: Alert where it is less; one of `above`, `below`, `reaches`, `rise`, `anomaly`.
+        reaches: Alert where it is so great or greater.
         rise: Alert where it is up by this share on the window before: 0.5 for 50 %.
         anomaly: Alert where it is so many robust standard deviations from the same hour of the last seven days.
         warn: Warn where the value is past this, before it alerts.
-        window: From `60s` to `24h`.
+        times: Of `latency` and scores: alert where so many single turns or scores of the window are beyond the value.
+        window: From `60s` to `24h`; with `latency` to `1h`.
         at_least: Turns (sessions, thumbs, scores) in the window below which nothing is concluded.
         q: A filter; only the turns of the sessions that it finds.
         renotify: After how long an alert that stands is told again; never when None.
@@ -135,23 +169,43 @@ def alert(
     Raises:
         SettingsError: One of these cannot be used.
     """
-    ways = [one for one in (above, below, rise, anomaly) if one is not None]
+    ways = [one for one in (above, below, reaches, rise, anomaly) if one is not None]
     if len(ways) != 1:
-        raise SettingsError(f"alert {name!r} needs one of above, below, rise and anomaly; {len(ways)} came.")
-    if metric not in _MEASURED and metric != "feedback_down" and not metric.startswith("score."):
+        raise SettingsError(f"alert {name!r} needs one of above, below, reaches, rise and anomaly; {len(ways)} came.")
+    if metric not in (*_MEASURED, LATENCY, "feedback_down") and not metric.startswith((SCORE, FAILS)):
         raise SettingsError(f"alert {name!r} measures {metric!r}; use one of {', '.join(METRICS)}.")
+    limits = dict(zip(_WAYS, (above, below, reaches, rise, anomaly, warn), strict=True))
+    _check_numbers(name, at_least=at_least, times=times, **limits)
+    is_single = metric == LATENCY or (metric.startswith(SCORE) and times is not None)
+    if times is not None and not is_single:
+        raise SettingsError(f"alert {name!r} has times={times!r}; only latency and score.<name> are of single turns.")
+    if is_single and (rise is not None or anomaly is not None):
+        raise SettingsError(f"alert {name!r} looks at single turns; use above, below or reaches.")
+    times = 1 if is_single and times is None else times
     if no_data not in ("keep", OK, ALERT):
         raise SettingsError(f"alert {name!r} has no_data={no_data!r}; use keep, ok or alert.")
-    lasting = _window(name, window)
+    lasting = _window(name, window, LONGEST_SINGLE_NS if metric == LATENCY else LONGEST_NS)
     again = None if renotify is None else _duration(name, "renotify", renotify)
-    return Rule(name, metric, above, below, rise, anomaly, warn, lasting, int(at_least), q, again, no_data, notify)
+    return Rule(
+        name, metric, above, below, reaches, rise, anomaly, warn, times, lasting, at_least, q, again, no_data, notify
+    )
 
 
-def value_of(rule: Rule, found: Metrics) -> float | None:
-    """Return what a rule measures in the answer to a question."""
+def value_of(rule: Rule, found: Metrics, window_ns: int | None = None) -> float | None:
+    """Return what a rule measures in the answer to a question.
+
+    Args:
+        rule: The rule.
+        found: The answer.
+        window_ns: Of how much time: what happened long ago is known by the hour, and sums of more time are scaled down.
+    """
     measured = _MEASURED[rule.metric]
     tally = found.sessions if measured.is_of_sessions else found.total
-    return None if tally is None else measured.of(tally)
+    value = None if tally is None else measured.of(tally)
+    asked = found.until_ns - found.since_ns
+    if value is None or window_ns is None or rule.metric not in _SUMS or asked <= window_ns:
+        return value
+    return value * window_ns / asked
 
 
 def step(rule: Rule, before: Standing, reading: Reading, now_ns: int) -> tuple[Standing, Notice | None]:
@@ -170,6 +224,8 @@ def step(rule: Rule, before: Standing, reading: Reading, now_ns: int) -> tuple[S
 
 def _judged(rule: Rule, reading: Reading) -> tuple[str | None, float | None, str]:
     """Return the state that a reading speaks for, its threshold and why; None for no state."""
+    if rule.times is not None and reading.value is not None:
+        return _judged_by_times(rule, reading)
     if reading.value is None or reading.occurrences == 0:
         told = {"keep": None, OK: OK, ALERT: NO_DATA}[rule.no_data]
         return told, None, "there is nothing in the window"
@@ -180,11 +236,24 @@ def _judged(rule: Rule, reading: Reading) -> tuple[str | None, float | None, str
         return None, None, ""
     value = reading.value if upwards else -reading.value
     reason = f"{rule.metric} is {reading.value:g}, {'above' if upwards else 'below'} {threshold:g}"
-    if value > (threshold if upwards else -threshold):
+    if rule.reaches is not None and value >= threshold:
+        return ALERT, threshold, f"{rule.metric} is {reading.value:g}, {threshold:g} or more"
+    if rule.reaches is None and value > (threshold if upwards else -threshold):
         return ALERT, threshold, reason
     if rule.warn is not None and value > (rule.warn if upwards else -rule.warn):
         return WARN, rule.warn, f"{rule.metric} is {reading.value:g}, past {rule.warn:g}"
     return OK, threshold, f"{rule.metric} is {reading.value:g}"
+
+
+def _judged_by_times(rule: Rule, reading: Reading) -> tuple[str | None, float | None, str]:
+    """Return the state for a count of single turns or scores; with fewer of them at all, nothing is concluded."""
+    times, found = rule.times or 1, reading.value or 0
+    if 0 < reading.occurrences < rule.at_least:
+        return None, None, ""
+    why = f"{rule.metric} was {rule.limit()} {found:g} times"
+    if found >= times:
+        return ALERT, times, why
+    return (WARN, rule.warn, why) if rule.warn is not None and found >= rule.warn else (OK, times, why)
 
 
 def _threshold(rule: Rule, reading: Reading) -> tuple[float | None, bool]:
@@ -193,6 +262,8 @@ def _threshold(rule: Rule, reading: Reading) -> tuple[float | None, bool]:
         return rule.above, True
     if rule.below is not None:
         return rule.below, False
+    if rule.reaches is not None:
+        return rule.reaches, True
     if rule.rise is not None:
         return (None if not reading.before else reading.before * (1 + rule.rise)), True
     return _usual(rule.anomaly or 0, reading)
@@ -219,10 +290,24 @@ def _change(
     return Notice(rule.name, kind, now_ns, reading.value, threshold, reason)
 
 
-def _window(name: str, text: str) -> int:
+_WAYS = ("above", "below", "reaches", "rise", "anomaly", "warn")
+
+
+def _check_numbers(name: str, **numbers: Any) -> None:
+    for what, value in numbers.items():
+        if value is None:
+            continue
+        is_count = what in ("at_least", "times")
+        if isinstance(value, bool) or not isinstance(value, int if is_count else (int, float)):
+            raise SettingsError(f"alert {name!r} has {what}={value!r}; use a {'whole ' if is_count else ''}number.")
+        if is_count and value < 1:
+            raise SettingsError(f"alert {name!r} has {what}={value!r}; use 1 or more.")
+
+
+def _window(name: str, text: str, longest_ns: int) -> int:
     found = _duration(name, "window", text)
-    if not SHORTEST_NS <= found <= LONGEST_NS:
-        raise SettingsError(f"alert {name!r} has window={text!r}; use 60s to 24h.")
+    if not SHORTEST_NS <= found <= longest_ns:
+        raise SettingsError(f"alert {name!r} has window={text!r}; use 60s to {longest_ns // (60 * MINUTE_NS)}h.")
     return found
 
 

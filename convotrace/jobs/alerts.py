@@ -9,10 +9,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from convotrace.errors import SettingsError
-from convotrace.insight.rules import ALERT, OF_SESSIONS, OK, Notice, Reading, Rule, Standing, step, value_of
+from convotrace.insight.rules import (
+    ALERT,
+    FAILS,
+    LATENCY,
+    OF_SESSIONS,
+    OK,
+    Notice,
+    Reading,
+    Rule,
+    Standing,
+    step,
+    value_of,
+)
 from convotrace.insight.session_rules import SessionRule, trouble
 from convotrace.jobs.delivery import Delivery
 from convotrace.jobs.evaluation import active, is_found
+from convotrace.jobs.rule_files import rules_of
 from convotrace.jobs.work import SECOND_NS, GoOn, Job
 from convotrace.model import Incident, Metrics, Session
 from convotrace.settings import Settings
@@ -32,7 +45,7 @@ def alerting(settings: Settings) -> Job | None:
     """Return the job, None where there is no rule."""
     if not settings.alerts:
         return None
-    watch = Watch(settings.alerts, Delivery(settings.webhooks, settings.page_url, settings.mount).tell)
+    watch = Watch(rules_of(settings.alerts), Delivery(settings.webhooks, settings.page_url, settings.mount).tell)
     return Job("alerts", INTERVAL_NS, watch.run)
 
 
@@ -57,12 +70,15 @@ class Watch:
     def run(self, store: Store, now_ns: int, go_on: GoOn) -> None:
         """Read once, and tell of what changed."""
         standing = {(one.rule, one.sessions if one.of_session else ()): one for one in store.open_incidents()}
+        paused = store.paused_rules()
         for rule in self._over_windows:
             if not go_on():
                 return
-            self._read(store, rule, standing.get((rule.name, ())), now_ns)
-        if self._over_sessions:
-            self._unfold(store, standing, now_ns, go_on)
+            if rule.name not in paused:
+                self._read(store, rule, standing.get((rule.name, ())), now_ns)
+        rules = [rule for rule in self._over_sessions if rule.name not in paused]
+        if rules:
+            self._unfold(store, rules, standing, now_ns, go_on)
 
     def _read(self, store: Store, rule: Rule, incident: Incident | None, now_ns: int) -> None:
         before = Standing() if incident is None else Standing(incident.state, incident.opened_ns, incident.told_ns)
@@ -81,26 +97,29 @@ class Watch:
         self._tell(rule, replace(notice, incident=incident.id, sessions=incident.sessions))
 
     def _unfold(
-        self, store: Store, standing: Mapping[tuple[str, tuple[str, ...]], Incident], now_ns: int, go_on: GoOn
-    ) -> None:
+        self, store: Store, rules: Sequence[SessionRule], standing: Mapping[tuple[str, tuple[str, ...]], Incident],
+        now_ns: int, go_on: GoOn,
+    ) -> None:  # fmt: skip
         for incident in standing.values():
             if incident.of_session and now_ns - incident.opened_ns > _UNFOLDS_NS:
                 store.put_incident(replace(incident, closed_ns=now_ns))
         for session in active(store, now_ns - _UNFOLDS_NS):
-            state = (session.last_ns, session.spans, session.errors, session.scores, session.feedback)
+            names = tuple(rule.name for rule in rules)
+            state = (session.last_ns, session.spans, session.errors, session.scores, session.feedback, names)
             if self._seen.get(session.id) != state:
                 if not go_on():
                     return
-                self._look(store, session, standing, now_ns)
+                self._look(store, rules, session, standing, now_ns)
                 self._seen[session.id] = state
         while len(self._seen) > _REMEMBERED:
             del self._seen[next(iter(self._seen))]
 
     def _look(
-        self, store: Store, session: Session, standing: Mapping[tuple[str, tuple[str, ...]], Incident], now_ns: int
-    ) -> None:
+        self, store: Store, rules: Sequence[SessionRule], session: Session,
+        standing: Mapping[tuple[str, tuple[str, ...]], Incident], now_ns: int,
+    ) -> None:  # fmt: skip
         conversation = store.session(session.id)
-        for rule in self._over_sessions if conversation is not None else ():
+        for rule in rules if conversation is not None else ():
             if (rule.name, (session.id,)) in standing or (rule.q and not is_found(store, rule.q, session)):
                 continue
             found = trouble(rule, conversation) if conversation is not None else None
@@ -130,7 +149,16 @@ def concerned(store: Store, rule: Rule, now_ns: int) -> tuple[str, ...]:
     return tuple(session.id for session in store.sessions(q, order, _SESSIONS_NAMED))
 
 
-def _value(store: Store, rule: Rule, since_ns: int, until_ns: int) -> tuple[float | None, int]:
+def _value(store: Store, rule: Rule, since_ns: int, until_ns: int, is_past: bool = False) -> tuple[float | None, int]:
+    if rule.metric == LATENCY:
+        slow, number = store.slow_turns(since_ns, until_ns, rule.is_beyond, rule.q)
+        return float(slow), number
+    if rule.score is not None and (rule.times is not None or rule.metric.startswith(FAILS)):
+        values = store.score_values(rule.score, since_ns, until_ns)
+        if rule.metric.startswith(FAILS):
+            return float(sum(one.passed is False for one in values)), sum(one.passed is not None for one in values)
+        numbers = [one.number for one in values if one.number is not None]
+        return float(sum(map(rule.is_beyond, numbers))), len(numbers)
     if rule.metric == "feedback_down":
         thumbs = store.score_stats("feedback", since_ns, until_ns)
         return float(thumbs.down), thumbs.count
@@ -138,7 +166,7 @@ def _value(store: Store, rule: Rule, since_ns: int, until_ns: int) -> tuple[floa
         scores = store.score_stats(rule.score, since_ns, until_ns)
         return scores.mean, scores.count
     found = store.metrics(since_ns, until_ns, q=rule.q, points=False, sessions=rule.metric in OF_SESSIONS)
-    return value_of(rule, found), _occurrences(rule, found)
+    return value_of(rule, found, until_ns - since_ns if is_past else None), _occurrences(rule, found)
 
 
 def _occurrences(rule: Rule, found: Metrics) -> int:
@@ -150,5 +178,5 @@ def _occurrences(rule: Rule, found: Metrics) -> int:
 def _history(store: Store, rule: Rule, now_ns: int) -> tuple[float, ...]:
     """Return the values of the same window on earlier days, those that there are."""
     ends = (now_ns - day * DAY_NS for day in range(1, _DAYS + 1))
-    found = (_value(store, rule, end - rule.window_ns, end) for end in ends)
+    found = (_value(store, rule, end - rule.window_ns, end, is_past=True) for end in ends)
     return tuple(value for value, number in found if value is not None and number)

@@ -20,7 +20,7 @@ _SEVERITY = {"alert": "critical", "again": "critical", "no_data": "warning", "wa
 
 
 class Delivery:
-    """Tells of notices, in a thread of its own, so that a slow address keeps no rule waiting.
+    """Tells of notices, in a thread for each address, so that a slow one keeps neither a rule nor another waiting.
 
     Args:
         hooks: Addresses, or webhooks.
@@ -32,12 +32,8 @@ class Delivery:
     def __init__(
         self, hooks: Sequence[str | Webhook], page_url: str | None, mount: str, sleep: Callable[[float], None] = pause
     ) -> None:
-        self._hooks = [Webhook(hook) if isinstance(hook, str) else hook for hook in hooks]
+        self._lines = [_Line(Webhook(hook) if isinstance(hook, str) else hook, sleep) for hook in hooks]
         self._root = None if page_url is None else page_url.rstrip("/") + mount
-        self._sleep = sleep
-        self._lock = new_lock()
-        self._waiting: list[tuple[Webhook, bytes, str]] = []
-        self._runs = False
 
     def tell(self, rule: Rule | SessionRule, notice: Notice) -> None:
         """Log a notice, call the rule's function and queue it for every webhook."""
@@ -45,15 +41,27 @@ class Delivery:
         _LOG.log(level, "alert %s: %s, %s", notice.rule, notice.kind, notice.reason, extra={"alert": _facts(notice)})
         if rule.notify is not None:
             _in_thread(rule.notify, notice)
-        for hook in self._hooks:
-            self._queue(hook, json.dumps(body_of(hook, notice, self._root)).encode(), notice.rule)
+        for line in self._lines:
+            line.put(json.dumps(body_of(line.hook, notice, self._root)).encode(), notice.rule)
 
-    def _queue(self, hook: Webhook, body: bytes, rule: str) -> None:
+
+class _Line:
+    """What waits for one address: a slow one keeps no other waiting."""
+
+    def __init__(self, hook: Webhook, sleep: Callable[[float], None]) -> None:
+        self.hook = hook
+        self._sleep = sleep
+        self._lock = new_lock()
+        self._waiting: list[tuple[bytes, str]] = []
+        self._runs = False
+
+    def put(self, body: bytes, rule: str) -> None:
+        """Queue a body; where too much waits it is dropped, and said."""
         with self._lock:
             if len(self._waiting) >= _WAITING_AT_MOST:
-                _LOG.warning("a notice of %s was dropped: %d wait for their webhooks", rule, len(self._waiting))
+                _LOG.warning("a notice of %s was dropped: %d wait for their webhook", rule, len(self._waiting))
                 return
-            self._waiting.append((hook, body, rule))
+            self._waiting.append((body, rule))
             starts, self._runs = not self._runs, True
         if starts:
             start_thread(self._run, "convotrace-webhooks")
@@ -64,13 +72,13 @@ class Delivery:
                 if not self._waiting:
                     self._runs = False
                     return
-                hook, body, rule = self._waiting.pop(0)
-            self._send(hook, body, rule)
+                body, rule = self._waiting.pop(0)
+            self._send(body, rule)
 
-    def _send(self, hook: Webhook, body: bytes, rule: str) -> None:
+    def _send(self, body: bytes, rule: str) -> None:
         for number in range(TRIES):
             try:
-                return post(hook, body)
+                return post(self.hook, body)
             except NotDelivered as error:
                 if not error.again or number == TRIES - 1:
                     _LOG.warning("a notice of %s was not delivered: %s", rule, error)

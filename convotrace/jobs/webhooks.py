@@ -17,8 +17,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from convotrace.errors import SettingsError
+from convotrace.store.native import Signal, start_thread
 
 TIMEOUT = 5.0
+ALL_IN_ALL = 15.0
+"""Seconds after which a receiver is given up that answers all the time, but never to an end."""
 TRIES, FIRST_PAUSE = 4, 1.0
 _READ_AT_MOST = 4096
 KINDS = ("json", "slack", "pagerduty")
@@ -70,17 +73,30 @@ def post(hook: Webhook, body: bytes, now: float | None = None) -> None:
     connection = _connection(hook, parts.scheme, parts.hostname or "", parts.port)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     headers = {"Content-Type": "application/json", "User-Agent": "convotrace", **_signed(hook, body, now)}
+    over = Signal()
     try:
+        start_thread(lambda: _give_up(connection, over), "convotrace-webhook")
         connection.request("POST", path, body, headers)
         response = connection.getresponse()
         response.read(_READ_AT_MOST)
     except (OSError, http.client.HTTPException) as error:
         raise NotDelivered(f"{parts.hostname} did not answer ({type(error).__name__})", again=True) from None
     finally:
+        over.set()
         connection.close()
     if not 200 <= response.status < 300:
         may_help = response.status in (408, 429) or response.status >= 500
         raise NotDelivered(f"{parts.hostname} answered {response.status}", again=may_help)
+
+
+def _give_up(connection: http.client.HTTPConnection, over: Signal) -> None:
+    """Break a connection off that takes too long: its time-out counts from byte to byte."""
+    if over.wait(ALL_IN_ALL):
+        return
+    try:
+        connection.sock.shutdown(socket.SHUT_RDWR)
+    except (OSError, AttributeError):  # it is not connected yet, or no more
+        return
 
 
 def _signed(hook: Webhook, body: bytes, now: float | None) -> dict[str, str]:

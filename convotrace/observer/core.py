@@ -86,20 +86,35 @@ class ConvoTrace:
         )
         _all.add(self)
         if settings.alerts or settings.evaluators or settings.forward:
-            self._check_jobs()
+            self._check_jobs("alerts" in options)
         if settings.redact and not isinstance(settings.redact, str):
             import_module("convotrace.redaction.own").check(settings.redact)
         self._instrument("instrument" in options)
-        for warning in settings.warnings:
+        for warning in self._settings.warnings:
             to_stderr(f"convotrace: {warning}")
 
-    def _check_jobs(self) -> None:
-        """Say at the call what is wrong with rules and evaluators, and not when they would first run."""
+    def _check_jobs(self, here: bool) -> None:
+        """Say at the call what is wrong with rules and evaluators, and not when they would first run.
+
+        A file of rules that the environment names never stops the app: it is said, also on the health view.
+        """
         from convotrace.jobs.alerts import alerting  # Peewee is loaded only where something needs it
         from convotrace.jobs.evaluation import evaluation
         from convotrace.jobs.forwarding import forwards_of
 
+        self._settings = self._given = self._with_rules(here)
         alerting(self._settings), evaluation(self._settings), forwards_of(self._settings)
+
+    def _with_rules(self, here: bool) -> Settings:
+        from convotrace.jobs.rule_files import rules_of
+
+        try:
+            return replace(self._settings, alerts=rules_of(self._settings.alerts))
+        except SettingsError as error:
+            if here:
+                raise
+            told = f"CONVOTRACE_ALERTS: {error} No rule is in force."
+            return replace(self._settings, alerts=(), warnings=(*self._settings.warnings, told))
 
     def _instrument(self, here: bool) -> None:
         """Turn on the instrumentations that were asked for; what is missing is said here only where it was named."""

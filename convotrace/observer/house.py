@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from time import time_ns
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from time import monotonic, time_ns
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from convotrace import hooks
 from convotrace.capture.tickets import MINT
@@ -15,12 +15,16 @@ from convotrace.pricing import Prices
 from convotrace.settings import Settings
 
 if TYPE_CHECKING:
+    from convotrace.insight.rehearsal import Rehearsal
     from convotrace.model import Act, Change
     from convotrace.observer.auditing import Auditor
     from convotrace.page.watch import Watch
     from convotrace.store import Store
 
 T = TypeVar("T")
+
+REHEARSAL_SECONDS, REHEARSAL_READINGS = 4.0, 200
+"""For how long a page tries a rule on the past, and at how many moments."""
 
 DRAIN_SECONDS = 1.0
 """A page waits so long for this process's own queue; what takes longer appears on the next read."""
@@ -92,6 +96,12 @@ class House:
     def acts(self, limit: int, before_ns: int | None) -> tuple[Act, ...]:
         self._observer.guard.attempt("audit", self._observer.auditor.write)
         return self.store().acts(limit, before_ns)
+
+    def rehearse(self, rule: Any, since_ns: int, until_ns: int) -> Rehearsal:
+        from convotrace.jobs.rehearsal import rehearse
+
+        deadline = monotonic() + REHEARSAL_SECONDS
+        return rehearse(self.store(), rule, since_ns, until_ns, lambda: monotonic() < deadline, REHEARSAL_READINGS)
 
     def quietly(self, work: Callable[[], T]) -> T:
         return hooks.telemetry.quiet(work)

@@ -6,7 +6,7 @@ The one implementation lives where rooms are wired together; tests bring their o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from convotrace.insight.agreement import Agreement
 from convotrace.insight.arms import Arms
@@ -16,6 +16,7 @@ from convotrace.insight.definitions import ScoreDefinition, ScoreStats
 from convotrace.insight.flow import Flow
 from convotrace.insight.queues import Queue, Task
 from convotrace.insight.ranges import When
+from convotrace.insight.rehearsal import Rehearsal
 from convotrace.insight.tool_report import ToolReport
 from convotrace.model import (
     Act,
@@ -101,6 +102,15 @@ class Reader(Protocol):
 
     def tools(self, q: str | None = None, limit: int = 200, patience: float | None = None) -> ToolReport:
         """Return what tools and retrieval were worth in the newest sessions of a filter."""
+
+    def paused_rules(self) -> dict[str, int]:
+        """Return the names of paused alert rules, each with the moment since when."""
+
+    def pause_rule(self, rule: str) -> None:
+        """Pause an alert rule."""
+
+    def resume_rule(self, rule: str) -> None:
+        """Let a paused alert rule go on."""
 
     def incidents(self, limit: int = 50) -> tuple[Incident, ...]:
         """Return the latest incidents of alert rules."""
@@ -244,6 +254,9 @@ class Backend(Protocol):
 
     def acts(self, limit: int, before_ns: int | None) -> tuple[Act, ...]:
         """Return the newest lines of the audit, older than a moment; raise StoreError where it cannot be read."""
+
+    def rehearse(self, rule: Any, since_ns: int, until_ns: int) -> Rehearsal:
+        """Return what an alert rule would have told in some time; takes a few seconds at most."""
 
     def quietly(self, work: Callable[[], T]) -> T:
         """Return what some work gives, unseen by the app's own telemetry."""

@@ -20,13 +20,16 @@ from convotrace.store.removal import Deletion, Removed
 from convotrace.store.retention import Limits
 
 if TYPE_CHECKING:
-    from convotrace.store import diagnosis, forgetting, incidents
+    from convotrace.insight.rules import ScoreValue
+    from convotrace.store import diagnosis, forgetting, incidents, pauses, single_turns
     from convotrace.store.diagnosis import Diagnosis
     from convotrace.store.forgetting import Forgotten
 else:
     diagnosis = later("convotrace.store.diagnosis")
     forgetting = later("convotrace.store.forgetting")
     incidents = later("convotrace.store.incidents")
+    pauses = later("convotrace.store.pauses")
+    single_turns = later("convotrace.store.single_turns")
 
 
 class Keeper(ABC):
@@ -193,6 +196,35 @@ class Keeper(ABC):
     def put_incident(self, incident: Incident) -> None:
         """Write an incident, over what was written of it before."""
         incidents.put(self._ready(), incident)
+
+    def paused_rules(self) -> dict[str, int]:
+        """Return the names of the alert rules that are paused, each with the moment in ns since when."""
+        return pauses.paused(self._ready())
+
+    def pause_rule(self, rule: str, now_ns: int | None = None) -> None:
+        """Pause an alert rule, in every process: nothing of it is read or told until `resume_rule`."""
+        pauses.pause(self._ready(), rule, time.time_ns() if now_ns is None else now_ns)
+
+    def resume_rule(self, rule: str) -> None:
+        """Let a paused alert rule go on."""
+        pauses.go_on(self._ready(), rule)
+
+    def slow_turns(
+        self, since_ns: int, until_ns: int, is_beyond: Callable[[float], bool], q: str | None = None
+    ) -> tuple[int, int]:
+        """Return how many turns of a short time took as long as is asked, and of how many their time is known.
+
+        Args:
+            since_ns: From when.
+            until_ns: Until when.
+            is_beyond: Asked with the milliseconds of each.
+            q: Only turns of the sessions that this filter finds.
+        """
+        return single_turns.slow_turns(self._ready(), since_ns, until_ns, is_beyond, q, time.time_ns())
+
+    def score_values(self, name: str, since_ns: int, until_ns: int) -> tuple[ScoreValue, ...]:
+        """Return the scores of a name in some time, the latest first: their numbers, and whether they passed."""
+        return single_turns.score_values(self._ready(), name, since_ns, until_ns)
 
     def deletions(self, limit: int = 20) -> list[Deletion]:
         """Return what was deleted lately, the newest first: how much, by whom and when, never whose it was."""

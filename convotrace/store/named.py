@@ -52,6 +52,11 @@ class Named:
             raise BadRequest(f"There are {MOST} of {self.kind} already; delete one first.")
         connection.execute(opened.sql.put_meta, (self._key(name), encode(document).decode()))
 
+    def drop(self, opened: Opened, name: str) -> None:
+        """Forget a document; one that is not there is no fault."""
+        with opened.connections.writing() as connection:
+            self.drop_within(opened, connection, name)
+
     def drop_within(self, opened: Opened, connection: Connection, name: str) -> None:
         """Forget a document inside a transaction; one that is not there is no fault."""
         meta = opened.tables.meta

@@ -124,3 +124,40 @@ def test_a_session_alerts_from_its_limit_on(rule, quiet, loud):
     assert trouble(made, quiet) is None and made.words().startswith("in one session: ")
     value, limit, reason = trouble(made, loud)
     assert reason and isinstance(value, (int, float)) and isinstance(limit, (int, float))
+
+
+# The five examples of Maxim's documentation, and what single turns and scores add
+
+
+def test_so_many_single_turns_over_a_value_alert_and_recover():
+    slow = alert("slow", "latency", above=1000, times=5)
+    assert told(slow, Reading(4, 90), Reading(5, 90), Reading(7, 90), Reading(0, 90)) == [
+        None, "alert", None, "recovered",
+    ]  # fmt: skip
+    assert slow.words() == "latency above 1000, 5 times over 5 min"
+    assert (slow.is_beyond(1000), slow.is_beyond(1000.1)) == (False, True)
+    assert told(alert("x", "latency", above=1, times=5, at_least=9), Reading(6, 8), Reading(6, 9)) == [None, "alert"]
+
+
+def test_a_value_that_is_reached_alerts():
+    toxic = alert("toxic", "score.toxicity", reaches=0.8)
+    assert told(toxic, *values(0.79, 0.8, 0.9)) == [None, "alert", None]
+    assert toxic.is_beyond(0.8) and not toxic.is_beyond(0.79)
+    assert told(alert("toxic", "score.toxicity", reaches=0.8, times=1), Reading(0, 5), Reading(1, 5)) == [None, "alert"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"metric": "p95", "above": 1, "times": 3}, "only latency and score"),
+        ({"metric": "latency", "rise": 1}, "use above, below or reaches"),
+        ({"metric": "latency", "above": 1, "window": "2h"}, "use 60s to 1h"),
+        ({"metric": "latency", "above": 1, "times": 0}, "use 1 or more"),
+        ({"metric": "cost", "above": "much"}, "use a number"),
+        ({"metric": "cost", "above": 1, "at_least": 1.5}, "use a whole number"),
+    ],
+)
+def test_what_cannot_be_asked_of_single_turns_is_refused(arguments, words):
+    with pytest.raises(SettingsError, match="alert 'r'") as raised:
+        alert("r", **arguments)
+    assert words in str(raised.value)

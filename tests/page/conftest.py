@@ -19,6 +19,9 @@ from convotrace.identity import session_key
 from convotrace.insight.arms import Arms, arms
 from convotrace.insight.cohort import Cohort, Member, ScoreSum, Summary, summary, survival
 from convotrace.insight.flow import Flow, LastStep, Story, funnel, steps_of
+from convotrace.insight.cohort import Cohort, Member, ScoreSum, Summary, summary
+from convotrace.insight.rehearsal import Rehearsal
+from convotrace.insight.rules import Notice
 from convotrace.insight.tool_report import ToolFold, ToolReport
 from convotrace.model import (
     Act,
@@ -88,6 +91,7 @@ class Shelf:
         self.kept: dict[str, View] = {}
         self.waiting = 0
         self.fired: list[Incident] = []
+        self.paused: dict[str, int] = {}
         self.questions: list[Any] = []
 
     def sessions(
@@ -181,6 +185,15 @@ class Shelf:
         for one in self.conversations[:limit]:
             fold.add(one)
         return fold.report()
+
+    def paused_rules(self) -> dict[str, int]:
+        return dict(self.paused)
+
+    def pause_rule(self, rule: str) -> None:
+        self.paused[rule] = 1
+
+    def resume_rule(self, rule: str) -> None:
+        self.paused.pop(rule, None)
 
     def incidents(self, limit: int = 50) -> tuple[Incident, ...]:
         return tuple(self.fired)
@@ -316,6 +329,10 @@ class House:
     def acts(self, limit: int, before_ns: int | None) -> tuple[Act, ...]:
         found = [act for act in reversed(self.audit) if before_ns is None or act.at_ns < before_ns]
         return tuple(found[:limit])
+
+    def rehearse(self, rule: Any, since_ns: int, until_ns: int) -> Rehearsal:
+        told = Notice(rule.name, "alert", until_ns, 1.0, 0.5, "cost is 1, above 0.5", "", ("s-1",))
+        return Rehearsal(rule.name, rule.words(), (told,), 24, (until_ns - since_ns) // 24)
 
     def quietly(self, work: Callable[[], Any]) -> Any:
         return work()

@@ -43,6 +43,8 @@ EXAMPLES = {
     "/scores": 200, "/scores.json": 200, "/datasets": 200, "/datasets.json": 200, "/datasets/none": 404,
     "/datasets/none.json": 404, "/datasets/none/export": 404,
     "/s/{key}/scores": 405, "/incidents": 200, "/incidents.json": 200,
+    # Without a name there is no rule.
+    "/incidents/test.json": 400,
     "/tools": 200, "/tools.json": 200,
     # With a right of its own: see test_audit.py of the doors.
     "/audit": 404, "/audit.json": 404,
