@@ -151,7 +151,10 @@ def _lines(one: Rehearsal) -> list[str]:
     looked = (
         f"{one.looked:,} moments, {one.every_ns / 60e9:g} min apart" if one.every_ns else f"{one.looked:,} sessions"
     )
-    lines = [f"{on_one_line(one.rule, 40)}: {one.words}", f"  {one.alerts:,} alerts in {looked}"]
+    lines = [
+        f"{on_one_line(one.rule, 40)}: {one.words}",
+        f"  {one.alerts:,} alert{'' if one.alerts == 1 else 's'} in {looked}",
+    ]
     for notice in one.notices[:_SHOWN]:
         who = f"  {on_one_line(notice.sessions[0], 40)}" if notice.sessions else ""
         lines.append(f"  {_iso(notice.at_ns)}  {notice.kind:9}  {on_one_line(notice.reason, 100)}{who}")

@@ -40,7 +40,7 @@ def test_rules_of_files_and_modules_are_tried_on_what_is_stored(run, rules):
 def test_people_read_when_and_why(run, rules):
     result = run("alerts", "test", "rules.toml", "--rule", "many turns", "--since", "30m")
     assert "many turns: turns over 1 min above 0" in result.output and "dear" not in result.output
-    assert "1 alerts in 30 moments, 1 min apart" in result.output and "turns is 1, above 0" in result.output
+    assert "1 alert in 30 moments, 1 min apart" in result.output and "turns is 1, above 0" in result.output
 
 
 def test_a_rule_is_paused_listed_and_goes_on(run, rules, kept):
