@@ -19,7 +19,6 @@ from convotrace.identity import session_key
 from convotrace.insight.arms import Arms, arms
 from convotrace.insight.cohort import Cohort, Member, ScoreSum, Summary, summary, survival
 from convotrace.insight.flow import Flow, LastStep, Story, funnel, steps_of
-from convotrace.insight.cohort import Cohort, Member, ScoreSum, Summary, summary
 from convotrace.insight.rehearsal import Rehearsal
 from convotrace.insight.rules import Notice
 from convotrace.insight.tool_report import ToolFold, ToolReport
