@@ -54,7 +54,8 @@ class ScoreDefinition:
 
     def passed(self, value: Any) -> bool | None:
         """Tell whether a value passes, None where the definition has no such criterion or the value is no such."""
-        if not self.has_criterion or (found := _READERS[self.type](value)) is None:
+        found = _READERS[self.type](value) if self.has_criterion else None
+        if found is None or not self._fits(found):
             return None
         if self.type == "numeric":
             is_low = self.pass_min is not None and found < self.pass_min

@@ -26,6 +26,7 @@ from convotrace.settings import Settings
 
 if TYPE_CHECKING:
     from convotrace.model import Change
+    from convotrace.observer.scales import Scales
     from convotrace.recorder import Assembler
     from convotrace.redaction import Mask
     from convotrace.store import Store, Writer
@@ -83,6 +84,7 @@ class Writing:
         self._chores = Chores()
         self._store: Store | None = None
         self._assembler: Assembler | None = None
+        self._scales: Scales | None = None
         self._mask: Mask | None = None
         self._breathed = 0
         self._drains: set[object] = set()
@@ -230,7 +232,18 @@ class Writing:
             self._assembler = self._make_assembler()
         if trace.noted("attachments") and not trace.skipped:
             read_files(trace, (trace.content or trace.undecided) and bool(self._in_force().content))
-        return self._assembler.assemble(trace)
+        verdict, change = self._assembler.assemble(trace)
+        if change is not None and self._in_force().score_definitions:
+            change = self._scales_made().settled(change)
+        return verdict, change
+
+    def _scales_made(self) -> Scales:
+        if self._scales is None:
+            from convotrace.observer.guard import to_stderr
+            from convotrace.observer.scales import Scales  # most apps define no score
+
+            self._scales = Scales(self._in_force().score_definitions, to_stderr)
+        return self._scales
 
     def _make_assembler(self) -> Assembler:
         settings = self._in_force()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -38,6 +38,8 @@ class _Place:
     tasks: Sequence[Task]
     task: Task | None
     who: str
+    told: Mapping[str, Task] = field(default_factory=dict)
+    """Those around it, with what their sessions tell of them."""
 
     @property
     def number(self) -> int:
@@ -46,7 +48,12 @@ class _Place:
 
     @property
     def listed(self) -> Sequence[Task]:
-        """Return the items around it."""
+        """Return the items around it, as far as their sessions are there."""
+        return [self.told[one.id] for one in self.around if one.id in self.told]
+
+    @property
+    def around(self) -> Sequence[Task]:
+        """Return the same before it is known what their sessions tell."""
         start = max(0, min(self.number - _LISTED // 3, len(self.tasks) - _LISTED))
         return self.tasks[start : start + _LISTED]
 
@@ -78,7 +85,7 @@ def data(visit: Visit) -> PageResponse:
     place = _place(visit, "", None)
     names = [one.name for one in criteria.asked(place.queue, visit.reader().score_definitions())]
     agreed: dict[str, Json] = {name: visit.reader().agreement(name, place.queue.name).facts() for name in names}
-    tasks: list[Json] = [task.facts() for task in place.tasks]
+    tasks: list[Json] = [task.facts() for task in visit.reader().tasks(place.queue.name)]
     counts = progress(place.queue, place.tasks)
     return as_data({**place.queue.facts(), **counts, "asked": list(names), "agreement": agreed, "tasks": tasks})
 
@@ -108,11 +115,15 @@ def _place(visit: Visit, who: str, item: str | None) -> _Place:
     queue = reader.queue(visit.parts["queue"])
     if queue is None:
         raise Unknown
-    tasks = reader.tasks(queue.name)
+    # Of thousands only those around the item are told in full.
+    tasks = reader.tasks(queue.name, is_light=True)
     if item is not None:
-        return _Place(queue, tasks, next((one for one in tasks if one.id == item), None), who)
-    waiting = (one for one in tasks if one.waits_for(who, queue.raters))
-    return _Place(queue, tasks, next(waiting, None), who)
+        found = next((one for one in tasks if one.id == item), None)
+    else:
+        found = next((one for one in tasks if one.waits_for(who, queue.raters)), None)
+    bare = _Place(queue, tasks, found, who)
+    told = {one.id: one for one in reader.tasks(queue.name, [one.id for one in bare.around])}
+    return replace(bare, task=told.get(found.id, found) if found else None, told=told)
 
 
 def _around(visit: Visit, task: Task) -> Excerpt | None:

@@ -5,7 +5,7 @@ The one implementation lives where rooms are wired together; tests bring their o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 from convotrace.insight.agreement import Agreement
@@ -172,7 +172,7 @@ class Reader(Protocol):
     ) -> bool:
         """Add one session or turn to a queue by hand."""
 
-    def tasks(self, name: str) -> tuple[Task, ...]:
+    def tasks(self, name: str, only: Collection[str] | None = None, is_light: bool = False) -> tuple[Task, ...]:
         """Return the items of a queue in their order."""
 
     def review(self, name: str, task_id: str, author: str, state: str, took_ns: int | None = None) -> None:

@@ -16,7 +16,7 @@ from convotrace.page.render import page as render
 from convotrace.page.sent import sent, text_of, whole_of
 from convotrace.page.visit import Unknown, Visit
 
-_SHOWN = 100
+_SHOWN = 50
 _MOST, _MOST_AS_JSON = 1000, 10_000
 _KINDS = {
     "jsonl": ("application/x-ndjson", "jsonl"), "openai": ("application/x-ndjson", "openai.jsonl"),

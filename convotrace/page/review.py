@@ -26,7 +26,7 @@ def page(visit: Visit) -> PageResponse:
     definitions = reader.score_definitions()
     for queue in reader.queues():
         asked = [one.name for one in criteria.asked(queue, definitions)]
-        found.append({"it": queue, "asked": asked, **progress(queue, reader.tasks(queue.name))})
+        found.append({"it": queue, "asked": asked, **progress(queue, reader.tasks(queue.name, is_light=True))})
     view = {"queues": found, "definitions": list(definitions.values()), "q": fields.get("q", ""), "most": _MOST}
     return render("review.html", {**visit.frame("review"), **view})
 
@@ -34,7 +34,9 @@ def page(visit: Visit) -> PageResponse:
 def data(visit: Visit) -> PageResponse:
     """Return the queues as JSON."""
     reader = visit.reader()
-    told: list[Json] = [{**queue.facts(), **progress(queue, reader.tasks(queue.name))} for queue in reader.queues()]
+    told: list[Json] = [
+        {**queue.facts(), **progress(queue, reader.tasks(queue.name, is_light=True))} for queue in reader.queues()
+    ]
     return as_data({"queues": told})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from convotrace.later import later
@@ -126,9 +126,15 @@ class Curator(ABC):
         """
         return queues.add(self._ready(), name, session_id, trace_id, assignee, time.time_ns())
 
-    def tasks(self, name: str) -> tuple[Task, ...]:
-        """Return the items of a queue in their order, each with who was through with it."""
-        return queues.tasks(self._ready(), name)
+    def tasks(self, name: str, only: Collection[str] | None = None, is_light: bool = False) -> tuple[Task, ...]:
+        """Return the items of a queue in their order, each with who was through with it.
+
+        Args:
+            name: Of the queue.
+            only: Ids of the items that are wanted; all when None.
+            is_light: Leave out what sessions tell: their ids, and titles.
+        """
+        return queues.tasks(self._ready(), name, only, is_light)
 
     def review(self, name: str, task_id: str, author: str, state: str, took_ns: int | None = None) -> None:
         """Note that somebody was through with an item of a queue.

@@ -69,7 +69,7 @@ def fill(opened: Opened, name: str, q: str | None, on: str, turns: str, most: in
 
 def fill_from_queue(opened: Opened, name: str, queue: str, now_ns: int) -> int:
     """Copy what somebody judged in a queue into the working copy."""
-    judged = (one for one in queues.tasks(opened, queue) if any(it.state == DONE for it in one.reviews))
+    judged = (one for one in queues.tasks(opened, queue, None, False) if any(it.state == DONE for it in one.reviews))
     found = (Chosen(0, one.session_id, one.trace_id) for one in judged)
     return _put_all(opened, name, _made(opened, found, now_ns), MOST_ITEMS, now_ns)
 
@@ -184,13 +184,14 @@ def _put(opened: Opened, name: str, batch: list[Item], now_ns: int) -> None:
     item, insert = opened.tables.item, text(insertion(opened.tables.item, ItemRow))
     with opened.connections.writing() as connection:
         draft = _draft(opened, connection, name)
-        for one in batch:
-            row = _row(name, draft, one, now_ns)
-            mine = _within(item, name, draft) & (item.id == one.id)
-            held = _execute(connection, item.select(item.body).where(mine).limit(1)).fetchone()
-            if held is None or held[0] != row.body:
-                _retire(opened, connection, name, one.id, draft)
-                connection.execute(insert, tuple(row))
+        rows = {one.id: _row(name, draft, one, now_ns) for one in batch}
+        mine = _within(item, name, draft) & item.id.in_(list(rows))
+        held = dict(_execute(connection, item.select(item.id, item.body).where(mine)).fetchall())
+        new = [row for row in rows.values() if held.get(row.id) != row.body]
+        for row in new:
+            if row.id in held:
+                _retire(opened, connection, name, row.id, draft)
+        connection.executemany(insert, list(map(tuple, new)))
 
 
 def _retire(opened: Opened, connection: Connection, name: str, id: str, draft: int) -> int:

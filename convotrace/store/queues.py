@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from hashlib import blake2b
 from typing import Any
 
-from peewee import JOIN, fn
+from peewee import JOIN, SQL, fn
 
 from convotrace.errors import BadRequest
 from convotrace.insight.queues import Queue, Review, Task, queue_of, task_id
@@ -23,7 +23,8 @@ from convotrace.store.rows import ReviewRow, TaskRow
 from convotrace.store.sql import insertion, text
 
 MOST_TASKS = 5000
-_TITLE = 200
+# In the text of the statement: PostgreSQL takes no placeholder of 64 bits there.
+_TITLE = SQL("200")
 _KEPT = Named("queue")
 
 
@@ -74,21 +75,35 @@ def add(opened: Opened, name: str, session_id: str, trace_id: str | None, assign
     return bool(_add(opened, name, [Chosen(row.sid, session_id, trace_id)], "by hand", assignee, now_ns, 1))
 
 
-def tasks(opened: Opened, name: str) -> tuple[Task, ...]:
-    """Return the items of a queue in their order, each with who was through with it."""
-    task, session, trace = opened.tables.task, opened.tables.session, opened.tables.trace
-    columns = (task.id, task.trace_id, task.why, task.at, task.assignee, task.sid)
-    said = fn.substr(fn.coalesce(trace.input_text, session.first_input), 1, _TITLE)
-    here = (trace.sid == task.sid) & (trace.trace_id == task.trace_id)
-    found = task.select(*columns, session.id, session.key, said, session.turns)
-    found = found.join(session, on=(session.sid == task.sid)).join(trace, JOIN.LEFT_OUTER, on=here)
-    found = found.where(task.queue == name)
-    statement, values = found.order_by(task.at, task.seq).limit(MOST_TASKS).sql()
+def tasks(opened: Opened, name: str, only: Collection[str] | None, is_light: bool) -> tuple[Task, ...]:
+    """Return items of a queue in their order; see `Store.tasks`."""
+    task = opened.tables.task
+    chosen = task.queue == name
+    if only is not None:
+        chosen &= task.id.in_(list(only))
+    query = _bare(opened) if is_light else _told(opened)
+    statement, values = query.where(chosen).order_by(task.at, task.seq).limit(MOST_TASKS).sql()
     with opened.connections.reading() as connection:
         rows = connection.execute(statement, values).fetchall()
         reviews = _reviews(opened, connection, name)
-    known = {row[0]: _task(name, row, reviews) for row in reversed(rows)}
+    make = _bare_task if is_light else _task
+    known = {row[0]: make(name, row, reviews) for row in reversed(rows)}
     return tuple(reversed(known.values()))
+
+
+def _bare(opened: Opened) -> Any:
+    task = opened.tables.task
+    return task.select(task.id, task.why, task.at, task.assignee)
+
+
+def _told(opened: Opened) -> Any:
+    """Return the items with what their sessions, and the turns of these, tell of them."""
+    task, session, trace = opened.tables.task, opened.tables.session, opened.tables.trace
+    columns = (task.id, task.trace_id, task.why, task.at, task.assignee, session.id, session.key)
+    said = fn.substr(fn.coalesce(trace.input_text, session.first_input), SQL("1"), _TITLE)
+    here = (trace.sid == task.sid) & (trace.trace_id == task.trace_id)
+    found = task.select(*columns, said, session.turns).join(session, on=(session.sid == task.sid))
+    return found.join(trace, JOIN.LEFT_OUTER, on=here)
 
 
 def review(opened: Opened, name: str, id: str, author: str, state: str, now_ns: int, took_ns: int | None) -> None:
@@ -183,8 +198,14 @@ def _reviews(opened: Opened, connection: Connection, name: str) -> dict[str, lis
     return {id: list(found.values()) for id, found in by_task.items()}
 
 
+def _bare_task(name: str, row: Sequence[Any], reviews: dict[str, list[Review]]) -> Task:
+    id, why, at, assignee = row
+    told = tuple(reviews[id]) if id in reviews else ()
+    return Task(id, name, "", "", None, why, at, assignee and original(assignee), reviews=told)
+
+
 def _task(name: str, row: Sequence[Any], reviews: dict[str, list[Review]]) -> Task:
-    id, trace_id, why, at, assignee, _sid, session_id, key, title, turns = row
+    id, trace_id, why, at, assignee, session_id, key, title, turns = row
     return Task(
         id, name, original(session_id) or "", key, None if trace_id is None else unpack_trace_id(bytes(trace_id)),
         why, at, original(assignee), original(title) or "", turns, tuple(reviews.get(id, ())),
