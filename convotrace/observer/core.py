@@ -350,6 +350,7 @@ class ConvoTrace:
             "otlp": self.ledger.received.values(),
             "redacted": self._writing.redacted,
             "sampled": self.ledger.sampled.value,
+            "cut": self.ledger.cut.values(),
             "audit_lost": self._writing.auditor.lost.value,
             **({"acting": self.acting().values()} if self.acts else {}),
         }
@@ -357,6 +358,7 @@ class ConvoTrace:
     def health(self) -> dict[str, Json]:
         """Return the state of this process's queue and writer, and of the store."""
         own = {**self.writer.stats(), **self.counters()}
+        own["overhead"] = {**(own["overhead"] or {}), "request_us": self.ledger.cost.values()}
         own["opentelemetry"] = self.guard.attempt("opentelemetry", hooks.telemetry.mode, self._settings)
         try:
             store = self.open_store()

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from convotrace.store.workers import Worker
 
 _SUMMED = (
-    "requests", "websocket", "queued", "written", "dropped", "redacted", "sampled", "audit_lost", "hooks", "otlp",
-    "acting",
+    "requests", "websocket", "queued", "written", "dropped", "redacted", "cut", "sampled", "audit_lost", "hooks",
+    "otlp", "acting",
 )  # fmt: skip
 
 

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 
 from convotrace.capture.binding import let_go
 from convotrace.observer.late import Late, show
-from convotrace.observer.tally import Tallies, Tally
+from convotrace.observer.tally import Cost, Tallies, Tally
 from convotrace.recorder import OpenTrace
+from convotrace.recorder.open import MAX_BYTES, MAX_EVENTS
 
 _MINUTE = 60_000_000_000
 
@@ -35,6 +36,9 @@ class Ledger:
         self.requests, self.sockets = _tallies(), _tallies("connections")
         self.sampled = Tally()
         """Finished traces that `sample` left out."""
+        self.cut = Tallies()
+        """Traces of which something was left out, by what."""
+        self.cost = Cost()
         self.received = Tallies("requests", "refused", "spans", "logs", "rejected")
 
     def counts(self, protocol: str) -> Tallies:
@@ -46,6 +50,19 @@ class Ledger:
         if not trace.counted:
             trace.counted = True
             self.counts(trace.protocol).add(verdict)
+
+    def count_cut(self, trace: OpenTrace) -> None:
+        """Count what the limits left out of a trace."""
+        whole = not (trace.cut_input or trace.cut_output or trace.spans_over or trace.attachments_over)
+        if whole and trace.weight <= MAX_BYTES and trace.events_noted <= MAX_EVENTS:
+            return
+        over = {
+            "input": trace.cut_input, "output": trace.cut_output, "spans": trace.spans_over > 0,
+            "attachments": trace.attachments_over > 0, "values": trace.weight > MAX_BYTES,
+            "events": trace.events_noted > MAX_EVENTS,
+        }  # fmt: skip
+        for what in (name for name, is_over in over.items() if is_over):
+            self.cut.add(what)
 
     @property
     def busy(self) -> bool:

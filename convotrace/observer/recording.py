@@ -21,6 +21,7 @@ from convotrace.observer.exclude import Excluder
 from convotrace.observer.guard import Guard
 from convotrace.observer.leaving import says_left
 from convotrace.observer.ledger import Ledger
+from convotrace.observer.tally import Cost
 from convotrace.observer.writing import Writing
 from convotrace.propagation import Hosts
 from convotrace.recorder import OpenTrace, failure_of
@@ -94,6 +95,7 @@ class Recording:
 
     def begun(self, incoming: Incoming | None, protocol: str) -> OpenTrace:
         """Open a trace."""
+        first = perf_counter_ns()
         if not self._hooked:
             self.start()
         elif self._log_level != _OFF:
@@ -118,6 +120,8 @@ class Recording:
             self._acting().open(trace)
         self._ledger.open[id(trace)] = trace
         (self._writing.made or self._writing.writer).wake()
+        if not next(self._ledger.cost.number) & Cost.EVERY:
+            self._ledger.cost.add(True, perf_counter_ns() - first)
         return trace
 
     # Its end
@@ -125,11 +129,15 @@ class Recording:
     def finish(self, trace: OpenTrace, error: BaseException | None = None) -> None:
         """End a trace and queue it; an exception that left the app is noted as its failure. Never raises."""
         try:
+            first = perf_counter_ns()
             self._end(trace, error)
             self._ledger.open.pop(id(trace), None)
             if (HOOKS or self._deeds) and self._acting is not None:
                 self._guard.attempt("acting", self._acting().ended, trace)
             self.queue(trace)
+            # By its own ids, which are random: no second count of requests.
+            if not trace.span_id & Cost.EVERY:
+                self._ledger.cost.add(False, perf_counter_ns() - first)
         except Exception as fault:  # whatever is wrong with us, the app's own end is not touched
             self._ledger.open.pop(id(trace), None)
             self._guard.failed("recording", fault)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from itertools import count
 
 
@@ -39,3 +39,29 @@ class Tallies:
     def values(self) -> dict[str, int]:
         """Return every number by its name."""
         return {name: tally.value for name, tally in list(self._by_name.items())}
+
+
+class Cost:
+    """What our part of requests takes: one in 32 is timed, and the latest 512 of these are kept."""
+
+    EVERY = 31
+    """A request is timed where its number has none of these bits."""
+
+    def __init__(self) -> None:
+        self.number = count()
+        self._begin: deque[int] = deque(maxlen=512)
+        self._end: deque[int] = deque(maxlen=512)
+
+    def add(self, begin: bool, spent: int) -> None:
+        """Note how many ns the beginning or the end of a request took."""
+        (self._begin if begin else self._end).append(spent)
+
+    def values(self) -> dict[str, float] | None:
+        """Return the median and the 99th percentile in µs, None where nothing was timed."""
+        parts = [sorted(part) for part in (tuple(self._begin), tuple(self._end)) if part]
+        if not parts:
+            return None
+        return {
+            name: sum(part[int(len(part) * share)] for part in parts) / 1e3
+            for name, share in (("p50", 0.5), ("p99", 0.99))
+        }

@@ -213,6 +213,7 @@ class Writing:
             return
         if item.ended is not None and not item.counted:
             self._ledger.count(item, verdict.value)
+            self._ledger.count_cut(item)
             if change is not None and verdict is Verdict.TURN and change.trace is not None:
                 hooks.turn_line(self._in_force(), change.trace)
         if (HOOKS or self._deeds) and change is not None:

@@ -21,7 +21,7 @@ _HOUR_NS = 3600 * 10**9
 _KNOWN = frozenset(
     {
         "ok", "queued", "room", "written", "dropped", "last_error", "write_ms", "store", "retention", "deletions",
-        "overhead", "requests", "websocket", "sampled", "redacted", "audit_lost", "hooks", "workers", "warnings",
+        "overhead", "requests", "websocket", "sampled", "redacted", "cut", "audit_lost", "hooks", "workers", "warnings",
         "otlp",
         "otlp_receiver", "opentelemetry", "mount", "service", "environment", "release", "content", "access",
     }
@@ -106,11 +106,18 @@ def cost(state: Mapping[str, Json]) -> Card:
     """Return what recording costs the app's process."""
     told = _mapping(state.get("overhead"))
     spent, part = told.get("writer_cpu_s"), told.get("writer_cpu_share")
+    measured = _mapping(told.get("request_us"))
     rows = [Row("added to a request", "no I/O, no wait: one append")]
+    if measured:
+        rows = [
+            Row("our part of a request", f"p50 {measured['p50']:.0f} µs, p99 {measured['p99']:.0f} µs, without verbs")
+        ]
     if isinstance(spent, float) and isinstance(part, float):
         rows.append(Row("CPU of the writer here", f"{spent:,.2f} s, {share(part)} of one core"))
     hidden = _flat(_mapping(state.get("redacted")))
     rows.append(Row("hidden by redaction", ", ".join(f"{number} {kind}" for kind, number in hidden) or "nothing"))
+    cut = _flat(_mapping(state.get("cut")))
+    rows += [Row(f"turns with {what} cut at a limit", number) for what, number in cut]
     if state.get("audit_lost"):
         rows.append(Row("lines of the audit lost", _words("audit_lost", state["audit_lost"]), "warn"))
     if state.get("sampled"):

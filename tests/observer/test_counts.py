@@ -1,6 +1,8 @@
 """What became of each request is counted once, whatever happens to it on its way into the store."""
 
+import asyncio
 import gc
+import json
 import os
 import threading
 import time
@@ -9,6 +11,7 @@ from contextvars import copy_context
 import pytest
 
 import convotrace as ct
+from convotrace import asgi
 from convotrace.identity import Incoming
 from convotrace.observer.late import pause
 from convotrace.observer.tally import Tallies
@@ -174,3 +177,39 @@ def test_thousands_of_requests_leave_nothing_behind(observer):
     assert len(os.listdir("/proc/self/fd")) <= handles + 10
     assert sum(type(thing).__name__ in ("OpenTrace", "Incoming") for thing in gc.get_objects()) <= objects + 2
     assert observer.ledger.open == {} and not observer.ledger.late
+
+
+def test_what_the_limits_left_out_and_what_we_cost_is_counted(store_url):
+    observer = ct.ConvoTrace(store=store_url, max_body_bytes=10, redact="all")
+    app = _echo_app(observer)
+    for number in range(200):
+        app({"session_id": f"s{number % 3}", "message": f"m{number}, mail ann@example.com"})
+    observer.flush()
+    health = observer.health()
+    observer.close()
+    assert health["cut"] == {"input": 200} and health["redacted"] == {}
+    assert 0 < health["overhead"]["request_us"]["p50"] <= health["overhead"]["request_us"]["p99"]
+
+
+def _echo_app(observer):
+    """Return a way to post to an app behind the door for ASGI."""
+
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    door = asgi.ConvoTraceMiddleware(app, convotrace=observer)
+
+    def post(body):
+        async def receive():
+            return {"type": "http.request", "body": json.dumps(body).encode(), "more_body": False}
+
+        async def send(message):
+            return None
+
+        headers = [(b"content-type", b"application/json"), (b"x-session-id", b"s1")]
+        scope = {"type": "http", "method": "POST", "path": "/chat", "query_string": b"", "headers": headers}
+        asyncio.run(door(scope, receive, send))
+
+    return post
