@@ -126,6 +126,8 @@ def _change(unit: str, value: float | None) -> str:
     if value is None:
         return UNKNOWN
     sign = "−" if value < 0 else "+"
+    if unit == "USD" and abs(value) < 0.00005:
+        return "$0"
     return f"{sign}{abs(value) * 100:.1f} points" if unit == "share" else sign + _words(unit, abs(value))
 
 

@@ -61,7 +61,11 @@ class Reading:
         # Who began in this time was active in it or later: that is what the index is sorted by.
         within = [session.last >= since_ns, session.started >= since_ns, session.started < until_ns]
         conditions = wanted.conditions(connection)
+        self._number: int | None = None
+        """How many sessions there are, where that is known without reading them."""
         self.share = 1.0 if wanted.are_few else self._share(within)
+        if conditions:
+            self._number = None
         self.chosen = [*within, *conditions, self._below(self.share)]
 
     def cohort(self, is_whole: bool = True) -> Cohort:
@@ -74,7 +78,9 @@ class Reading:
         columns = [getattr(session, name) if is_whole or name not in _LEFT else SQL("NULL") for name in _COLUMNS]
         statement, values = session.select(*columns).where(*self.chosen).sql()
         members = [_member(row) for row in self._connection.execute(statement, values)]
-        return Cohort(self._since, self._until, members, self.share)
+        # How great the share turned out to be is known better than how great it was to be.
+        share = len(members) / self._number if self.share < 1 and self._number and members else self.share
+        return Cohort(self._since, self._until, members, share)
 
     def scores(self, number: int) -> list[ScoreSum]:
         """Return what the scores of these sessions come to, those with the most first.
@@ -103,7 +109,9 @@ class Reading:
         session = self._tables.session
         text, values = session.select(SQL("1")).where(*within).limit(_COUNTED).sql()
         number = int(self._connection.execute(f"SELECT count(*) FROM ({text}) AS few", values).fetchone()[0])
-        if number == _COUNTED:
+        if number < _COUNTED:
+            self._number = number
+        else:
             text, values = session.select(fn.count(session.sid)).where(*within, self._below(1 / _PROBED)).sql()
             number = int(self._connection.execute(text, values).fetchone()[0]) * _PROBED
         return min(1.0, self._most / max(number, 1))

@@ -73,8 +73,8 @@ def _counted(connection: Connection, found: str, values: list[Any]) -> dict[str,
     """Return the values of each field, the commonest first."""
     counted = connection.execute(
         # In this order, whatever the planner thinks: the labels of few sessions, not the sessions of all labels.
-        f"SELECT kind, key, count(*) FROM ({found}) AS found CROSS JOIN label"
-        f" WHERE label.sid = found.sid AND +kind IN ({_ASKED}) AND key != '{MORE}' GROUP BY kind, key ORDER BY kind, count(*) DESC, key",
+        f"SELECT kind, key, count(*) FROM ({found}) AS found CROSS JOIN label WHERE label.sid = found.sid"
+        f" AND +kind IN ({_ASKED}) AND key != '{MORE}' GROUP BY kind, key ORDER BY kind, count(*) DESC, key",
         values,
     )
     rows: dict[str, list[Facet]] = {}
