@@ -42,7 +42,7 @@ def dump(value: Json, indented: bool = False) -> bytes:
     Integers over 64 bits, lone surrogates and very deep values take a slower way, in which nothing raises.
 
     Args:
-        value: Anything made of JSON's own types, mappings and sequences.
+        value: Anything made of JSON's own types, mappings and sequences, and JSON that is made already.
         indented: Whether people will read it.
     """
     try:
@@ -82,6 +82,8 @@ def _plain(value: Any, depth: int) -> Json:
         return [_plain(item, depth + 1) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
+    if isinstance(value, orjson.Fragment):
+        return orjson.loads(orjson.dumps(value))
     return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
 
 
@@ -104,6 +106,11 @@ def _session(it: model.Session) -> dict[str, Json]:
 
 
 def _trace(it: model.Trace) -> dict[str, Json]:
+    return trace_json(it, [_span(span) for span in it.spans])
+
+
+def trace_json(it: model.Trace, spans: list[dict[str, Json]]) -> dict[str, Json]:
+    """Return a trace as JSON, with spans that are JSON already in the place of its own."""
     return {
         "id": it.id, "session_id": it.session_id, "turn": it.turn, "replaces": it.replaces, "name": it.name,
         "route": it.route, "status": it.status, "status_code": it.status_code, "started_at": iso(it.started_ns),
@@ -116,7 +123,7 @@ def _trace(it: model.Trace) -> dict[str, Json]:
         "span_id": it.span_id, "parent_id": it.parent_id, "answer_ids": list(it.answer_ids), "left": _left(it.left),
         "origin": it.origin, "cut": {"input": it.cut.input, "output": it.cut.output},
         "signals": [_signal(one) for one in it.signals],
-        "attachments": [_attachment(one) for one in it.attachments], "spans": [_span(span) for span in it.spans],
+        "attachments": [_attachment(one) for one in it.attachments], "spans": spans,
         "events": [_event(event) for event in it.events], "scores": [_score(score) for score in it.scores],
     }  # fmt: skip
 
@@ -287,6 +294,16 @@ def _strip(marks: Sequence[model.TurnMark], began_ns: int) -> list[Json]:
         for took, errors, at in marks
     ]
 
+
+SPAN_SHOWN: dict[str, tuple[str, Callable[[Any], Json]]] = {
+    "error": ("error", _failure), "usage": ("usage", _usage), "tags": ("tags", list),
+    "cost_nano": ("cost", model.as_usd), "first_token_ns": ("first_token_ms", model.as_ms),
+    "parameters": ("parameters", dict), "metadata": ("metadata", dict), "attributes": ("attributes", dict),
+    "tools": ("tools", lambda tools: [_tool(tool) for tool in tools]),
+    "documents": ("documents", lambda documents: [_document(document) for document in documents]),
+    "events": ("events", lambda events: [_event(event) for event in events]),
+}  # fmt: skip
+"""Fields of a span that are not shown as they are: under which name, and how; for who has no record of it."""
 
 _SHAPES: dict[type, Callable[[Any], dict[str, Json]]] = {
     model.Session: _session, model.Incident: _incident, model.Trace: _trace, model.Span: _span,

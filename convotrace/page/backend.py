@@ -118,6 +118,9 @@ class Reader(Protocol):
     def session_by_key(self, key: str) -> Conversation | None:
         """Return a whole conversation by the key in its address."""
 
+    def document_by_key(self, key: str) -> dict[str, Json] | None:
+        """Return a whole conversation as JSON by the key in its address."""
+
     def excerpt_by_key(
         self,
         key: str,

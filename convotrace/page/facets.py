@@ -12,7 +12,7 @@ from convotrace.query import Node
 
 SHOWN = 5
 MOST = 20
-FIRST = 200
+FIRST = 500
 """Sessions that a page counts before it is shown; the rest is counted when it is."""
 
 _GROUPS = {

@@ -13,7 +13,7 @@ from convotrace.export import as_json, as_markdown
 from convotrace.model import Conversation, Event, Excerpt, Trace
 from convotrace.page.http import PageResponse, as_data, plain
 from convotrace.page.list import limit_of
-from convotrace.page.visit import Visit
+from convotrace.page.visit import Unknown, Visit
 
 TURNS = 200
 """Turns of an answer where nobody says how many; most sessions have fewer."""
@@ -29,27 +29,37 @@ class _Part:
 
 def data(visit: Visit) -> PageResponse:
     """Return a session as JSON; `?turn=` and `?limit=` ask for some of its turns."""
-    part = _part(visit)
-    return as_data({**as_json(part.conversation), "next": part.next})
+    first, limit = _asked(visit)
+    if not _is_whole(visit, first, limit):
+        part = _part_of(visit.excerpt(first, None, limit))
+        return as_data({**as_json(part.conversation), "next": part.next})
+    found = visit.reader().document_by_key(visit.parts["key"])
+    if found is None:
+        raise Unknown
+    return as_data({**found, "next": None})
 
 
 def markdown(visit: Visit) -> PageResponse:
     """Return a session as Markdown, in the same parts."""
-    part = _part(visit)
+    first, limit = _asked(visit)
+    whole = _is_whole(visit, first, limit)
+    part = _Part(visit.conversation(), None) if whole else _part_of(visit.excerpt(first, None, limit))
     text = as_markdown(part.conversation)
     if part.next is not None:
         text += f"\n*Turn {part.next} and the later ones are at `?turn={part.next}`.*\n"
     return plain(text)
 
 
-def _part(visit: Visit) -> _Part:
+def _asked(visit: Visit) -> tuple[int, int]:
+    """Return from which turn on, and how many."""
     fields = visit.request.fields()
     limit, text = limit_of(fields.get("limit"), TURNS, _MOST), fields.get("turn", "")
-    first = max(1, int(text[:9])) if text.isascii() and text.isdigit() else 1
+    return (max(1, int(text[:9])) if text.isascii() and text.isdigit() else 1), limit
+
+
+def _is_whole(visit: Visit, first: int, limit: int) -> bool:
     known = visit.reader().change(visit.parts["key"])
-    if first == 1 and not (known and known[0].turns > limit):
-        return _Part(visit.conversation(), None)
-    return _part_of(visit.excerpt(first, None, limit))
+    return first == 1 and not (known and known[0].turns > limit)
 
 
 def _part_of(excerpt: Excerpt) -> _Part:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from convotrace.identity import session_id_of_key, session_key
 from convotrace.insight.definitions import ScoreDefinition
@@ -18,7 +19,7 @@ from convotrace.store.opening import Opened
 from convotrace.store.packing import trace_row
 from convotrace.store.rows import ContentRow, EventRow, ScoreRow, SessionRow, TraceRow
 from convotrace.store.statements import Statements
-from convotrace.store.to_records import event_record, happened, score_record, session_record, trace_record
+from convotrace.store.to_records import Happened, event_record, happened, score_record, session_record, trace_record
 from convotrace.store.unpacking import Contents
 from convotrace.store.workers import living_workers
 
@@ -65,18 +66,33 @@ def _sessions_of_key(opened: Opened, key: str) -> list[SessionRow]:
 
 
 def _conversation(opened: Opened, row: SessionRow, now_ns: int) -> Conversation | None:
+    found = read(opened, row, now_ns, Parts)
+    if found is None:
+        return None
+    session, parts = found
+    traces = with_signals(with_versions(parts.traces()))
+    return Conversation(with_totals_of(session, traces), traces, parts.session_events(), parts.left_scores())
+
+
+def read(opened: Opened, row: SessionRow, now_ns: int, kind: type[_Kind]) -> tuple[Session, _Kind] | None:
+    """Return a session as its row tells it, and all that belongs to it, to be put together.
+
+    Args:
+        opened: The open store.
+        row: The session, as it was found.
+        now_ns: The moment that tells which processes live.
+        kind: How it is put together.
+    """
     with opened.connections.reading() as connection:
         # Read again: only inside one transaction do totals and turns agree.
         found = connection.execute(opened.sql.session_by_sid, (row.sid,)).fetchone()
         if found is None:
             return None
         row = SessionRow(*found)
-        parts = _read(opened.sql, connection, row)
-    session = session_record(row, definitions_for(opened, row))
+        parts = _rows(opened.sql, connection, row, kind)
     if any(trace.status == "running" for trace in parts.trace_rows):
         parts.living = living_workers(opened, now_ns)
-    traces = with_signals(with_versions(parts.traces()))
-    return Conversation(with_totals_of(session, traces), traces, parts.session_events(), parts.left_scores())
+    return session_record(row, definitions_for(opened, row)), parts
 
 
 def definitions_for(opened: Opened, row: SessionRow) -> dict[str, ScoreDefinition] | None:
@@ -90,11 +106,11 @@ def with_totals_of(session: Session, traces: Sequence[Trace]) -> Session:
     return replace(session, attachments=attachments, signals=tuple(one for trace in traces for one in trace.signals))
 
 
-def _read(sql: Statements, connection: Connection, row: SessionRow) -> Parts:
+def _rows(sql: Statements, connection: Connection, row: SessionRow, kind: type[_Kind]) -> _Kind:
     def rows(statement: str) -> Iterable[tuple[object, ...]]:
         return connection.execute(statement, (row.sid,))
 
-    return Parts(
+    return kind(
         original(row.id) or "",
         Contents(map(ContentRow._make, rows(sql.contents_of))),
         [trace_row(columns) for columns in rows(sql.traces_of)],
@@ -151,19 +167,25 @@ class Parts:
 
     def _trace(self, row: TraceRow, turn: int | None) -> Trace:
         trace_id = unpack_trace_id(row.trace_id)
-        found = happened(self.contents, row, _GROWING if row.tk in self.light else ())
+        found = self._happened(row)
         self._on_session += found.on_session
         spans, judged = found.spans, self._scores.pop(trace_id, None)
         scores: list[Score] = []
         if judged:
-            spans = tuple([_judged(span, judged) for span in spans])
+            spans = self._judged(spans, judged)
             # What judges a span that is not here is shown on its trace.
             scores = sorted((score for left in judged.values() for score in left), key=lambda score: score.at_ns)
         if row.status == "running" and row.worker not in self.living:
             row = row._replace(status="interrupted")
         return trace_record(self.contents, self.session_id, row, turn, spans, found.events, scores)
 
+    def _happened(self, row: TraceRow) -> Happened:
+        return happened(self.contents, row, _GROWING if row.tk in self.light else ())
 
-def _judged(span: Span, scores: dict[str | None, list[Score]]) -> Span:
-    own = scores.pop(span.id, None)
-    return span if own is None else replace(span, scores=tuple(own))
+    def _judged(self, spans: Sequence[Span], scores: dict[str | None, list[Score]]) -> tuple[Span, ...]:
+        """Return spans with their scores, which are taken out of those given."""
+        owned = [(span, scores.pop(span.id, None)) for span in spans]
+        return tuple([span if own is None else replace(span, scores=tuple(own)) for span, own in owned])
+
+
+_Kind = TypeVar("_Kind", bound=Parts)

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         attachments,
         changes,
         conversations,
+        documents,
         excerpts,
         exporting,
         finding,
@@ -67,6 +68,7 @@ else:
     attachments = later("convotrace.store.attachments")
     changes = later("convotrace.store.changes")
     conversations = later("convotrace.store.conversations")
+    documents = later("convotrace.store.documents")
     excerpts = later("convotrace.store.excerpts")
     exporting = later("convotrace.store.exporting")
     finding = later("convotrace.store.finding")
@@ -363,6 +365,13 @@ class Store(Keeper, Curator, Analyst):
     def session_by_key(self, key: str) -> Conversation | None:
         """Return a session by the form of its id that stands in URLs."""
         return conversations.by_key(self._ready(), key, time.time_ns())
+
+    def document_by_key(self, key: str) -> dict[str, Json] | None:
+        """Return a session as `export.as_json` makes it of `session_by_key`, in less time and for `export.dump` alone.
+
+        Values in it may be JSON that is made already, which cannot be looked into.
+        """
+        return documents.by_key(self._ready(), key, time.time_ns())
 
     def excerpt_by_key(
         self,

@@ -118,32 +118,41 @@ def happened(contents: Contents, row: TraceRow, without: Collection[str] = ()) -
         without: Fields of model calls that are not wanted: they grow with the conversation.
     """
     work, trace_id, started_ns = read_work(row.work), unpack_trace_id(row.trace_id), row.started
-    spans = [_span(contents, trace_id, started_ns, line, without) for line in work.get("spans", ())]
-    spans.sort(key=lambda span: span.started_ns)
+    lines = sorted(work.get("spans", ()), key=begun)
+    spans = [
+        span_record(contents, trace_id, started_ns, line, without if line[2] == "generation" else ()) for line in lines
+    ]
     events, on_session = work.get("events", ()), work.get("on_session", ())
-    return Happened(tuple(spans), _in_order(events, started_ns), _in_order(on_session, started_ns))
+    return Happened(tuple(spans), in_order(events, started_ns), in_order(on_session, started_ns))
 
 
-def _span(contents: Contents, trace_id: str, started_ns: int, line: list[Any], without: Collection[str]) -> Span:
+def span_record(
+    contents: Contents, trace_id: str, started_ns: int, line: list[Any], without: Collection[str] = ()
+) -> Span:
+    """Return a span as its line in the document of a trace tells it, without some fields."""
     # Most fields say nothing: only those that do are looked at, and a session has hundreds of spans.
-    rest, unwanted, fields = rest_of(line), without if line[2] == "generation" else (), {}
+    rest, fields = rest_of(line), {}
     for name, value in rest.items():
-        if name in _AS_THEY_ARE and name not in unwanted:
-            fields[name] = value
-        elif name in _READERS and name not in unwanted:
-            name, read = _READERS[name]
-            fields[name] = read(contents, value, started_ns)
+        if name in SPAN_FIELDS and name not in without:
+            field, read = SPAN_FIELDS[name]
+            fields[field] = value if read is None else read(contents, value, started_ns)
     for name, digits in rest.get("packed", _NOTHING).items():
-        if name not in unwanted:
-            value, (name, read) = contents.unpack(bytes.fromhex(digits)), _READERS.get(name, (name, _as_it_is))
-            fields[name] = read(contents, value, started_ns)
+        if name not in without:
+            value, (field, read) = contents.unpack(bytes.fromhex(digits)), SPAN_FIELDS[name]
+            fields[field] = value if read is None else read(contents, value, started_ns)
     return Span(
         line[0], trace_id, line[3], line[2], line[1], status=line[4], started_ns=started_ns + line[5],
         duration_ns=line[6], **fields,
     )  # fmt: skip
 
 
-def _in_order(lines: Sequence[list[Any]], started_ns: int) -> tuple[Event, ...]:
+def begun(line: Sequence[Any]) -> int:
+    """Return when a span began, from the start of its trace on."""
+    return int(line[5])
+
+
+def in_order(lines: Sequence[list[Any]], started_ns: int) -> tuple[Event, ...]:
+    """Return events as their lines in the document of a trace tell them, in the order of time."""
     return tuple(sorted([_event(line, started_ns) for line in lines], key=lambda event: event.at_ns))
 
 
@@ -214,28 +223,24 @@ def _lists(value: Json) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _as_it_is(contents: Contents, value: Json, started_ns: int) -> Json:
-    return value
-
-
 def _object(contents: Contents, value: Json, started_ns: int) -> Json:
     return value or {}
 
 
 _NOTHING: Mapping[str, str] = {}
-_AS_THEY_ARE = frozenset({
+_Read = Callable[[Contents, Any, int], Any]
+_SAME = (
     "service", "model", "provider", "input", "output", "arguments", "result", "query", "call_id", "finish_reason",
     "origin",
-})  # fmt: skip
-"""Fields of a span that stand in its document as they are."""
-
-_READERS: dict[str, tuple[str, Callable[[Contents, Any, int], Any]]] = {
-    # The others: what they are called in the record, and how they are read.
+)  # fmt: skip
+SPAN_FIELDS: dict[str, tuple[str, _Read | None]] = {
+    **{name: (name, None) for name in _SAME},
     "error": ("error", lambda contents, value, started_ns: Failure(*value)),
     "usage": ("usage", lambda contents, value, started_ns: Usage(*value)),
     "tags": ("tags", lambda contents, value, started_ns: tuple(value)),
-    "cost": ("cost_nano", _as_it_is), "first_token": ("first_token_ns", _as_it_is),
+    "cost": ("cost_nano", None), "first_token": ("first_token_ns", None),
     "parameters": ("parameters", _object), "metadata": ("metadata", _object), "attributes": ("attributes", _object),
     "tools": ("tools", _tools), "documents": ("documents", _documents),
-    "events": ("events", lambda contents, value, started_ns: _in_order(value, started_ns)),
+    "events": ("events", lambda contents, value, started_ns: in_order(value, started_ns)),
 }  # fmt: skip
+"""What the fields in a span's line are in its record, and how those are read that do not stand there as they are."""

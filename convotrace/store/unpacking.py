@@ -5,6 +5,8 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable
 
+import orjson
+
 from convotrace.model import Json
 from convotrace.store.codec import decode
 from convotrace.store.contents import CHAIN, HASH_BYTES, ITEMS, LIST, NO_BASE, PARTS, WHOLE, ZLIB
@@ -22,6 +24,7 @@ class Contents:
         self._fetch = fetch
         self._values: dict[bytes, Json] = {}
         self._lists: dict[bytes, list[bytes]] = {}
+        self._bodies: dict[bytes, bytes] = {}
 
     def unpack(self, packed: bytes | None) -> Json:
         """Return the value of a packed column; a content that is gone shows as a text that says so."""
@@ -37,6 +40,30 @@ class Contents:
         if tag == PARTS:
             return self._joined(packed[1:])
         return decode(packed)
+
+    def fragment(self, packed: bytes) -> Json:
+        """Return the value of a packed column as JSON that is made already, where it stands so; else as `unpack`."""
+        tag = packed[:1]
+        if tag == WHOLE:
+            return self._made([packed[1:]], b"%s") or self.unpack(packed)
+        if tag in (LIST, ITEMS):
+            names = self._items(packed[1:]) if tag == LIST else _hashes(packed[1:])
+            return self._made(names, b"[%s]") or self.unpack(packed)
+        return self.unpack(packed)
+
+    def _made(self, names: list[bytes], frame: bytes) -> orjson.Fragment | None:
+        """Return stored values as they stand, None where one is gone or only slowly read."""
+        bodies = [self._bodies[name] if name in self._bodies else self._text(name) for name in names]
+        if not all(bodies):
+            return None
+        return orjson.Fragment(frame % b",".join(bodies))
+
+    def _text(self, name: bytes) -> bytes:
+        """Return the JSON of a stored value, empty where it is gone or only slowly read."""
+        row = self._row(name)
+        body = b"" if row is None else _body(row)
+        self._bodies[name] = body = b"" if body[:1] == b" " else body
+        return body
 
     def value(self, name: bytes) -> Json:
         """Return the stored value of a hash."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -198,3 +199,9 @@ def test_a_value_nested_without_end_is_cut_and_not_raised():
     for _ in range(100_000):
         deep = [deep]
     assert b"deeper values are left out" in dump(deep)
+
+
+def test_json_that_is_made_already_is_dumped_as_what_it_says():
+    made = orjson.Fragment(b'{"a": [1]}')
+    assert json.loads(dump({"made": made})) == {"made": {"a": [1]}}
+    assert json.loads(dump({"made": made, "great": 2**70})) == {"made": {"a": [1]}, "great": 2**70}

@@ -15,6 +15,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import pytest
 
 from convotrace.errors import BadRequest, StoreError
+from convotrace.export import as_json
 from convotrace.identity import session_key
 from convotrace.insight.arms import Arms, arms
 from convotrace.insight.cohort import Cohort, Member, ScoreSum, Summary, summary, survival
@@ -227,6 +228,10 @@ class Shelf:
 
     def session_by_key(self, key: str) -> Conversation | None:
         return next((c for c in self.conversations if c.session.key == key), None)
+
+    def document_by_key(self, key: str) -> dict[str, Any] | None:
+        found = self.session_by_key(key)
+        return None if found is None else as_json(found)
 
     def excerpt_by_key(
         self, key: str, *, turn: int = 1, trace_id: str | None = None, began_ns: int | None = None, count: int = 50,

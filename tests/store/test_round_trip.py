@@ -1,5 +1,6 @@
 """What is written comes back equal, whatever it holds."""
 
+import json
 import math
 from dataclasses import replace
 from itertools import count
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from convotrace.export import as_json, dump
 from convotrace.insight.friction import with_signals
 from convotrace.model import (
     Attachment,
@@ -105,6 +107,32 @@ def test_any_trace_comes_back_equal(shared, trace):
     session_id, found = stored(shared, trace)
     expected = replace(trace, session_id=session_id, turn=1 if trace.is_turn else None)
     assert found == with_signals([expected])[0]
+
+
+@given(
+    several=st.lists(traces, min_size=1, max_size=4),
+    kinds=st.lists(st.sampled_from(["tool", "retrieval", "generation"]), min_size=12, max_size=12),
+    judged=st.booleans(),
+)
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
+)
+def test_a_session_made_into_json_at_once_is_the_json_of_its_records(shared, several, kinds, judged):
+    session_id = f"session {next(_numbers)}"
+    for number, trace in enumerate(several):
+        own = f"{next(_numbers):032x}"
+        # Calls that come again, so that there is friction to tell.
+        spans = [replace(span, trace_id=own, kind=kinds.pop(), name="look_up") for span in trace.spans]
+        spans = [replace(span, arguments=1 if number else span.arguments) for span in spans]
+        scores = [Score(f"{own}{place}", "n", "numeric", 0.5, place, Target(session_id, own, span.id), passed=True)
+                  for place, span in enumerate(spans)] if judged else []  # fmt: skip
+        trace = replace(trace, id=own, session_id=session_id, spans=tuple(spans))
+        shared.write([Change(SessionFacts(session_id, events=trace.events, scores=tuple(scores)), trace)])
+    whole = shared.session(session_id)
+    assert json.loads(dump(shared.document_by_key(whole.session.key))) == json.loads(dump(as_json(whole)))
+    assert shared.document_by_key("nobody") is None
 
 
 @given(session_id=st.text(st.characters(codec=None), min_size=1, max_size=80))
