@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from convotrace.capture.acting import HOOKS
 from convotrace.capture.current import Place, enter, leave, now_of
 from convotrace.exchange import captured
 from convotrace.identity import Incoming
@@ -68,10 +69,10 @@ class ConvoTraceMiddleware:
             return self.app(environ, start_response)
         ours = {SEEN: (*seen, store), TRACE: trace}
         if "wsgi.input" in environ:
-            tee = _ActingInput if observer.acts else TeedInput
+            tee = _ActingInput if HOOKS or observer.deeds else TeedInput
             ours["wsgi.input"] = tee(environ["wsgi.input"], trace, observer.guard, self._limit)
         exchange = _Exchange(observer, trace, Mirror(environ, ours), start_response, self._limit)
-        return exchange.run(_acting_app(observer, trace, ours, self) if observer.acts else self.app)
+        return exchange.run(_acting_app(observer, trace, ours, self) if HOOKS or observer.deeds else self.app)
 
 
 class _Exchange:

@@ -7,6 +7,7 @@ from typing import Any
 from convotrace.asgi.http import Exchange
 from convotrace.asgi.page import answer_page
 from convotrace.asgi.protocol import SEEN, ASGIApp, Receive, Scope, Send, app_path, handshake, incoming
+from convotrace.capture.acting import HOOKS
 from convotrace.observer import ConvoTrace
 from convotrace.observer.mirror import Mirror
 
@@ -47,7 +48,7 @@ class ConvoTraceMiddleware:
         if trace is None:
             return await self.app(scope, receive, send)
         mirror = Mirror(scope, {SEEN: (*seen, store)})
-        if observer.acts:
+        if HOOKS or observer.deeds:
             from convotrace.asgi.acting import ActingExchange
 
             return await ActingExchange(observer, trace, mirror, receive, send, self._limit).run(self.app)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from convotrace.asgi.passage import Passage
 from convotrace.asgi.protocol import Message, Receive, Send, decode, kind_of, route_of
+from convotrace.capture.acting import HOOKS
 from convotrace.observer import ConvoTrace
 from convotrace.observer.connection import Connection
 from convotrace.observer.mirror import Mirror
@@ -32,7 +33,7 @@ class Socket(Passage):
         self._observer.guard.note(self._connection.waits)
         message = await self._receive()
         self._observer.guard.note(self._note_received, message)
-        if self._observer.acts and message["type"] == "websocket.receive":
+        if (HOOKS or self._observer.deeds) and message["type"] == "websocket.receive":
             await self._act()
         return message
 

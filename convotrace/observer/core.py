@@ -64,17 +64,17 @@ class ConvoTrace:
         # An id that the app's own function gives is known only at the end: until then there is no session to show.
         self.ledger = Ledger(unnamed=settings.session_id is not None)
         self.prices = Prices.of(settings.prices)
-        # Hooks and budgets; with none, no request looks further.
-        self._deeds: list[Any] = _budgets(settings.budgets)
+        self.deeds: list[Any] = _budgets(settings.budgets)
+        """Hooks and budgets; with none, no request looks further."""
         self._acting: Acting | None = None
         self._writing = Writing(
             lambda: self.settings, self.guard, self.ledger, self.prices, self.counters, _end_before_writers,
-            self._deeds, lambda trace, change: self.acting().learn(trace, change),
+            self.deeds, lambda trace, change: self.acting().learn(trace, change),
         )  # fmt: skip
         self._watch: Watch | None = None
         self._asker = Asker(settings, self.guard, self._writing.secret)
         self._recording = Recording(
-            settings, self.guard, self._asker, self.ledger, self._writing, self._deeds, self.acting
+            settings, self.guard, self._asker, self.ledger, self._writing, self.deeds, self.acting
         )
         # The doors call these for each request: no further call stands between.
         self.begin, self.begun = self._recording.begin, self._recording.begun
@@ -169,18 +169,13 @@ class ConvoTrace:
         """
         self._asker.ask(trace, last)
 
-    @property
-    def acts(self) -> bool:
-        """Tell whether there is a hook or a budget."""
-        return bool(HOOKS or self._deeds)
-
     def acting(self) -> Acting:
         """Return what calls hooks and holds budgets, made when first needed."""
         if self._acting is None:
             from convotrace.observer.acting import Acting  # most apps have none of it
 
             timeout = self._settings.hook_timeout
-            self._acting = Acting(self._deeds, timeout, self.guard, self.prices, self.open_store)
+            self._acting = Acting(self.deeds, timeout, self.guard, self.prices, self.open_store)
         return self._acting
 
     @property
@@ -213,7 +208,7 @@ class ConvoTrace:
 
     def on_turn(self, function: Any = None, *, when: str = "before", name: str | None = None) -> Any:
         """Have a function called with each turn of this app alone; see `convotrace.on_turn`."""
-        return registered(self._deeds, function, when, name)
+        return registered(self.deeds, function, when, name)
 
     def session(self, id: str, *, user_id: str | None = None, name: str | None = None) -> HandSession:
         """Open a session by hand, in workers, scripts and tests: `with ct.session("id"): …` is one trace of it.
@@ -352,7 +347,7 @@ class ConvoTrace:
             "sampled": self.ledger.sampled.value,
             "cut": self.ledger.cut.values(),
             "audit_lost": self._writing.auditor.lost.value,
-            **({"acting": self.acting().values()} if self.acts else {}),
+            **({"acting": self.acting().values()} if HOOKS or self.deeds else {}),
         }
 
     def health(self) -> dict[str, Json]:

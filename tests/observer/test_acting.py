@@ -196,3 +196,36 @@ def test_messages_of_a_websocket_are_turns_that_hooks_are_asked_about(observer):
 def test_what_is_wrong_with_a_hook_or_budget_is_said_at_the_call(wrong, words):
     with pytest.raises(SettingsError, match=words):
         wrong()
+
+
+def test_a_long_session_of_this_process_alone_is_not_read_again_and_again(observer, monkeypatch):
+    observer.on_turn(lambda turn: None)
+    for _ in range(60):
+        with observer.session("s1"):
+            pass
+    known = observer.acting().known
+    observer.flush()
+    known.read("s1")  # of sixty turns ten are sums by now
+    read = []
+    monkeypatch.setattr(known, "_stored", lambda session_id: read.append(session_id))
+    for number in range(3):
+        _, totals = turn(observer, input=10, output=1)
+        assert totals.input_tokens == 10 * (number + 1)
+        observer.flush()
+        known.refresh()
+    assert read == []
+
+
+def test_a_long_session_that_another_process_goes_on_with_is_read_again(observer, store_url):
+    observer.on_turn(lambda turn: None)
+    for _ in range(60):
+        turn(observer, input=10, output=1)
+    observer.flush()
+    known = observer.acting().known
+    known.read("s1")
+    other = ct.ConvoTrace(store=store_url)
+    turn(other, input=1000, output=1)
+    other.close()
+    known.refresh()
+    totals = known.totals("s1", observer_nothing())
+    assert (totals.turns, totals.input_tokens, totals.output_tokens) == (61, 1600, 61)

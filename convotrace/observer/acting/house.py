@@ -120,7 +120,10 @@ class Acting:
             return
         key = change.session.id if act is None or act.key is None else act.key
         spent = spent_of(record, tuple(event.name for event in change.session.events))
-        self.known.put(key, record.id, spent, is_stored=True)
+        self.known.put(key, record.id, spent, record.started_ns)
+        if trace is not None:
+            # The two hold each other: nobody should have to find that out.
+            trace.__dict__.pop("act", None)
 
     def values(self) -> dict[str, Json]:
         """Return what was counted."""

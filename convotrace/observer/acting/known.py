@@ -32,13 +32,15 @@ _LATELY = 3
 class Entry:
     """One session."""
 
-    __slots__ = ("own", "read_at", "sum")
+    __slots__ = ("expected", "own", "read_at", "sum")
 
     def __init__(self) -> None:
         self.sum = Sum()
-        self.own: dict[str, bool] = {}
-        """Traces of this process, and whether they are stored: what it knows of them is newer than that."""
+        self.own: dict[str, int | None] = {}
+        """Traces of this process, which knows them better; with when in ns those began that have gone to the store."""
         self.read_at: float | None = None
+        self.expected = 0
+        """How many traces the store will have of it, as far as this process knows."""
 
 
 class Known:
@@ -75,19 +77,22 @@ class Known:
                 entry.sum.drop(without)
             return entry.sum.with_running(running, entry.read_at is not None)
 
-    def put(self, session_id: str, trace_id: str, spent: Spent, is_stored: bool = False) -> None:
+    def put(self, session_id: str, trace_id: str, spent: Spent, stored_ns: int | None = None) -> None:
         """Note what a trace of this process spent.
 
         Args:
             session_id: Its session; one that is stored makes no entry, for nobody asked for it.
             trace_id: The trace.
             spent: What it spent.
-            is_stored: Whether it has gone to the store.
+            stored_ns: When it began, where it has gone to the store.
         """
         with self._lock:
-            if not is_stored or session_id in self._entries:
-                entry = self._entry(session_id)
-                entry.own[trace_id] = is_stored
+            if stored_ns is None and session_id not in self._entries:
+                self._entry(session_id)
+            entry = self._entries.get(session_id)
+            if entry is not None:
+                entry.expected += stored_ns is not None and entry.own.get(trace_id) is None
+                entry.own[trace_id] = entry.own.get(trace_id) if stored_ns is None else stored_ns
                 entry.sum.put(trace_id, spent)
 
     def read(self, session_id: str) -> None:
@@ -127,7 +132,9 @@ class Known:
             if entry is None or entry.read_at is None:
                 return False
             traces, turns, errors = entry.sum.counts()
-        return _EARLIER in entry.sum or (session.traces, session.turns, session.errors) != (traces, turns, errors)
+            if _EARLIER in entry.sum:
+                return session.traces > entry.expected
+        return (session.traces, session.turns, session.errors) != (traces, turns, errors)
 
     def _entry(self, session_id: str) -> Entry:
         entry = self._entries.get(session_id)
@@ -155,9 +162,13 @@ def _take(entry: Entry, it: Conversation, first: int, last: int) -> None:
         if trace_id not in entry.own:
             entry.sum.put(trace_id, spent)
     rest = _rest(it.session, list(told.values()))
+    oldest = min((trace.started_ns for trace in inside), default=0)
+    gone = {id: began for id, began in entry.own.items() if began is not None and id not in told}
+    # What began later than what was read is on its way to the store.
+    entry.expected = it.session.traces + sum(began >= oldest for began in gone.values())
     if rest.turns > 0 or handed_over:
         # Those before are sums; of them, what this process knows by itself is not to be counted twice.
-        for trace_id in [id for id, is_stored in entry.own.items() if is_stored and id not in told]:
+        for trace_id in [id for id, began in gone.items() if began < oldest]:
             entry.sum.drop(trace_id)
             del entry.own[trace_id]
         entry.sum.put(_EARLIER, Spent(*_positive(rest), handed_over=handed_over))
