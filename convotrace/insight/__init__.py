@@ -7,6 +7,6 @@ turns; `turn_diff.py` tells what changed from one to another (by `prompts.py` an
 a model had before it in each (by `context.py` and `returning.py`). Many turns: `sums.py` adds them up, `sketch.py`
 their times, `ranges.py` says over what time, `tally.py` makes records of that, `measures.py` names each number.
 `tool_use.py` tells calls at a wrong moment, `tool_report.py` what tools and documents were worth. `rules.py` and
-`session_rules.py` say when alerts speak (`rule_file.py` reads them from TOML, `rehearsal.py` is what one would have told),
-`spending.py` what a session has come to, `budgets.py` what happens then.
+`session_rules.py` say when alerts speak (`rule_file.py` reads them from TOML, `rehearsal.py` is what one would have
+told), `spending.py` what a session has come to, `budgets.py` what happens then.
 """
