@@ -29,7 +29,7 @@ from convotrace.store.opening import Opened
 from convotrace.store.packing import work_in
 from convotrace.store.work import metered_in, read_work
 
-MOST_SESSIONS = 4_000
+MOST_SESSIONS = 2_500
 """Sessions whose rows are read for one answer."""
 
 MOST_TURNS = 3_000

@@ -1,5 +1,7 @@
 """A server that is not there, stalls, is full or restarts harms nobody: what was queued is written when it is back."""
 
+import io
+import json
 import os
 import select
 import socket
@@ -8,6 +10,8 @@ import time
 
 import pytest
 
+import convotrace as ct
+from convotrace import wsgi
 from convotrace.store import Store, Writer
 from tests import postgres as servers
 from tests.store.test_processes import run
@@ -155,6 +159,44 @@ def test_a_server_that_restarts_loses_and_doubles_nothing(own, make, writers, mo
     assert (store.session("s").session.turns, len(store.session("s").traces)) == (150, 150)
     assert (store.integrity(), writer.stats()["dropped"]) == ("ok", {})
     store.close()
+
+
+def ask(app, number):
+    """Have a conversation's next turn; return what the app answered and how long it took."""
+    body = json.dumps({"message": f"hello {number}", "session_id": "talk"}).encode()
+    environ = {
+        "REQUEST_METHOD": "POST", "PATH_INFO": "/chat", "CONTENT_TYPE": "application/json", "SERVER_NAME": "app",
+        "CONTENT_LENGTH": str(len(body)), "SERVER_PORT": "80", "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(body),
+    }  # fmt: skip
+    began, told = time.perf_counter(), []
+    answered = app(environ, lambda status, headers: told.append((status, headers)))
+    answer = b"".join(answered)
+    getattr(answered, "close", lambda: None)()
+    return (*told[0], answer), time.perf_counter() - began
+
+
+def chat(environ, start_response):
+    said = json.loads(environ["wsgi.input"].read())["message"]
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [json.dumps({"reply": f"{said} to you"}).encode()]
+
+
+def test_an_app_answers_as_bare_while_its_server_is_away_and_all_turns_are_there_afterwards(own):
+    observer = ct.ConvoTrace(store=own.url(), environment="test")
+    app = wsgi.ConvoTraceMiddleware(chat, convotrace=observer)
+    ask(app, 0)
+    assert observer.flush(PATIENCE)
+    own.stop("fast")
+    answers = [(ask(app, number), ask(chat, number)) for number in range(1, 60)]
+    assert all(traced[0] == plain[0] for traced, plain in answers)
+    assert sorted(traced[1] for traced, _ in answers)[50] < 0.1
+    assert not observer.flush(0.3)
+    own.start()
+    assert observer.flush(PATIENCE)
+    session = observer.store.session("talk")
+    assert [trace.input.text for trace in session.traces] == [f"hello {number}" for number in range(60)]
+    observer.close()
 
 
 def test_a_server_killed_again_and_again_under_load_loses_and_doubles_nothing(own, make, writers):
