@@ -16,6 +16,7 @@ from convotrace.model import Json
 from convotrace.observer.attached import read_files
 from convotrace.observer.auditing import Auditor
 from convotrace.observer.chores import Chores
+from convotrace.observer.gathering import Gather
 from convotrace.observer.guard import Guard
 from convotrace.observer.late import pause
 from convotrace.observer.ledger import Ledger
@@ -88,6 +89,7 @@ class Writing:
         self._mask: Mask | None = None
         self._breathed = 0
         self._drains: set[object] = set()
+        self._gather = Gather()
 
     # What there is one of
 
@@ -108,9 +110,9 @@ class Writing:
                 self.made = Writer(
                     self.open_store,
                     self.prepare,
-                    due=self._ledger.due,
-                    done=_written,
-                    busy=lambda: self._ledger.busy,
+                    due=self._unfinished,
+                    done=self._written,
+                    busy=lambda: self._ledger.busy or self._gather.is_waiting,
                     counters=self._counters,
                     in_thread=self._in_thread,
                 )
@@ -272,14 +274,30 @@ class Writing:
             changes: What is to be written, one trace each.
             size: About how many bytes they hold together.
         """
-        if not self.writer.has_spare_room():
+        if self._gather.is_full or not self.writer.has_spare_room():
             return False
         rows = [1 + len(change.trace.spans if change.trace else ()) for change in changes]
-        share = size // max(1, sum(rows))
-        return all(
-            self.writer.put(self._sample.of(change), share * count, count, kind="otlp")
-            for change, count in zip(changes, rows, strict=True)
-        )
+        share, taken = size // max(1, sum(rows)), True
+        for change, count in zip(changes, rows, strict=True):
+            for one, its_size in self._gather.take(self._sample.of(change), share * count, time_ns()):
+                taken = self._put_sent(self.writer, one, its_size) and taken
+        if self._gather.is_waiting:
+            self.writer.wake()
+        return taken
+
+    def _put_sent(self, writer: Writer[Any], change: Change, size: int) -> bool:
+        return writer.put(change, size, 1 + len(change.trace.spans if change.trace else ()), kind="otlp")
+
+    def _written(self, item: Any, session_id: str) -> None:
+        if isinstance(item, OpenTrace):
+            item.written_as = session_id
+        elif item.unites is not None and item.trace is not None:
+            self._gather.stored(item.trace.id, time_ns())
+
+    def _unfinished(self, now_ns: int) -> list[Any]:
+        """Return what must be shown now though there may be more of it."""
+        is_urgent = self.made is None or self.made.is_urgent
+        return [*self._ledger.due(now_ns), *(change for change, _ in self._gather.due(now_ns, is_urgent))]
 
     # Its end
 
@@ -303,6 +321,8 @@ class Writing:
         self._guard.attempt("audit", self.auditor.write)
         writer, self.made = self.made, None
         if writer is not None:
+            for change, size in self._gather.due(time_ns(), all_of_it=True):
+                self._put_sent(writer, change, size)
             writer.close(timeout)
         # What was still queued may have begun them again.
         self._chores.end()
@@ -315,8 +335,3 @@ class Writing:
 
 def _nobody(trace: OpenTrace | None, change: Change) -> None:
     """Stand for nobody who wants to know."""
-
-
-def _written(item: Any, session_id: str) -> None:
-    if isinstance(item, OpenTrace):
-        item.written_as = session_id

@@ -168,6 +168,11 @@ class Writer(Generic[T]):
         """Why nothing can be written now, None while it can."""
         return self._delivery.trouble
 
+    @property
+    def is_urgent(self) -> bool:
+        """Whether somebody waits for what is on its way, or it ends: then nothing more should gather."""
+        return self._urgent or self._closed or bool(self._marks)
+
     def stats(self) -> dict[str, Json]:
         """Return what this process wrote, lost and waits for."""
         spent, elapsed = self._spent_ns, time.monotonic_ns() - self._begun_ns
