@@ -10,7 +10,19 @@ from markupsafe import Markup, escape
 
 from convotrace.export.records import iso
 from convotrace.identity import session_key
-from convotrace.page import attachments, format, hints, messages, signs, steps, tree, turn_view, turn_words, values
+from convotrace.page import (
+    attachments,
+    format,
+    hints,
+    messages,
+    signs,
+    small,
+    steps,
+    tree,
+    turn_view,
+    turn_words,
+    values,
+)
 from convotrace.page import score_words as scores
 from convotrace.page.http import PageResponse, html
 from convotrace.page.visible import carriable, visible
@@ -49,13 +61,13 @@ _NUMBERS: dict[str, Callable[..., object]] = {
 _RECORDS: dict[str, Callable[..., object]] = {
     "visible": visible, "whose": scores.whose, "in_words": scores.words, "thumbs": scores.thumbs,
     "tone": scores.tone, "by_name": scores.by_name,
-    "is_written": scores.is_written, "log_tone": scores.log_tone, "kind": signs.kind, "outcome": signs.outcome,
+    "is_written": scores.is_written, "log_tone": scores.log_tone, "kind": signs.kind,
     "facts": steps.facts, "calls_line": turn_words.calls_line, "handed_off": turn_view.is_handed_off,
     "hidden_lines": turn_view.hidden_lines, "pretty": values.pretty, "one_line": values.result_line,
     "key": session_key, "hint": hints.hint, "first_hint": hints.first_hint, "is_shown": attachments.is_shown,
     "why_absent": attachments.why_absent, "link_of": attachments.link_of, "host_of": attachments.host_of,
     "first_line": messages.first_line, "shown": tree.shown,
-    "capped": values.capped, "left_out": values.left_out,
+    "capped": values.capped, "left_out": values.left_out, "mark": small.mark, "time": small.time, "strip": small.strip,
 }  # fmt: skip
 
 
