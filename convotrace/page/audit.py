@@ -41,7 +41,8 @@ def shown(act: Act) -> dict[str, Json]:
 def _read(visit: Visit) -> tuple[tuple[Act, ...], str | None]:
     fields = visit.request.fields()
     limit, after = _whole(fields.get("limit", str(_ROWS)), "limit"), fields.get("after")
-    acts = visit.backend.acts(min(max(limit, 1), 1_000), None if after is None else _whole(after, "after"))
+    limit = min(max(limit, 1), 1_000)
+    acts = visit.backend.acts(limit, None if after is None else _whole(after, "after"))
     return acts, str(acts[-1].at_ns) if len(acts) == limit else None
 
 

@@ -223,3 +223,16 @@ def test_whatever_a_request_carries_identify_returns_a_storable_id_or_none(heade
     if identity is not None:
         identity.id.encode()
         assert 0 < len(identity.id) <= 512 and "\0" not in identity.id and identity.id.strip()
+
+
+def test_empty_parameters_count_and_after_a_thousand_nobody_reads_on():
+    assert incoming(query="a=&b=1&b=2").query == {"a": "", "b": "1"}
+    assert incoming(query="").query == {}
+    assert len(incoming(query="&".join(f"p{n}={n}" for n in range(1_001))).query) == 1_000
+
+
+def test_the_user_of_the_baggage_is_named_and_bounded():
+    assert incoming(headers=[("baggage", "user.id=ann,session.id=s")]).named_user == "ann"
+    assert len(incoming(headers=[("baggage", "user.id=" + "a" * 600)]).named_user) <= 512
+    assert incoming(headers=[("baggage", "session.id=s")]).named_user is None
+    assert incoming(headers=[("x-other", "user.id=ann")]).named_user is None

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import pytest
 
 from convotrace.errors import StoreError
-from convotrace.page.access import COOKIE, cookie_value
+from convotrace.page.access import COOKIE, Admission, cookie_value
 
 LOCAL = {"host": "localhost:8000"}
 SITE = {"sec-fetch-site": "cross-site"}
@@ -232,3 +232,13 @@ def test_the_token_gives_the_rights_of_the_settings_and_no_more(ask, new_house, 
     assert ask(house, "/").status == 200
     assert ask(house, f"/s/{conversation.session.key}/scores", "POST").status == 404
     assert b"Add a score" not in ask(house, f"/s/{conversation.session.key}").body
+
+
+@pytest.mark.parametrize(
+    ("by", "name", "who"),
+    [("development", "", "loopback"), ("link", "", "token"), ("token", "", "token"), ("auth", "", "auth"),
+     ("auth", "ann", "ann")],
+)  # fmt: skip
+def test_the_audit_names_the_visitor_or_what_opened_the_door(by, name, who):
+    assert Admission(frozenset({"read"}), by, name).who == who
+    assert Admission(frozenset(), "link").name == ""

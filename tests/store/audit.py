@@ -32,11 +32,12 @@ def audit(path):
         connection.close()
 
 
-def audit_store(store):
-    """Return the same of an open store, whichever its database."""
+def audit_store(store, was_pruned=False):
+    """Return the same of an open store, whichever its database; buckets outlive what retention deleted."""
     opened = store._ready()
     with opened.connections.reading() as connection:
-        return [*_wrong_buckets(opened.sql.buckets, connection), *_troubles(opened.tables, connection)]
+        wrong = [] if was_pruned else _wrong_buckets(opened.sql.buckets, connection)
+        return [*wrong, *_troubles(opened.tables, connection)]
 
 
 def _wrong_buckets(sql, connection):
