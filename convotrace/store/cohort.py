@@ -61,6 +61,7 @@ class Reading:
         # Who began in this time was active in it or later: that is what the index is sorted by.
         within = [session.last >= since_ns, session.started >= since_ns, session.started < until_ns]
         conditions = wanted.conditions(connection)
+        self._judged: list[int] = []
         self._number: int | None = None
         """How many sessions there are, where that is known without reading them."""
         self.share = 1.0 if wanted.are_few else self._share(within)
@@ -76,24 +77,23 @@ class Reading:
         """
         session = self._tables.session
         columns = [getattr(session, name) if is_whole or name not in _LEFT else SQL("NULL") for name in _COLUMNS]
-        statement, values = session.select(*columns).where(*self.chosen).sql()
-        members = [_member(row) for row in self._connection.execute(statement, values)]
+        rows = self._connection.execute(*session.select(session.sid, *columns).where(*self.chosen).sql()).fetchall()
+        # By their keys, which are hashes: the first of them are a fair sample.
+        self._judged = sorted(row[0] for row in rows if row[_VERDICT] is not None)
+        members = [_member(row[1:]) for row in rows]
         # How great the share turned out to be is known better than how great it was to be.
         share = len(members) / self._number if self.share < 1 and self._number and members else self.share
         return Cohort(self._since, self._until, members, share)
 
-    def scores(self, number: int) -> list[ScoreSum]:
-        """Return what the scores of these sessions come to, those with the most first.
-
-        Args:
-            number: How many sessions they are; the scores of a few are read.
-        """
-        session, score = self._tables.session, self._tables.score
-        share = self.share * min(1.0, MOST_JUDGED / max(number, 1))
+    def scores(self) -> list[ScoreSum]:
+        """Return what the scores of the sessions that were read come to, those with the most first."""
+        score, read = self._tables.score, self._judged[:MOST_JUDGED]
+        if not read:
+            return []
+        share = self.share * len(read) / len(self._judged)
         columns = [score.sid, score.name, score.source, score.author, score.trace_id, score.span_id]
         columns += [score.at, score.seq, score.num, score.value, score.extra]
-        query = session.select(*columns).join(score, on=(score.sid == session.sid))
-        query = query.where(*self.chosen, session.judged == SQL("1"), self._below(share))
+        query = score.select(*columns).where(score.sid.in_(read))
         newest: dict[tuple[Any, ...], tuple[Any, ...]] = {}
         for row in self._connection.execute(*query.sql()):
             held = newest.get(row[:6])
@@ -121,6 +121,7 @@ class Reading:
 
 
 _LEFT = frozenset({"marks", "facets", "tags"})
+_VERDICT = _COLUMNS.index("verdict") + 1
 
 
 def cohort(
@@ -140,7 +141,7 @@ def summarized(
     with opened.connections.reading() as connection:
         reading = Reading(opened, connection, wanted, since_ns, until_ns, most)
         found = reading.cohort(is_whole=False)
-        return summary(found, width_ns, reading.scores(len(found.members)))
+        return summary(found, width_ns, reading.scores())
 
 
 def _member(row: tuple[Any, ...]) -> Member:

@@ -100,7 +100,9 @@ PAGES = {
     "search: common word as JSON": ("/search.json", f"q={_WORDS[0]}"),
     "health as a page": ("/health", ""),
     "incidents as a page": ("/incidents", ""),
-    "dashboard as a page": ("/metrics", ""),
+    "dashboard as a page": ("/dashboard", ""),
+    "dashboard of 30 days as a page": ("/dashboard", "since=30d"),
+    "flow as a page": ("/flow", "since=7d"),
     "metrics of a day as JSON": ("/metrics.json", ""),
 }
 LONG = {

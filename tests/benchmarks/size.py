@@ -158,7 +158,7 @@ def pages() -> dict[str, Any]:
             "list": "/",
             "session": "/s/s0",
             "session of 50 turns": "/s/fifty",
-            "dashboard": "/metrics",
+            "dashboard": "/dashboard",
         }.items():
             if queries.find(path) is not None:
                 found[name] = _weight(asked, path)

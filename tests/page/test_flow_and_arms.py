@@ -54,3 +54,19 @@ def test_wrong_questions_are_400_with_one_sentence(ask, new_house):
         assert response.status == 400 and words in response.body, path
     assert house.page("/arms").status == 200
     house.observer.close()
+
+
+def test_both_have_the_names_that_are_described(ask, new_house):
+    described = json.loads(ask(new_house([]), "/openapi.json").body)["paths"]
+    house = House(2, sessions=20)
+    for path, fields in (
+        ("/arms.json", {"by": "tag", "a": "t1", "b": "t2"}),
+        ("/flow.json", {"steps": "turn:1,turn:2", "at": "step:1"}),
+    ):
+        schema = described[path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        found = json.loads(house.page(path, **fields).body)
+        assert set(found) == set(schema["properties"]) == set(schema["required"])
+        for name, inside in schema["properties"].items():
+            if inside.get("items", {}).get("type") == "object":
+                assert {frozenset(one) for one in found[name]} == {frozenset(inside["items"]["required"])}
+    house.observer.close()
