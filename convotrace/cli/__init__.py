@@ -16,6 +16,7 @@ from convotrace.cli.forget import forget
 from convotrace.cli.forward import forward
 from convotrace.cli.import_ import import_
 from convotrace.cli.link import link
+from convotrace.cli.migrate import migrate
 from convotrace.cli.prune import prune
 from convotrace.cli.serve import serve
 from convotrace.cli.sessions import sessions
@@ -31,8 +32,8 @@ def main() -> None:
 
 
 COMMANDS = (
-    alerts, audit, backup, dataset, demo, doctor, evaluate, export, forget, forward, import_, link, prune, serve,
-    sessions, show, stats, tail,
+    alerts, audit, backup, dataset, demo, doctor, evaluate, export, forget, forward, import_, link, migrate, prune,
+    serve, sessions, show, stats, tail,
 )  # fmt: skip
 for command in COMMANDS:
     main.add_command(command)

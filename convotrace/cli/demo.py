@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from convotrace.cli.options import Wrong
 from convotrace.errors import ConvoTraceError
 
 if TYPE_CHECKING:
@@ -61,6 +62,10 @@ def demo(
     recordings = _recordings(files)
     try:
         ct = ConvoTrace(store=store)
+        ct.open_store()
+    except ConvoTraceError as error:
+        raise Wrong(str(error)) from None
+    try:
         ct.on_turn(tool_loop)
         plan = _Plan(
             ct, Service(0.0 if fast else MODEL_PACE), recordings, host, port, 0.0 if fast else pace, once, as_json

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import os
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -12,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from convotrace.cli.options import Wrong, json_option, opened, progress, say, store_option
+from convotrace.cli.options import Wrong, json_option, loaded, opened, progress, say, store_option
 from convotrace.errors import BadRequest, SettingsError
 from convotrace.insight.evaluation import FAILED, Evaluator
 from convotrace.model import Score
@@ -141,20 +139,10 @@ def _judged_items(store: Store, evaluators: Sequence[Evaluator], name: str, vers
 def _loaded(names: Iterable[str]) -> list[Evaluator]:
     from convotrace.jobs.evaluation import evaluators_of
 
-    # As `python -m` does: the app's own modules are found from where the command runs.
-    sys.path.insert(0, os.getcwd())
     try:
-        return list(evaluators_of([_attribute(name) if ":" in name else name for name in names]))
+        return list(evaluators_of([loaded(name) if ":" in name else name for name in names]))
     except SettingsError as error:
         raise Wrong(str(error)) from None
-
-
-def _attribute(name: str) -> Any:
-    module, _, attribute = name.partition(":")
-    try:
-        return getattr(importlib.import_module(module), attribute)
-    except Exception as error:
-        raise Wrong(f"{name} cannot be loaded: {type(error).__name__}: {error}.") from None
 
 
 def _table(tallies: dict[str, Tally]) -> str:

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from convotrace.cli.options import json_option, progress, say, store_option
+from convotrace.cli.options import Wrong, json_option, progress, say, store_option
 from convotrace.errors import BadRequest, ConvoTraceError
 from convotrace.model import Change
 from convotrace.settings import Settings
@@ -37,6 +37,9 @@ def import_(files: tuple[Path, ...], store_url: str | None, as_json: bool) -> No
     try:
         settings = Settings.of({"store": store_url} if store_url else {})
         store = Store.open(settings.store)
+    except ConvoTraceError as error:
+        raise Wrong(str(error)) from None
+    try:
         try:
             _read_all(store, settings, files, counted)
         finally:

@@ -7,6 +7,7 @@ from urllib.parse import quote, urlsplit
 
 import click
 
+from convotrace.cli.options import Wrong
 from convotrace.errors import ConvoTraceError
 from convotrace.settings import Settings
 
@@ -24,7 +25,7 @@ def link(base_url: str, store: str | None, as_json: bool) -> None:
     try:
         address = _link(base_url, Settings.of({"store": store} if store else {}))
     except ConvoTraceError as error:
-        raise click.ClickException(str(error)) from None
+        raise Wrong(str(error)) from None
     click.echo(json.dumps({"link": address}) if as_json else address)
 
 

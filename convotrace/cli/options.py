@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -81,6 +83,22 @@ def opened(url: str | None) -> Iterator[tuple[Store, Settings]]:
         store.close()
 
 
+def loaded(name: str) -> Any:
+    """Return what a name such as `main:app` stands for: an attribute of a module.
+
+    Raises:
+        Wrong: It cannot be loaded.
+    """
+    # As `python -m` does: the app's own modules are found from where the command runs.
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    module, _, attribute = name.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except Exception as error:
+        raise Wrong(f"{name} cannot be loaded: {type(error).__name__}: {error}.") from None
+
+
 def progress(length: int, label: str) -> Any:
     """Return a progress bar for stderr, a context manager; where that is no terminal, nothing is shown."""
     # With a file that is none, Click prints the label alone.
@@ -96,7 +114,7 @@ def say(facts: Mapping[str, Any], sentence: str, as_json: bool) -> None:
 def amount(removed: Removed) -> str:
     """Return in words how much was deleted."""
     counts = (removed.sessions, removed.traces, removed.spans)
-    sessions, traces, spans = map(_plural, counts, ("session", "trace", "span"))
+    sessions, traces, spans = map(plural, counts, ("session", "trace", "span"))
     return f"{sessions} with {traces} and {spans}"
 
 
@@ -109,5 +127,6 @@ def in_bytes(number: float) -> str:
     return f"{number:.2f} GB"
 
 
-def _plural(number: int, word: str) -> str:
+def plural(number: int, word: str) -> str:
+    """Return a number of things in words."""
     return f"{number:,} {word}{'' if number == 1 else 's'}"

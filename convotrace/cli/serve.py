@@ -11,6 +11,7 @@ import click
 
 from convotrace.cli.options import Wrong
 from convotrace.errors import ConvoTraceError
+from convotrace.settings import Settings
 
 
 @click.command()
@@ -29,6 +30,8 @@ def serve(file: str | None, host: str, port: int, otlp: bool) -> None:
 
     try:
         options = {} if file is None else {"store": _url(file, must_be_there=not otlp)}
+        if not otlp:
+            _check(options.get("store"))
         # A file that somebody looks at is not theirs to prune.
         keeps = {"retention_days": None, "retention_bytes": None, "retention_rows": None}
         ct = ConvoTrace(**options, **keeps, enabled=True, otlp_receiver=otlp)
@@ -54,6 +57,13 @@ def _serve(ct: Any, host: str, port: int) -> None:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
         click.echo("\nStopped.", err=True)
+
+
+def _check(url: str | None) -> None:
+    """Raise StoreError where there is no store to look at: none is to be made by looking."""
+    from convotrace.store.databases import schema_of
+
+    schema_of(Settings.of({"store": url} if url else {}).store)
 
 
 def _url(file: str, must_be_there: bool) -> str:

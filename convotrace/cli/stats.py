@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from convotrace.cli.options import json_option, opened, store_option
+from convotrace.cli.options import json_option, opened, plural, store_option
 from convotrace.cli.words import on_one_line
 from convotrace.errors import BadRequest
 from convotrace.model import Metrics, MetricSeries, Tally
@@ -54,7 +54,7 @@ def _notes(found: Metrics) -> list[str]:
             f"{getattr(told, name):,} {name}" for name in ("completed", "escalated", "abandoned", "failed")
         )
         mean = told.turns_per_session or 0
-        notes.append(f"{told.count:,} sessions began, {mean:.1f} turns each: {ends}.")
+        notes.append(f"{plural(told.count, 'session')} began, {mean:.1f} turns each: {ends}.")
     if found.sampled:
         what = "Sessions are" if found.tier == "buckets" else "All this is"
         notes.append(f"{what} estimated from {found.share:.1%} of the sessions.")

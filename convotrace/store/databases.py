@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from convotrace.errors import StoreError
 from convotrace.options import shown_url
 from convotrace.store import sqlite
 from convotrace.store.database import Database
+from convotrace.store.sqlite import location, peek
 
+_NEEDS_PSYCOPG = 'A PostgreSQL store needs psycopg 3 ({error}); install it: pip install "convotrace[postgres]"'
 _POSTGRES = ("postgresql://", "postgres://")
 
 
@@ -45,7 +49,34 @@ def connect(url: str, create: bool) -> Database:
         # Late: psycopg costs an app that has no such store nothing.
         from convotrace.store import postgres
     except ImportError as error:
-        raise StoreError(
-            f'A PostgreSQL store needs psycopg 3 ({error}); install it: pip install "convotrace[postgres]"'
-        ) from None
+        raise StoreError(_NEEDS_PSYCOPG.format(error=error)) from None
     return postgres.connect(url, shown_url(url), create)
+
+
+def schema_of(url: str) -> int | None:
+    """Return the schema of a store without opening it, None where there is nothing yet.
+
+    Raises:
+        StoreError: It is not there, is none, or cannot be reached.
+    """
+    check(url)
+    if sqlite.is_named(url):
+        path = location.file_of(url)
+        return None if path is None else peek.schema_of(path)
+    try:
+        from convotrace.store.postgres.peek import schema_of as of_postgres
+    except ImportError as error:
+        raise StoreError(_NEEDS_PSYCOPG.format(error=error)) from None
+    return of_postgres(url, shown_url(url))
+
+
+def copy(url: str, to: Path) -> None:
+    """Write a copy of a store's file as it stands, whatever its schema.
+
+    Raises:
+        StoreError: The store is no file, there is something at that path, or it cannot be written.
+    """
+    path = location.file_of(url) if sqlite.is_named(url) else None
+    if path is None:
+        raise StoreError("Only a file can be copied so; copy a PostgreSQL store by pg_dump.")
+    peek.copy(path, to)
