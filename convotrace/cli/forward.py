@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from convotrace.cli.audit import note_export
 from convotrace.cli.options import Wrong, json_option, opened, progress, say, store_option
 from convotrace.errors import BadRequest, SettingsError
 
@@ -51,6 +52,7 @@ def forward(
 
     with opened(store_url) as (store, settings):
         to = _target(settings, url, headers, dialect, protobuf, exported)
+        note_export(store, f"forward to {to.shown}", q)
         try:
             sent, failure = _sent(store, to, q, again), None
         except BadRequest as error:

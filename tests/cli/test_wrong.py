@@ -12,7 +12,7 @@ from convotrace.cli import COMMANDS, main
 pytestmark = pytest.mark.sqlite
 NEEDED = {
     "backup": ["copy.db"], "show": ["s"], "forget": ["--user", "u", "--yes"], "evaluate": ["answered"],
-    "forward": ["--to", "http://127.0.0.1:9"], "serve": [], "import": ["chats.json"], "dataset": ["list"],
+    "forward": ["--to", "http://127.0.0.1:9"], "serve": [], "import": ["chats.json"], "dataset": ["list"], "alerts": ["list"],
     "demo": ["--once", "--fast"],
 }  # fmt: skip
 MAKES = {"demo", "import"}
@@ -40,7 +40,7 @@ def place(tmp_path, monkeypatch):
 def at(name, url):
     if name == "serve":
         return [name, url]
-    if name == "dataset":
+    if name in ("dataset", "alerts"):
         return [name, *NEEDED[name], "--store", url]
     return [name, *NEEDED.get(name, []), "--store", url]
 
