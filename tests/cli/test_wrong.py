@@ -12,8 +12,8 @@ from convotrace.cli import COMMANDS, main
 pytestmark = pytest.mark.sqlite
 NEEDED = {
     "backup": ["copy.db"], "show": ["s"], "forget": ["--user", "u", "--yes"], "evaluate": ["answered"],
-    "forward": ["--to", "http://127.0.0.1:9"], "serve": [], "import": ["chats.json"], "dataset": ["list"], "alerts": ["list"],
-    "demo": ["--once", "--fast"],
+    "forward": ["--to", "http://127.0.0.1:9"], "serve": [], "import": ["chats.json"], "dataset": ["list"],
+    "alerts": ["list"], "demo": ["--once", "--fast"],
 }  # fmt: skip
 MAKES = {"demo", "import"}
 """Commands that make a store where there is none."""
