@@ -259,6 +259,28 @@ def test_a_queue_of_twenty_is_gone_through_by_keyboard_alone(browser, house, sto
 
 
 @pytest.mark.browser
+def test_a_person_without_scripts_judges_skips_and_finds_the_next_item(browser, house, store, serve_house, open_page):
+    talk(store, 3)
+    store.put_queue(Queue("q", ("good",)))
+    store.fill_queue("q")
+    page = open_page(browser, serve_house(house()), "/review/q", java_script_enabled=False)
+    page.fill("[name=as]", "kim")
+    page.click("label:has([name='score.good'][value='4'])")
+    page.fill("[name=correction]", "Better.")
+    page.click("text=Save and next")
+    assert page.inner_text("#progress b") == "1"
+    page.click("button:has-text('Skip')")
+    assert page.inner_text("#progress b") == "2"
+    page.click("text=The item before")
+    assert page.inner_text("#progress b") == "2"
+    states = [[one.state for one in task.reviews] for task in store.tasks("q")]
+    assert states == [["done"], ["skipped"], []]
+    scores = store.session(store.tasks("q")[0].session_id).traces[0].scores
+    assert sorted((score.name, score.value) for score in scores) == [("correction", "Better."), ("good", 4)]
+    page.context.close()
+
+
+@pytest.mark.browser
 @pytest.mark.parametrize(("width", "theme"), [(360, "dark"), (320, "light"), (1440, "light")])
 def test_pages_of_judging_fit_and_nothing_is_blocked(browser, house, store, serve_house, open_page, width, theme):
     talk(store, 3, turns=2)
