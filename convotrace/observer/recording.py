@@ -135,8 +135,7 @@ class Recording:
             if (HOOKS or self._deeds) and self._acting is not None:
                 self._guard.attempt("acting", self._acting().ended, trace)
             self.queue(trace)
-            # By its own ids, which are random: no second count of requests.
-            if not trace.span_id & Cost.EVERY:
+            if not next(self._ledger.cost.ended) & Cost.EVERY:
                 self._ledger.cost.add(False, perf_counter_ns() - first)
         except Exception as fault:  # whatever is wrong with us, the app's own end is not touched
             self._ledger.open.pop(id(trace), None)

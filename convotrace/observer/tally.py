@@ -41,6 +41,9 @@ class Tallies:
         return {name: tally.value for name, tally in list(self._by_name.items())}
 
 
+_FEW = 4
+
+
 class Cost:
     """What our part of requests takes: one in 32 is timed, and the latest 512 of these are kept."""
 
@@ -48,7 +51,8 @@ class Cost:
     """A request is timed where its number has none of these bits."""
 
     def __init__(self) -> None:
-        self.number = count()
+        # The first ones load what all others find loaded.
+        self.number, self.ended = count(1), count(1)
         self._begin: deque[int] = deque(maxlen=512)
         self._end: deque[int] = deque(maxlen=512)
 
@@ -57,9 +61,9 @@ class Cost:
         (self._begin if begin else self._end).append(spent)
 
     def values(self) -> dict[str, float] | None:
-        """Return the median and the 99th percentile in µs, None where nothing was timed."""
-        parts = [sorted(part) for part in (tuple(self._begin), tuple(self._end)) if part]
-        if not parts:
+        """Return the median and the 99th percentile in µs, None where too few were timed to tell."""
+        parts = [sorted(part) for part in (tuple(self._begin), tuple(self._end))]
+        if min(map(len, parts)) < _FEW:
             return None
         return {
             name: sum(part[int(len(part) * share)] for part in parts) / 1e3

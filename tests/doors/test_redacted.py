@@ -135,3 +135,17 @@ def test_a_store_tells_which_pseudonym_a_value_has(tmp_path):
     assert store.session("s1").session.user_id == store.pseudonym("user", MAIL)
     assert store.pseudonym("email", MAIL.upper()) in store.session("s1").traces[0].input.text
     observer.close()
+
+
+@pytest.mark.sqlite
+def test_an_id_that_is_an_address_is_a_pseudonym_and_every_request_finds_it_again(tmp_path):
+    observer, client = made(tmp_path, redact="email")
+    for number in range(3):
+        client.post("/chat", json={"session_id": MAIL, "message": f"m{number}"})
+        observer.flush()
+    store = observer.store
+    found = store.session(store.pseudonym("email", MAIL))
+    assert found.session.turns == 3 and [one.id for one in store.sessions()] == [found.session.id]
+    assert store.forget(session=found.session.id).sessions == 1
+    observer.close()
+    assert b"ann.canary" not in bytes_of(tmp_path)
