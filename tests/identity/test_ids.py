@@ -104,3 +104,12 @@ def test_no_text_in_a_url_raises(key):
 def test_a_keyed_hash_depends_on_key_and_text():
     hashes = {keyed_hash(key, text) for key in (b"a", b"b" * 100) for text in ("x", "y", "\ud800")}
     assert len(hashes) == 6 and all(len(found) == 32 for found in hashes)
+
+
+def test_the_longest_id_that_its_key_holds_has_256_bytes():
+    assert session_id_of_key(session_key("é" * 128)) == "é" * 128
+    assert session_id_of_key(session_key("é" * 128 + "x")) is None
+
+
+def test_a_lone_surrogate_has_a_hash_of_its_own():
+    assert keyed_hash(b"k", "\ud800") != keyed_hash(b"k", "\ud801")

@@ -242,3 +242,27 @@ def test_the_token_gives_the_rights_of_the_settings_and_no_more(ask, new_house, 
 def test_the_audit_names_the_visitor_or_what_opened_the_door(by, name, who):
     assert Admission(frozenset({"read"}), by, name).who == who
     assert Admission(frozenset(), "link").name == ""
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        ({"name": "ann", "rights": ("read",)}, 200),
+        ({"name": "ann"}, 200),
+        ({"name": "a" * 200, "rights": True}, 200),
+        ({"name": "a" * 201, "rights": True}, 404),
+        ({"name": "", "rights": True}, 404),
+        ({"name": 5, "rights": True}, 404),
+        ({"rights": True}, 404),
+        ({"name": "ann", "rights": True, "more": 1}, 404),
+        ({"name": "ann", "rights": ()}, 404),
+    ],
+)
+def test_an_auth_may_name_the_visitor_and_nothing_half_named_opens(ask, new_house, answer, status):
+    house = new_house([], auth=lambda request: answer)
+    assert ask(house, "/healthz", bearer=False).status == status
+
+
+def test_an_origin_that_cannot_be_read_is_not_ours(ask, new_house):
+    headers = {"origin": "http://app.example:99999999"}
+    assert ask(new_house([]), "/views.json", headers=headers).status == 404
