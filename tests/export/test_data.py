@@ -52,6 +52,10 @@ def test_csv_has_the_counts_and_the_texts_of_the_source(store, sources, data):
         for number, turn in enumerate(source["turns"], 1):
             found = [cell.removeprefix("'") for cell in said[source["id"], number]]
             assert found == [(turn[who] or "").removeprefix("'") for who in ("user", "assistant")]
+    # The texts that are easily broken are among them.
+    texts = [text for pair in said.values() for text in pair]
+    assert sum("\n" in text for text in texts) > 100
+    assert sum(any("\u4e00" <= letter <= "\u9fff" for letter in text) for text in texts) > 100
 
 
 def test_an_export_makes_an_equal_store(store, sources):
