@@ -127,8 +127,14 @@ async def _send_parts(parts: Parts, receive: Receive, send: Send) -> None:
 
 
 async def _disconnect(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    """Wait until the client has gone; one that sends its body again and again without end is not listened to."""
+    import asyncio
+
+    read = False
+    while (message := await receive())["type"] != "http.disconnect":
+        if read:
+            await asyncio.Event().wait()
+        read = not message.get("more_body", False)
 
 
 def _server_ends() -> bool:

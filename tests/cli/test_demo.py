@@ -110,14 +110,14 @@ def test_a_file_in_another_format_is_wrong_use(tmp_path: Path) -> None:
 
 def test_a_store_that_cannot_be_named_is_one_sentence() -> None:
     result = CliRunner().invoke(main, ["demo", "--once", "--store", "mysql://x"])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.output.startswith("Error: ") and "sqlite:///" in result.output
 
 
 def test_a_store_that_cannot_be_opened_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "demo.db").write_text("this is no database" * 100)
     result = run(tmp_path)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.output.startswith("Error: ") and "Traceback" not in result.output
 
 

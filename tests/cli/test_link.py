@@ -47,7 +47,7 @@ def test_mount_and_token_come_from_the_environment_too(monkeypatch: pytest.Monke
 
 def test_a_store_that_is_not_there_is_said_and_not_made(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["link", "--store", f"sqlite:///{tmp_path}/none.db"])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.output.startswith("Error: ") and result.output.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
