@@ -1,4 +1,4 @@
-"""The README cannot rot: every option and exported name stands in it, and its Python parses."""
+"""README and docs cannot rot: every option and exported name stands there, links lead somewhere, Python parses."""
 
 import ast
 import re
@@ -9,8 +9,12 @@ import pytest
 import convotrace
 from convotrace.settings import Settings, option_names
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
-BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
+ALL = "\n".join(page.read_text() for page in PAGES)
+BLOCKS = re.findall(r"```python\n(.*?)```", ALL, re.DOTALL)
+LINKS = [(page, link) for page in PAGES for link in re.findall(r"\]\(([^)\s:]+)\)", page.read_text())]
 
 
 @pytest.mark.parametrize("name", option_names())
@@ -20,7 +24,20 @@ def test_every_option_is_documented(name):
 
 @pytest.mark.parametrize("name", [n for n in convotrace.__all__ if not n.endswith("Error")])
 def test_every_exported_name_is_documented(name):
-    assert re.search(rf"\b{name}\b", README)
+    assert re.search(rf"\b{name}\b", ALL)
+
+
+@pytest.mark.parametrize(("page", "link"), LINKS, ids=lambda value: getattr(value, "name", value))
+def test_every_link_leads_to_a_page_and_a_heading(page, link):
+    name, _, anchor = link.partition("#")
+    there = (page.parent / name).resolve() if name else page
+    assert there.exists()
+    assert not anchor or anchor in _anchors(there.read_text())
+
+
+def _anchors(text):
+    titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).strip().replace(" ", "-") for title in titles}
 
 
 @pytest.mark.parametrize("name", convotrace.__all__)

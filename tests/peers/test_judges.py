@@ -20,7 +20,7 @@ from convotrace.store import Store
 
 pytest.importorskip("autoevals"), pytest.importorskip("openai")
 DOC = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```", DOC, re.DOTALL)
+BLOCKS = re.findall(r"```python\n(.*?)```", DOC.partition("## A model as judge")[2], re.DOTALL)
 
 
 class _Model(BaseHTTPRequestHandler):
