@@ -121,6 +121,7 @@ def trace_json(it: model.Trace, spans: list[dict[str, Json]]) -> dict[str, Json]
         "request": _request(it.request), "request_bytes": it.request_bytes, "response_bytes": it.response_bytes,
         "chunks": it.chunks, "largest_gap_ms": it.largest_gap_ms, "retries": it.retries,
         "span_id": it.span_id, "parent_id": it.parent_id, "answer_ids": list(it.answer_ids), "left": _left(it.left),
+        "flow": [_mark(mark) for mark in it.flow],
         "origin": it.origin, "cut": {"input": it.cut.input, "output": it.cut.output},
         "signals": [_signal(one) for one in it.signals],
         "attachments": [_attachment(one) for one in it.attachments], "spans": spans,
@@ -177,6 +178,10 @@ def _left(it: model.Left | None) -> Json:
     if it is None:
         return None
     return {"bytes": it.bytes, "after_ms": model.as_ms(it.after_ns), "chunks": it.chunks, "share": it.share}
+
+
+def _mark(it: model.Flow) -> Json:
+    return {"after_ms": model.as_ms(it.after_ns), "bytes": it.bytes, "chunks": it.chunks}
 
 
 def _span(it: model.Span) -> dict[str, Json]:

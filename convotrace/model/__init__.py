@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     )
     from convotrace.model.audit import ACTIONS, Act
     from convotrace.model.changes import Change, Lookup, SessionFacts, Stored
-    from convotrace.model.exchange import Attachment, Cut, Failure, Left, Payload, Request
+    from convotrace.model.exchange import Attachment, Cut, Failure, Flow, Left, Payload, Request
     from convotrace.model.metrics import MetricPoint, Metrics, MetricSeries, SessionTally, Tally, Times
     from convotrace.model.notes import Event, Score, Signal, Target
     from convotrace.model.sessions import Conversation, Excerpt, Link, Session, SessionPage, TurnMark, Warning
@@ -53,7 +53,7 @@ _INSIDE = {
         "TURN_KINDS TraceStatus as_datetime as_ms as_usd"
     ),
     "audit": "ACTIONS Act",
-    "exchange": "Attachment Cut Failure Left Payload Request",
+    "exchange": "Attachment Cut Failure Flow Left Payload Request",
     "notes": "Event Score Signal Target",
     "spans": "Document Span ToolDefinition Usage",
     "traces": "Trace",
@@ -91,6 +91,7 @@ __all__ = [
     "Facet",
     "Facets",
     "Failure",
+    "Flow",
     "Hit",
     "HitPage",
     "Incident",

@@ -45,6 +45,15 @@ class Left:
 
 
 @record(frozen=True, slots=True)
+class Flow:
+    """How far an answer had come: so many bytes in so many parts, so long after the request."""
+
+    after_ns: int
+    bytes: int
+    chunks: int
+
+
+@record(frozen=True, slots=True)
 class Request:
     """How the exchange reached the app, without cookies and secrets."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from datetime import datetime
 
-from convotrace.model.exchange import Attachment, Cut, Failure, Left, Payload, Request
+from convotrace.model.exchange import Attachment, Cut, Failure, Flow, Left, Payload, Request
 from convotrace.model.notes import Event, Score, Signal
 from convotrace.model.spans import Span
 from convotrace.model.values import Json, as_datetime, as_ms, as_usd
@@ -70,6 +70,8 @@ class Trace:
     retries: int | None = None
     """How often the same message was sent before, without an answer; None for never."""
     left: Left | None = None
+    flow: tuple[Flow, ...] = ()
+    """Of an answer in several parts, when they went out: each, or as many as `recorder.seen.MOST_MARKS`."""
     cut: Cut = _WHOLE
     signals: tuple[Signal, ...] = ()
     attachments: tuple[Attachment, ...] = ()

@@ -13,6 +13,7 @@ from convotrace.page.messages import of_call
 from convotrace.page.render import page as render
 from convotrace.page.sections import part_of, sections_of_span, sections_of_trace
 from convotrace.page.signs import kinds_of
+from convotrace.page.stream import stream_of
 from convotrace.page.turn_view import log_lines
 from convotrace.page.turn_view import turn as turn_view
 from convotrace.page.turn_words import where_left
@@ -82,6 +83,7 @@ def _head(excerpt: Excerpt, trace: Trace) -> dict[str, object]:
         "left": where_left(trace) if trace.status == "disconnected" else None,
         "scores": turn_view(trace, (), None, excerpt.conversation.scores).scores,
         "streamed": list(_streamed(trace)),
+        "stream": stream_of(trace),
     }
 
 
@@ -171,7 +173,7 @@ def _shares(trace: Trace) -> list[tuple[str, float]]:
 
 
 def _streamed(trace: Trace) -> Iterator[str]:
-    """Yield how the answer went out: what was noted of its bytes, which are not kept one by one."""
+    """Yield how the answer went out, in words; when its chunks did, `stream` draws."""
     if trace.first_byte_ns is not None:
         yield f"first byte after {duration(trace.first_byte_ns)}"
     if trace.chunks:

@@ -19,7 +19,7 @@ from convotrace.insight.totals import totals
 from convotrace.model import Change, Json, Payload, SessionFacts, Trace
 from convotrace.pricing import Prices
 from convotrace.recorder.attached import attachment_records
-from convotrace.recorder.facts import duration_of, error_of, left_of, metadata_of, name_of, status_of
+from convotrace.recorder.facts import duration_of, error_of, flow_of, left_of, metadata_of, name_of, status_of
 from convotrace.recorder.note_records import event_records, score_records
 from convotrace.recorder.open import OpenTrace
 from convotrace.recorder.parts import SessionNotes
@@ -208,6 +208,7 @@ class Assembler:
             protocol=trace.protocol,
             close_code=trace.close_code,
             left=left_of(trace),
+            flow=flow_of(trace) if trace.flow else (),
             request=self._request(trace, content),
             request_bytes=trace.request_bytes if trace.incoming else None,
             response_bytes=trace.response_bytes if trace.incoming else None,

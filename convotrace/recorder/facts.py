@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from convotrace.model import Failure, Json, Left
+from convotrace.model import Failure, Flow, Json, Left
 from convotrace.recorder.open import OpenTrace
 
 
@@ -49,6 +49,14 @@ def left_of(trace: OpenTrace) -> Left | None:
         return None
     whole = trace.expected_bytes or (trace.response_bytes if trace.answered is not None else None)
     return replace(left, share=min(1.0, left.bytes / whole)) if whole else left
+
+
+def flow_of(trace: OpenTrace) -> tuple[Flow, ...]:
+    """Return when the parts of an answer went out, its last one among them."""
+    marks = list(trace.flow or ())
+    if marks and trace.last_chunk is not None and marks[-1][2] != trace.chunks:
+        marks.append((trace.last_chunk - trace.started, trace.response_bytes, trace.chunks))
+    return tuple([Flow(*mark) for mark in marks])
 
 
 def metadata_of(trace: OpenTrace) -> dict[str, Json]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from convotrace.identity import Incoming
 from convotrace.model import Failure, Left
 
+MOST_MARKS = 64
+"""Moments noted of one answer; of one with more parts, those of every second, fourth, … part."""
+
 RUNNING, OK, ERROR, CANCELLED = "running", "ok", "error", "cancelled"
 
 
@@ -12,7 +15,7 @@ class OpenExchange:
     """The facts of a request from its first byte to its last; what was said and done meanwhile, a trace adds."""
 
     __slots__ = ("answered", "bodies", "chunks", "close_code", "cut_input", "cut_output", "disconnected", "ended",
-                 "expected_bytes", "failure", "first_byte", "incoming", "largest_gap", "last_chunk", "left",
+                 "expected_bytes", "failure", "first_byte", "flow", "flow_every", "incoming", "largest_gap", "last_chunk", "left",
                  "offset", "protocol", "request_bytes", "request_chunks", "response_bytes", "response_chunks",
                  "response_encoding", "response_type", "started", "status", "status_code")  # fmt: skip
 
@@ -46,6 +49,9 @@ class OpenExchange:
         self.response_bytes = 0
         self.cut_output = False
         self.chunks = 0
+        # When which part went out: ns since the start, bytes and parts by then. None as long as there is one part.
+        self.flow: list[tuple[int, int, int]] | None = None
+        self.flow_every = 1
 
     def read(self, chunk: bytes, limit: int) -> None:
         """Keep a part of the request body that the app has just read, up to the limit in bytes."""
@@ -77,12 +83,24 @@ class OpenExchange:
             return  # nothing, or a mistake of the app's that the server answers for
         self.passed(now)
         room = limit - self.response_bytes
+        if self.chunks > 1:
+            self._note_flow(now, len(chunk))
         self.response_bytes += len(chunk)
         if self.bodies:
             self.cut_output = self.cut_output or len(chunk) > room
             if room > 0:
                 # The app may fill the same buffer again; of bytes this is no copy.
                 self.response_chunks.append(bytes(chunk[:room]))
+
+    def _note_flow(self, now: int, size: int) -> None:
+        flow = self.flow
+        if flow is None:
+            flow = self.flow = [((self.first_byte or now) - self.started, self.response_bytes, self.chunks - 1)]
+        if self.chunks % self.flow_every == 0:
+            flow.append((now - self.started, self.response_bytes + size, self.chunks))
+            if len(flow) > MOST_MARKS:
+                del flow[::2]
+                self.flow_every *= 2
 
     def passed(self, now: int) -> None:
         """Note when a part of the response has been forwarded."""

@@ -127,6 +127,8 @@ def _trace_extra(packer: Packer, sid: int, trace: Trace) -> dict[str, Json]:
         extra["cut"] = astuple(trace.cut)
     if trace.left:
         extra["left"] = astuple(trace.left)
+    if trace.flow:
+        extra["flow"] = [[mark.after_ns, mark.bytes, mark.chunks] for mark in trace.flow]
     if trace.origin != "own":
         extra["origin"] = trace.origin
     if trace.signals:

@@ -47,7 +47,7 @@ TRACE = {
     "id", "session_id", "turn", "replaces", "name", "route", "status", "status_code", "started_at", "duration_ms",
     "first_byte_ms", "input", "output", "input_tokens", "output_tokens", "cost", "error", "service", "user_id",
     "id_source", "tags", "metadata", "protocol", "close_code", "request_bytes", "response_bytes", "chunks",
-    "largest_gap_ms", "retries", "cut", "signals", "attachments", "spans", "events", "scores",
+    "largest_gap_ms", "retries", "flow", "cut", "signals", "attachments", "spans", "events", "scores",
 }  # fmt: skip
 SPAN = {
     "id", "trace_id", "parent_id", "kind", "name", "service", "status", "error", "started_at", "duration_ms",

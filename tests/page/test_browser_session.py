@@ -208,3 +208,14 @@ def test_on_paper_all_that_is_folded_is_there(visit, house):
     page = visit(_key(house))
     page.emulate_media(media="print")
     assert page.locator(".rail").is_hidden() and page.locator(".seg").first.is_hidden()
+
+
+def test_on_a_phone_every_page_is_two_taps_away(visit, house):
+    page = visit(_key(house), viewport={"width": 360, "height": 700})
+    assert not page.locator("nav.tabs").is_visible()
+    page.click("details.pages summary")
+    names = page.locator("details.pages a").all_inner_texts()
+    assert names == page.locator("nav.tabs a").all_text_contents()
+    page.click("details.pages a:has-text('Health')")
+    page.wait_for_url("**/health")
+    assert page.complaints == []

@@ -163,6 +163,21 @@ def test_first_byte_chunks_and_gaps_are_measured(bench):
     found = bench.record(trace)
     assert (found.first_byte_ns, found.chunks, found.largest_gap_ns) == (200, 4, 650)
     assert (found.request_bytes, found.response_bytes) == (16, 24)
+    assert [(mark.after_ns, mark.bytes, mark.chunks) for mark in found.flow] == [
+        (200, 21, 1), (250, 22, 2), (900, 23, 3), (950, 24, 4),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("parts", [63, 64, 65, 200, 10_001])
+def test_of_an_answer_in_many_parts_some_moments_are_kept_the_last_among_them(bench, parts):
+    trace = open_trace(bench)
+    trace.respond(200, "text/event-stream", True)
+    for number in range(parts):
+        trace.sent(b"x", 2_000 + 10 * number, 100)
+    flow = bench.record(trace).flow
+    assert 32 <= len(flow) <= 66
+    assert (flow[-1].after_ns, flow[-1].bytes, flow[-1].chunks) == (1_000 + 10 * (parts - 1), parts, parts)
+    assert all(mark.after_ns == 1_000 + 10 * (mark.chunks - 1) and mark.bytes == mark.chunks for mark in flow)
 
 
 def test_one_chunk_has_no_gap(bench):

@@ -53,6 +53,7 @@ VARIANTS = {
     "wrapped": Variant("convotrace, no verbs", "own", "wrapped", "own"),
     "verbs": Variant("convotrace, 5 spans by verbs", "own", "verbs", "own"),
     "api": Variant("convotrace, 5 spans by opentelemetry.trace", "own", "api", "own"),
+    "judged": Variant("convotrace, 5 spans by verbs, three evaluators", "own", "judged", "own"),
     "floor": Variant("floor: deque, writer thread, executemany", "floor", "floor", "own"),
     "otlp": Variant("OpenTelemetry, SDK, OTLP/HTTP", "otel", "otlp", "otel"),
     "maxim": Variant("maxim-py", "maxim", "maxim", "maxim"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
@@ -28,6 +29,24 @@ def wrapped(place: Place) -> Subject:
 def verbs(place: Place) -> Subject:
     """Return the app with the middleware, its five steps told by our verbs."""
     return _observed(place, by_verbs)
+
+
+def judged(place: Place) -> Subject:
+    """Return the same with evaluators of every turn: a quick one, one that fails, one that never ends."""
+    return _observed(place, by_verbs, evaluators=[_long_enough, _broken, _asleep])
+
+
+def _long_enough(turn: Any) -> bool:
+    return len(turn.output.text) > 5
+
+
+def _broken(turn: Any) -> bool:
+    raise ValueError(turn.id)
+
+
+def _asleep(turn: Any) -> bool:
+    time.sleep(60)
+    return True
 
 
 def api(place: Place) -> Subject:
