@@ -4,7 +4,9 @@ from convotrace.model import Flow, Trace
 from convotrace.page.stream import stream_of
 
 MS = 10**6
-FLOW = tuple(Flow(after * MS, size, number) for number, (after, size) in enumerate([(100, 10), (150, 20), (900, 60)], 1))
+FLOW = tuple(
+    Flow(after * MS, size, number) for number, (after, size) in enumerate([(100, 10), (150, 20), (900, 60)], 1)
+)
 
 
 def test_chunks_stand_where_they_left_and_the_longest_wait_between_them():
