@@ -15,9 +15,10 @@ class OpenExchange:
     """The facts of a request from its first byte to its last; what was said and done meanwhile, a trace adds."""
 
     __slots__ = ("answered", "bodies", "chunks", "close_code", "cut_input", "cut_output", "disconnected", "ended",
-                 "expected_bytes", "failure", "first_byte", "flow", "flow_every", "incoming",
-                 "largest_gap", "last_chunk", "left", "offset", "protocol", "request_bytes", "request_chunks", "response_bytes", "response_chunks",
-                 "response_encoding", "response_type", "started", "status", "status_code")  # fmt: skip
+                 "expected_bytes", "failure", "first_byte", "flow", "flow_every", "incoming", "largest_gap",
+                 "last_chunk", "left", "offset", "protocol", "request_bytes", "request_chunks", "response_bytes",
+                 "response_chunks", "response_encoding", "response_type", "started", "status",
+                 "status_code")  # fmt: skip
 
     def __init__(self, incoming: Incoming | None, started: int, offset: int, protocol: str) -> None:
         self.incoming = incoming
