@@ -70,6 +70,8 @@ def test_a_rule_is_tried_and_paused_in_the_browser(browser, open_page, tmp_path,
     with serve(ConvoTraceMiddleware(lambda *_: [], convotrace=observer), "127.0.0.1", 0) as port:
         site = f"http://127.0.0.1:{port}/_sessions"
         page = open_page(browser, site, viewport={"width": width, "height": 900}, color_scheme=theme)
+        if width < 920:
+            page.click("details.pages summary")
         page.get_by_role("link", name="Incidents").click()
         page.get_by_role("link", name="24h").click()
         assert "it would have alerted 1 time" in page.locator("#test").inner_text()

@@ -78,6 +78,8 @@ def test_the_store_tells_of_the_newest_sessions_of_a_filter(observer):
 @pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (360, "dark")])
 def test_the_page_leads_from_a_number_to_the_turn_that_shows_it(browser, site, open_page, width, theme):
     page = open_page(browser, site, viewport={"width": width, "height": 900}, color_scheme=theme)
+    if width < 920:
+        page.click("details.pages summary")
     page.get_by_role("link", name="Tools", exact=True).click()
     assert "the newest 25 sessions" in page.locator("main").inner_text()
     rates = page.locator("tr", has=page.get_by_role("rowheader", name="rates")).first
