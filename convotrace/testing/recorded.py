@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
 
-from convotrace.model import Conversation, Session
+from convotrace.model import Conversation, Score, Session
 from convotrace.observer import ConvoTrace
 from convotrace.observer.core import everyone
 
@@ -43,6 +46,28 @@ class Recorded:
             if found is not None:
                 return found
         raise LookupError(f"No session {id!r} was recorded; there are {ids}.")
+
+    def evaluate(self, *evaluators: Any) -> list[Score]:
+        """Return what evaluators say of everything that was recorded; nothing is stored, so each call judges anew.
+
+        Args:
+            evaluators: As the option `evaluators=` takes them: evaluators, functions, names of built-in ones. Each
+                sees all of it, whatever its `sample`; a session as if it had been silent long enough.
+
+        Raises:
+            SettingsError: One of them is none.
+        """
+        from convotrace.jobs.evaluation import evaluators_of, tasks
+        from convotrace.jobs.trial import judge
+
+        judges = [replace(one, sample=1.0) for one in evaluators_of(evaluators)]
+        found: list[Score] = []
+        for observer in self._recording():
+            for session in observer.store.sessions(order="started", limit=1000):
+                conversation = observer.store.session(session.id)
+                if conversation is not None:
+                    found += judge(list(tasks(conversation, judges, observer.store, time.time_ns())), lambda: True)
+        return found
 
     def _recording(self) -> list[ConvoTrace]:
         return [observer for observer in everyone() if observer.enabled and observer not in self._others]

@@ -76,3 +76,23 @@ def test_an_app_that_is_diverted_takes_the_keys_of_its_new_store(store_url):
     second = observer.open_store().secret("identity")
     assert observer._writing.secret() == second != first
     observer.close()
+
+
+def test_evaluators_judge_what_the_test_recorded(convotrace):
+    post(wrapped, session_id="s6", message="hello, please")
+    post(wrapped, session_id="s6", message="again")
+
+    def polite(turn):
+        return "please" in turn.output.text, "looked for a please"
+
+    @ct.evaluator(on="session", sample=0.0001)
+    async def two_turns(conversation):
+        return conversation.session.turns == 2
+
+    scores = convotrace.evaluate(polite, two_turns, "answered")
+    assert [(one.name, one.passed) for one in scores if one.name == "polite"] == [("polite", True), ("polite", False)]
+    assert [one.value for one in scores if one.name == "two_turns"] == [True]
+    assert all(one.passed for one in scores if one.name == "answered")
+    assert convotrace.session("s6").traces[0].scores == ()
+    with pytest.raises(ct.SettingsError, match="nobody"):
+        convotrace.evaluate("nobody")
