@@ -40,7 +40,12 @@ def observer():
 @pytest.fixture
 def site(observer, serve) -> str:
     """The address of the page of an app that answers nothing else."""
-    return serve(wsgi.ConvoTraceMiddleware(lambda environ, start: start("404 Not Found", []) or [], observer))
+    return serve(wsgi.ConvoTraceMiddleware(_nothing, observer))
+
+
+def _nothing(environ, start):
+    start("404 Not Found", [])
+    return []
 
 
 @pytest.fixture
