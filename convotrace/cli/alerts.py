@@ -7,7 +7,6 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +14,7 @@ import click
 from convotrace.cli.options import Wrong, duration, json_option, opened, progress, say, store_option
 from convotrace.cli.words import on_one_line
 from convotrace.errors import BadRequest, SettingsError
+from convotrace.export.records import iso_seconds
 
 if TYPE_CHECKING:
     from convotrace.insight.rehearsal import Rehearsal
@@ -137,7 +137,7 @@ def _chosen(rules: Sequence[Any], names: Sequence[str]) -> list[Any]:
 
 def _facts(one: Rehearsal) -> dict[str, Any]:
     notices = [
-        {"at": _iso(notice.at_ns), "kind": notice.kind, "value": notice.value, "threshold": notice.threshold,
+        {"at": iso_seconds(notice.at_ns), "kind": notice.kind, "value": notice.value, "threshold": notice.threshold,
          "reason": notice.reason, "sessions": list(notice.sessions)}
         for notice in one.notices
     ]  # fmt: skip
@@ -157,10 +157,6 @@ def _lines(one: Rehearsal) -> list[str]:
     ]
     for notice in one.notices[:_SHOWN]:
         who = f"  {on_one_line(notice.sessions[0], 40)}" if notice.sessions else ""
-        lines.append(f"  {_iso(notice.at_ns)}  {notice.kind:9}  {on_one_line(notice.reason, 100)}{who}")
+        lines.append(f"  {iso_seconds(notice.at_ns)}  {notice.kind:9}  {on_one_line(notice.reason, 100)}{who}")
     left = len(one.notices) - _SHOWN
     return [*lines, f"  and {left:,} more"] if left > 0 else lines
-
-
-def _iso(ns: int) -> str:
-    return datetime.fromtimestamp(ns // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -10,22 +10,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from convotrace.dialects.conventions import CALLED, OPERATIONS, USAGE
 from convotrace.dialects.messages import as_messages
 from convotrace.export.records import dump
 from convotrace.model import Document, Json, Session, Span, Trace, Usage
 
 Named = Iterator[tuple[str, Json]]
 
-_OPERATIONS = {
-    "generation": "chat", "embedding": "embeddings", "retrieval": "retrieval", "tool": "execute_tool",
-    "agent": "invoke_agent", "chain": "invoke_workflow",
-}  # fmt: skip
-_CALLED = {"tool": "gen_ai.tool.name", "agent": "gen_ai.agent.name", "chain": "gen_ai.workflow.name"}
-_USAGE = {
-    "input": "gen_ai.usage.input_tokens", "output": "gen_ai.usage.output_tokens",
-    "cached_read": "gen_ai.usage.cache_read.input_tokens", "cached_write": "gen_ai.usage.cache_write.input_tokens",
-    "reasoning": "gen_ai.usage.reasoning.output_tokens", "audio": "gen_ai.usage.audio.input_tokens",
-}  # fmt: skip
 _OPENINFERENCE_KINDS = {
     "generation": "LLM", "retrieval": "RETRIEVER", "tool": "TOOL", "agent": "AGENT", "chain": "CHAIN",
     "embedding": "EMBEDDING", "reranker": "RERANKER", "guardrail": "GUARDRAIL", "evaluator": "EVALUATOR",
@@ -59,7 +50,7 @@ def of_span(span: Span) -> Named:
     """Yield what a span says, under the names of the conventions."""
     yield "convotrace.kind", span.kind
     yield from _some({
-        "gen_ai.operation.name": _OPERATIONS.get(span.kind), _CALLED.get(span.kind, ""): span.name,
+        "gen_ai.operation.name": OPERATIONS.get(span.kind), CALLED.get(span.kind, ""): span.name,
         "gen_ai.provider.name": span.provider, "gen_ai.request.model": span.model, "gen_ai.tool.call.id": span.call_id,
         "gen_ai.usage.cost": span.cost,
         "gen_ai.response.finish_reasons": None if span.finish_reason is None else [span.finish_reason],
@@ -67,7 +58,7 @@ def of_span(span: Span) -> Named:
     })  # fmt: skip
     for name, value in span.parameters.items():
         yield f"gen_ai.request.{name}", value
-    yield from _counts(span.usage, _USAGE)
+    yield from _counts(span.usage, USAGE)
     if span.tags:
         yield "tags", list(span.tags)
     if span.metadata:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -51,6 +52,11 @@ def dump(value: Json, indented: bool = False) -> bytes:
         separators = (",", ": ") if indented else (",", ":")
         plain = _plain(value, 0)
         return json.dumps(plain, indent=2 if indented else None, separators=separators, allow_nan=False).encode("ascii")
+
+
+def iso_seconds(ns: int) -> str:
+    """Return nanoseconds since 1970 as ISO-8601 UTC, cut to whole seconds."""
+    return datetime.fromtimestamp(ns // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def iso(ns: int | None) -> str | None:

@@ -6,10 +6,10 @@ What was judged is known by its scores, so that another process, or this one aft
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from convotrace.errors import SettingsError
+from convotrace.export.records import iso_seconds
 from convotrace.insight.checks import BUILT_IN
 from convotrace.insight.evaluation import Evaluator, evaluator
 from convotrace.jobs.trial import Task, judge
@@ -156,13 +156,13 @@ def _is_judged(one: Evaluator, task: Task, turns: int) -> bool:
 def is_found(store: Store, q: str, session: Session) -> bool:
     """Tell whether a filter finds a session."""
     # A session is asked for by its own moment, so that nearly nothing has to be looked at.
-    at = _iso(session.last_ns)
+    at = iso_seconds(session.last_ns)
     return any(one.id == session.id for one in store.sessions(f"({q}) since:{at}", order="last", limit=_MOST_AT_ONCE))
 
 
 def active(store: Store, since_ns: int) -> Iterator[Session]:
     """Yield the sessions that were active since a moment, those that were first."""
-    return walk(store, f"since:{_iso(since_ns)}", "last")
+    return walk(store, f"since:{iso_seconds(since_ns)}", "last")
 
 
 def walk(store: Store, q: str | None, order: str) -> Iterator[Session]:
@@ -173,10 +173,6 @@ def walk(store: Store, q: str | None, order: str) -> Iterator[Session]:
         yield from page
         if (after := page.next) is None:
             return
-
-
-def _iso(ns: int) -> str:
-    return datetime.fromtimestamp(ns // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def write(store: Store, scores: Sequence[Score], session_id: str) -> None:

@@ -39,13 +39,13 @@ _FEW_QUOTES = 64
 
 def never_stored(name: str) -> bool:
     """Tell whether a field of this name is never stored when its value is text."""
-    return _known_field(name) if len(name) <= _LONGEST_CACHED else _flat(name).endswith(_FIELDS)
+    return _known_field(name) if len(name) <= _LONGEST_CACHED else flat(name).endswith(_FIELDS)
 
 
 # Asked for every field of every body; a name is the client's to choose, so a long one is not kept.
 @lru_cache(maxsize=4096)
 def _known_field(name: str) -> bool:
-    return _flat(name).endswith(_FIELDS)
+    return flat(name).endswith(_FIELDS)
 
 
 def never_stored_header(name: str) -> bool:
@@ -54,14 +54,15 @@ def never_stored_header(name: str) -> bool:
 
 
 def _is_secret_header(name: str) -> bool:
-    flat = _flat(name)
-    return flat in _COOKIES or flat.endswith(_HEADERS)
+    shown = flat(name)
+    return shown in _COOKIES or shown.endswith(_HEADERS)
 
 
 _known_header = lru_cache(maxsize=1024)(_is_secret_header)
 
 
-def _flat(name: str) -> str:
+def flat(name: str) -> str:
+    """Return a name as names are compared: in any case, with `-` and `_` or without."""
     return name.lower().replace("-", "").replace("_", "")
 
 
@@ -79,7 +80,7 @@ class Redactor:
         for name, value in headers.items():
             if not never_stored_header(name):
                 kept[name] = value
-            elif _flat(name) in _COOKIES:
+            elif flat(name) in _COOKIES:
                 self.count += 1
             else:
                 kept[name] = self._replace()
@@ -171,8 +172,8 @@ def _may_hold_secret(text: str) -> bool:
     if text.count('"') <= _FEW_QUOTES:
         pieces = pairwise(text.split('"'))
         return any(after.lstrip()[:1] == ":" and never_stored(name.rstrip("\\")) for name, after in pieces)
-    flat = _flat(text)
-    return any(name in flat for name in _FIELDS)
+    shown = flat(text)
+    return any(name in shown for name in _FIELDS)
 
 
 def _end_of_value(text: str, start: int, depth: int) -> int:

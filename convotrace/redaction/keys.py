@@ -27,7 +27,7 @@ class Shape(NamedTuple):
 
     def may_be_in(self, text: str) -> bool:
         """Tell whether a text has what this cannot do without."""
-        return all(letter in text for letter in self.gate) and any(hint in text for hint in self.hints)
+        return _has(text, self.gate, self.hints)
 
 
 class Sieve:
@@ -64,7 +64,11 @@ def _stems(gate: str, hints: tuple[str, ...]) -> tuple[str, ...] | None:
 def _is_hinted(text: str, gate: str, hints: tuple[str, ...], stems: tuple[str, ...] | None) -> bool:
     if stems is not None and text.count(gate) <= _FEW:
         return any(piece.endswith(stems) for piece in text.split(gate)[:-1])
-    return all(letter in text for letter in gate[1:]) and any(hint in text for hint in hints)
+    return _has(text, gate[1:], hints)
+
+
+def _has(text: str, letters: str, hints: tuple[str, ...]) -> bool:
+    return all(letter in text for letter in letters) and any(hint in text for hint in hints)
 
 
 def _shape(gate: str, hints: str, pattern: str, flags: int = 0) -> Shape:

@@ -12,6 +12,7 @@ from hashlib import blake2b
 from typing import Any
 
 from convotrace.redaction import own
+from convotrace.redaction.fields import flat
 from convotrace.redaction.numbers import Costly, only_digits
 from convotrace.redaction.patterns import EMAIL, NEVER_NAMED, PRESETS, USER, finders
 
@@ -47,7 +48,7 @@ class Mask:
         kinds = [one for one in given if isinstance(one, str)]
         self.counts: Counter[str] = Counter()
         self.masks_users = USER in kinds or "all" in kinds
-        self.fields = frozenset(_flat(name) for name in fields)
+        self.fields = frozenset(flat(name) for name in fields)
         self._finders = finders(kinds)
         self._patterns = tuple(one for one in given if isinstance(one, re.Pattern))
         self._functions: tuple[Function, ...] = tuple(
@@ -103,7 +104,7 @@ class Mask:
 
     def holds(self, name: str) -> bool:
         """Tell whether a field of this name is never kept."""
-        return bool(self.fields) and _flat(name) in self.fields
+        return bool(self.fields) and flat(name) in self.fields
 
     def user(self, user_id: str) -> str:
         """Return the id of a user as it is stored; different users stay different, whatever the options say."""
@@ -200,7 +201,3 @@ def _normal(kind: str, value: str) -> str:
     if kind in ("card", "phone"):
         return only_digits(value)
     return "".join(value.split()).upper() if kind == "iban" else value
-
-
-def _flat(name: str) -> str:
-    return name.lower().replace("-", "").replace("_", "")

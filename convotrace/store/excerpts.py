@@ -18,6 +18,7 @@ from convotrace.store.keys import pack_trace_id, unpack_trace_id
 from convotrace.store.opening import Opened
 from convotrace.store.packing import trace_row
 from convotrace.store.rows import ContentRow, EventRow, ScoreRow, SessionRow, TraceRow
+from convotrace.store.sql import portions
 from convotrace.store.statements import TRACES_AT_ONCE, Statements
 from convotrace.store.to_records import session_record
 from convotrace.store.unpacking import Contents
@@ -139,9 +140,7 @@ def _scores(
     if number <= MOST_SCORES:
         return [ScoreRow._make(columns) for columns in connection.execute(sql.scores_of, (row.sid,))], 0
     found = connection.execute(sql.latest_scores, (row.sid, MOST_SCORES)).fetchall()
-    for at in range(0, len(traces), TRACES_AT_ONCE):
-        some = traces[at : at + TRACES_AT_ONCE]
-        some += some[-1:] * (TRACES_AT_ONCE - len(some))
+    for some in portions(traces, TRACES_AT_ONCE):
         found += connection.execute(sql.scores_on, (row.sid, *some)).fetchall()
     scores = {one.id: one for one in map(ScoreRow._make, found)}
     return sorted(scores.values(), key=lambda one: (one.at, one.seq)), number - len(scores)

@@ -13,6 +13,7 @@ from convotrace.model import Change
 from convotrace.store.database import Connection
 from convotrace.store.keys import pack_trace_id
 from convotrace.store.opening import Opened
+from convotrace.store.sql import portions
 from convotrace.store.statements import TRACES_AT_ONCE, Statements
 
 
@@ -39,9 +40,7 @@ def settled(opened: Opened, changes: Sequence[Change]) -> tuple[list[Change], li
 def stored_of(sql: Statements, connection: Connection, ids: list[bytes]) -> set[bytes]:
     """Return those of some trace ids of which anything is stored."""
     found: set[bytes] = set()
-    for first in range(0, len(ids), TRACES_AT_ONCE):
-        some = ids[first : first + TRACES_AT_ONCE]
-        values = (*some, *some[:1] * (TRACES_AT_ONCE - len(some)))
+    for values in portions(ids, TRACES_AT_ONCE):
         found |= {bytes(id) for (id,) in connection.execute(sql.stored_ids, values)}
     return found
 

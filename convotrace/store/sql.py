@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, TypeVar
 
 from peewee import EXCLUDED
 
 from convotrace.store.schema import Table
 
+_T = TypeVar("_T")
+
 
 def text(query: Any) -> str:
     """Return the SQL of a query; its values are placeholders."""
     return str(query.sql()[0])
+
+
+def portions(values: Sequence[_T], size: int) -> Iterator[tuple[_T, ...]]:
+    """Yield values as a statement with so many placeholders takes them; the last ones are filled up with a first."""
+    for at in range(0, len(values), size):
+        some = tuple(values[at : at + size])
+        yield some + some[:1] * (size - len(some))
 
 
 def insertion(table: Table, row: Any) -> Any:

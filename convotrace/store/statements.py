@@ -30,11 +30,8 @@ from convotrace.store.sql import insertion, of_session, selection, text, upsert
 SESSIONS_AT_ONCE = 20
 """How many sessions one statement reads."""
 
-TRACES_AT_ONCE = 32
-"""How many trace ids one statement looks for."""
-
 TRACES_AT_ONCE = 100
-"""On how many traces one statement finds the scores."""
+"""How many trace ids one statement looks for, and on how many traces it finds the scores."""
 
 ACTIVITY = ("key", "version", "last", "turns", "errors", "outcome")
 """Columns of a session that tell how it stands."""

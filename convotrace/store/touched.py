@@ -19,6 +19,7 @@ from convotrace.store.recount import count_again, delete_session, sweep
 from convotrace.store.removal import finish_removal
 from convotrace.store.rows import SessionRow
 from convotrace.store.sessions import Row, new_session
+from convotrace.store.sql import portions
 from convotrace.store.statements import SESSIONS_AT_ONCE, Statements
 
 
@@ -46,10 +47,8 @@ class Touched:
     def read_ahead(self, session_ids: Iterable[str]) -> None:
         """Read the rows of many sessions in a few statements, before they are asked for."""
         sids = list(set(map(self._builder.keys.of, session_ids)) - self.rows.keys())
-        for first in range(0, len(sids) if len(sids) > 1 else 0, SESSIONS_AT_ONCE):
-            some = sids[first : first + SESSIONS_AT_ONCE]
-            self._ahead |= dict.fromkeys(some)
-            values = (*some, *some[:1] * (SESSIONS_AT_ONCE - len(some)))
+        for values in portions(sids if len(sids) > 1 else (), SESSIONS_AT_ONCE):
+            self._ahead |= dict.fromkeys(values)
             self._ahead |= {found[0]: found for found in self._connection.execute(self._sql.sessions_by_sid, values)}
 
     def of(self, facts: SessionFacts, at_ns: int) -> Row:

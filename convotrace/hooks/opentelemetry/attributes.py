@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 from opentelemetry.trace import Span, Status, StatusCode
 
+from convotrace.dialects.conventions import CALLED, OPERATIONS, USAGE
 from convotrace.dialects.messages import as_messages, as_usage
 from convotrace.model import Json
 from convotrace.recorder import OpenSpan, OpenTrace
@@ -19,16 +20,6 @@ from convotrace.redaction import Redactor
 
 CALLS = frozenset({"generation", "embedding", "retrieval", "reranker"})
 """Kinds that call something outside the process."""
-_OPERATIONS = {
-    "generation": "chat", "embedding": "embeddings", "retrieval": "retrieval", "tool": "execute_tool",
-    "agent": "invoke_agent", "chain": "invoke_workflow",
-}  # fmt: skip
-_NAMES = {"tool": "gen_ai.tool.name", "agent": "gen_ai.agent.name", "chain": "gen_ai.workflow.name"}
-_USAGE = {
-    "input": "gen_ai.usage.input_tokens", "output": "gen_ai.usage.output_tokens",
-    "cached_read": "gen_ai.usage.cache_read.input_tokens", "cached_write": "gen_ai.usage.cache_write.input_tokens",
-    "reasoning": "gen_ai.usage.reasoning.output_tokens", "audio": "gen_ai.usage.audio.input_tokens",
-}  # fmt: skip
 _PLAIN = {"provider": "gen_ai.provider.name", "model": "gen_ai.request.model", "call_id": "gen_ai.tool.call.id",
           "cost": "gen_ai.usage.cost"}  # fmt: skip
 _CONTENT = {
@@ -58,10 +49,10 @@ def end_span(made: Span, span: OpenSpan, content: bool) -> None:
 def told(span: OpenSpan, content: bool) -> Iterator[tuple[str, Any]]:
     """Yield the attributes of a span of ours by their names in the conventions."""
     fields = span.fields
-    if span.kind in _OPERATIONS:
-        yield "gen_ai.operation.name", _OPERATIONS[span.kind]
-    if span.kind in _NAMES:
-        yield _NAMES[span.kind], span.name
+    if span.kind in OPERATIONS:
+        yield "gen_ai.operation.name", OPERATIONS[span.kind]
+    if span.kind in CALLED:
+        yield CALLED[span.kind], span.name
     for field, name in _PLAIN.items():
         if isinstance(fields.get(field), _SCALARS):
             yield name, fields[field]
@@ -76,7 +67,7 @@ def told(span: OpenSpan, content: bool) -> Iterator[tuple[str, Any]]:
 
 def _answered(fields: Mapping[str, Json]) -> Iterator[tuple[str, Any]]:
     usage = as_usage(fields.get("usage"))
-    for field, name in _USAGE.items():
+    for field, name in USAGE.items():
         count = None if usage is None else getattr(usage, field)
         if count is not None:
             yield name, count
