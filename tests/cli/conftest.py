@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -59,3 +60,8 @@ def run(kept: str) -> Callable[..., Result]:
 def as_json(run: Callable[..., Result]) -> Callable[..., Any]:
     """Run a command with `--json` and return what it printed."""
     return lambda *arguments: json.loads(run(*arguments, "--json").output)
+
+
+def hear_ctrl_c() -> None:
+    """Let a process that is about to begin end by Ctrl-C, as in a terminal: in the background of a shell none does."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from convotrace.cli import main
 from convotrace.demo.posting import Summary
 from convotrace.store import Store
+from tests.cli.conftest import hear_ctrl_c
 
 RECORDED = {
     "id": "rec-1",
@@ -150,6 +151,7 @@ def test_the_command_runs_from_outside_and_ends_cleanly_on_ctrl_c(tmp_path: Path
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=hear_ctrl_c,
     )
     assert process.stdout is not None
     watchdog = threading.Timer(30, process.kill)

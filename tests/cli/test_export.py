@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from convotrace.cli import main
 from convotrace.store import Store
-from tests.cli.conftest import AGES
+from tests.cli.conftest import AGES, hear_ctrl_c
 
 
 def test_it_writes_what_the_name_of_the_file_says(run, tmp_path):
@@ -118,7 +118,7 @@ def test_ctrl_c_leaves_no_half_file(kept, tmp_path):
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code, "export", "--store", kept, "-o", str(out / "all.jsonl")],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c,
     )  # fmt: skip
     assert process.stdout.readline() == "half\n"
     assert len(list(out.iterdir())) == 1
