@@ -286,12 +286,12 @@ def test_many_threads_put_and_nothing_is_lost(memory, make, writers):
 
 
 def test_close_writes_what_is_queued_and_ends_the_thread(store_url, make):
-    before = threading.active_count()
+    before = set(threading.enumerate())
     writer = Writer(lambda: Store.open(store_url), lambda change: [change], interval=5)
     for _ in range(20):
         writer.put(make.change())
     assert writer.close(PATIENCE)
-    until(lambda: threading.active_count() == before)
+    until(lambda: not set(threading.enumerate()) - before)
     assert not writer.put(make.change())
     assert writer.stats()["dropped"] == {"trace": {"closed": 1}}
     assert writer.drain(0) and writer.close()
