@@ -406,12 +406,14 @@ def _app(house: House, environ: Any, start: Any) -> list[bytes]:
     return [response.body]
 
 
-@pytest.fixture(scope="session")
-def open_page() -> Callable[..., Any]:
+@pytest.fixture
+def open_page() -> Iterator[Callable[..., Any]]:
     """Open a page of a browser by the link; `page.complaints` is what was blocked, failed, or asked of elsewhere."""
+    opened = []
 
     def _open(browser: Any, site: str, path: str = "/", token: str = TOKEN, **options: Any) -> Any:
         page = browser.new_context(**options).new_page()
+        opened.append(page)
         page.set_default_timeout(10_000)
         page.complaints = []
         page.on("console", lambda message: page.complaints.append(message.text) if _is_complaint(message) else None)
@@ -420,7 +422,9 @@ def open_page() -> Callable[..., Any]:
         assert page.goto(f"{site}{path}?token={token}").status == 200
         return page
 
-    return _open
+    yield _open
+    for page in opened:  # a page that is left open goes on asking a server that has gone
+        page.context.close()
 
 
 def _is_complaint(message: Any) -> bool:

@@ -85,7 +85,7 @@ def test_ten_tabs_that_ask_never_starve_an_app_of_two_workers(gunicorn):
         while not ended.is_set():
             status, headers, _ = app.request("GET", f"/_sessions/tail.json?after={time.time_ns()}", headers=bearer)
             assert status == 200 and headers["etag"]
-            ended.wait(2)
+            ended.wait(1.5)
 
     for _ in range(8):  # templates are loaded with the first page of a worker
         app.request("GET", f"/_sessions/tail.json?after={time.time_ns()}", headers=bearer)

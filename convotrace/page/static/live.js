@@ -2,7 +2,8 @@
 // It stops in hidden tabs and when switched off; what happened meanwhile is told on return.
 import { recall, remember } from "./store.js";
 
-const EVERY = 2000;
+// Half of the three seconds within which a change is seen: the rest is for a tick of the server, a writer's batch, the way.
+const EVERY = 1500;
 const SLOWEST = 15000;
 const { root, topic, after: begun = "", live: way } = document.body.dataset;
 const button = document.querySelector("[data-act=live]");
@@ -76,7 +77,7 @@ function stream() {
 function poll() {
   let ended = false;
   let timer = 0;
-  let wait = EVERY;
+  let failures = 0;
   let etag = "";
   async function ask() {
     try {
@@ -90,14 +91,15 @@ function poll() {
         if (ended) return;
         tell(news);
       }
-      wait = EVERY;
+      failures = 0;
       show("on");
     } catch {
       if (ended) return;
-      wait = Math.min(wait * 2, SLOWEST);
+      failures += 1;
       show("lost");
     }
-    if (!ended) timer = setTimeout(ask, wait);
+    // One failure delays nothing; a server that is away is asked ever less often.
+    if (!ended) timer = setTimeout(ask, failures < 2 ? EVERY : Math.min(EVERY * 2 ** (failures - 1), SLOWEST));
   }
   ask();
   return () => {
