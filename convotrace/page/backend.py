@@ -51,6 +51,11 @@ class Reader(Protocol):
     ) -> SessionPage:
         """Return one page of sessions; raise BadRequest for a filter, order or cursor that cannot be used."""
 
+    def sessions_document(
+        self, q: str | None = None, order: str = "-last", limit: int = 50, after: str | None = None
+    ) -> dict[str, Json]:
+        """Return one page of sessions as JSON; raise BadRequest as `sessions` does."""
+
     def search(self, text: str, limit: int = 50, after: str | None = None) -> HitPage:
         """Return one page of hits; raise BadRequest for a text or cursor that cannot be used."""
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from convotrace.errors import BadRequest, FilterError
-from convotrace.export import as_json
 from convotrace.model import Session, SessionPage, View
 from convotrace.page import first, health, strip, terms
 from convotrace.page.day import day
@@ -69,7 +68,7 @@ def rows(visit: Visit) -> PageResponse:
 
 def data(visit: Visit) -> PageResponse:
     """Return the list as JSON."""
-    return as_data(as_json(_read(visit, {"limit": str(EVERY), **visit.request.fields()})))
+    return as_data(visit.reader().sessions_document(*_asked({"limit": str(EVERY), **visit.request.fields()})))
 
 
 def places(visit: Visit) -> PageResponse:
@@ -114,8 +113,13 @@ def _read_or_refuse(visit: Visit, fields: Mapping[str, str]) -> tuple[SessionPag
 
 
 def _read(visit: Visit, fields: Mapping[str, str]) -> SessionPage:
+    return visit.reader().sessions(*_asked(fields))
+
+
+def _asked(fields: Mapping[str, str]) -> tuple[str | None, str, int, str | None]:
+    """Return the filter, the order, how many rows and behind which."""
     order, limit = fields.get("order") or "-last", limit_of(fields.get("limit"), _ROWS, _MOST)
-    return visit.reader().sessions(fields.get("q") or None, order, limit, fields.get("after") or None)
+    return fields.get("q") or None, order, limit, fields.get("after") or None
 
 
 def _rows(sessions: SessionPage) -> dict[str, object]:

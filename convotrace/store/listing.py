@@ -5,15 +5,19 @@ from __future__ import annotations
 import base64
 import binascii
 import time
+from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
 import orjson
 from peewee import SQL, Tuple, fn
 
 from convotrace.errors import BadRequest
-from convotrace.model import Places, SessionPage
+from convotrace.insight.definitions import ScoreDefinition
+from convotrace.model import Json, Places, SessionPage
 from convotrace.store.definitions import definitions
 from convotrace.store.filtering import Condition, number
+from convotrace.store.listed import session_json
 from convotrace.store.opening import Opened
 from convotrace.store.ranking import is_usable
 from convotrace.store.rows import SessionRow
@@ -39,6 +43,22 @@ def sessions(
     opened: Opened, q: str | None, order: str, limit: int, after: str | None, now_ns: int | None = None
 ) -> SessionPage:
     """Return one page; see `Store.sessions`."""
+    rows, following, known = _page(opened, q, order, limit, after, now_ns)
+    return SessionPage(tuple([session_record(row, known) for row in rows]), following)
+
+
+def document(
+    opened: Opened, q: str | None, order: str, limit: int, after: str | None, now_ns: int | None = None
+) -> dict[str, Json]:
+    """Return one page as JSON; see `Store.sessions_document`."""
+    rows, following, known = _page(opened, q, order, limit, after, now_ns)
+    return {"sessions": [session_json(row, known) for row in rows], "next": following}
+
+
+def _page(
+    opened: Opened, q: str | None, order: str, limit: int, after: str | None, now_ns: int | None
+) -> tuple[list[SessionRow], str | None, Mapping[str, ScoreDefinition] | None]:
+    """Return the rows of one page, the cursor of the next, and the definitions of scores where there are any."""
     _check(order, limit)
     place = None if after is None else _read_cursor(order, after)
     wanted = Wanted(opened, q, time.time_ns() if now_ns is None else now_ns)
@@ -48,12 +68,11 @@ def sessions(
         make = _ranked if is_ranked else _statement
         statement, values = make(opened, conditions, order, limit + 1, place)
         found = connection.execute(statement, values).fetchall()
+    found.sort(key=_PLACE, reverse=order.startswith("-"))
     rows = [SessionRow._make(columns[:-1]) for columns in found[:limit]]
     known = definitions(opened) if any(row.verdict for row in rows) else None
-    page = [session_record(row, known) for row in rows]
-    if len(found) <= limit:
-        return SessionPage(tuple(page))
-    return SessionPage(tuple(page), _cursor(order, value=found[limit - 1][-1], sid=found[limit - 1][0]))
+    following = _cursor(order, value=found[limit - 1][-1], sid=found[limit - 1][0]) if len(found) > limit else None
+    return rows, following, known
 
 
 def places(opened: Opened, q: str | None, order: str, every: int, now_ns: int | None = None) -> Places:
@@ -111,7 +130,7 @@ def _ranked(
         first, second = (_found(session, [part], order, most, place)[0] for part in parts)
         way = "DESC" if order.startswith("-") else "ASC"
         both = _UNITED.format(first=first, second=second, way=way)
-        kept[kind] = _SHOWN.format(found=both, way=way)
+        kept[kind] = _SHOWN.format(found=both)
     one = [*(place or ()), most]
     return kept[kind], [*one, *one, most]
 
@@ -119,9 +138,9 @@ def _ranked(
 def _sql(
     session: Table, conditions: list[Condition], order: str, most: int, place: tuple[int, int] | None
 ) -> tuple[str, list[Any]]:
-    """Return SQL that sorts what is found by entries of an index alone, and then reads the rows of one page."""
+    """Return SQL that sorts what is found by entries of an index alone, and then reads the rows of a page."""
     text, values = _found(session, conditions, order, most, place)
-    return _SHOWN.format(found=text, way="DESC" if order.startswith("-") else "ASC"), values
+    return _SHOWN.format(found=text), values
 
 
 def _found(
@@ -148,11 +167,18 @@ _NUMBERED = (
 )
 
 
-# Written out, since making it anew with each filter would take longer than most filters.
+_UNSEEN = frozenset({"born", "version", "last_turn", "first_tk", "last_tk", "judged", "facets"})
+"""Columns of which a list shows nothing."""
+
+# Written out, since making it anew with each filter would take longer than most filters. Its few rows are sorted when
+# they are here: a database would write each of them, with all its texts, into a sorter of its own.
 _SHOWN = (
-    "SELECT {columns}, found.sorted_by FROM ({{found}}) AS found JOIN session AS shown ON shown.sid = found.sid"
-    " ORDER BY found.sorted_by {{way}}, found.sid {{way}}"
-).format(columns=", ".join(f'shown."{name}"' for name in SessionRow._fields))
+    "SELECT {columns}, found.sorted_by FROM ({{found}}) AS found JOIN session AS shown ON shown.sid = found.sid".format(
+        columns=", ".join("NULL" if name in _UNSEEN else f'shown."{name}"' for name in SessionRow._fields)
+    )
+)
+_PLACE = itemgetter(-1, 0)
+"""Of a row that was found: what it is sorted by, and its key."""
 
 
 def _value(session: Table, name: str) -> Condition:

@@ -5,12 +5,13 @@ They are the bars of its strip, and the times whose middle a list shows. Pure; `
 
 from __future__ import annotations
 
-import sys
-from array import array
 from collections.abc import Iterable, Sequence
-from struct import Struct
+from functools import lru_cache
+from struct import Struct, unpack
 
-from convotrace.model import TurnMark
+import orjson
+
+from convotrace.model import TurnMark, as_ms
 
 KEPT = 50
 """The medians of a session are those of so many of its newest turns: its row is written again with each turn."""
@@ -61,11 +62,22 @@ def medians(marks: bytes | None) -> tuple[int | None, int | None]:
     return _median(numbers[2::5]), _median(numbers[3::5])
 
 
-def _numbers(marks: bytes) -> array[int]:
-    numbers = array("q", marks)
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return numbers
+@lru_cache(maxsize=1024)
+def shown(marks: bytes | None, began_ns: int) -> tuple[float | None, float | None, orjson.Fragment]:
+    """Return both medians in ms, and the strip as JSON: each bar so many ms after a moment.
+
+    Kept for the sessions of the lists that are being looked at: from one time to the next few of them have a new turn.
+    """
+    p50_ns, first_byte_ns = medians(marks)
+    strip = [
+        {"after_ms": (at - began_ns) / 1e6, "duration_ms": None if took is None else took / 1e6, "errors": errors}
+        for took, errors, at in strip_of(marks)
+    ]
+    return as_ms(p50_ns), as_ms(first_byte_ns), orjson.Fragment(orjson.dumps(strip))
+
+
+def _numbers(marks: bytes) -> tuple[int, ...]:
+    return unpack(f"<{len(marks) // 8}q", marks)
 
 
 def _packed(turn: Turn) -> bytes:
@@ -83,7 +95,7 @@ def _key(marks: bytes, at: int) -> int:
     return int.from_bytes(marks[at : at + 8], "little", signed=True)
 
 
-def _median(values: array[int]) -> int | None:
+def _median(values: Sequence[int]) -> int | None:
     """Return the middle of what is known, the lower of two (nearest rank)."""
     known = sorted(values)
     if known[0] == _UNKNOWN:

@@ -163,6 +163,12 @@ class Store(Keeper, Curator, Analyst):
         """
         return listing.sessions(self._ready(), q, order, limit, after)
 
+    def sessions_document(
+        self, q: str | None = None, order: str = "-last", limit: int = 50, after: str | None = None
+    ) -> dict[str, Json]:
+        """Return one page as `export.as_json` makes it of `sessions`, in half the time and for `export.dump` alone."""
+        return listing.document(self._ready(), q, order, limit, after)
+
     def places(self, q: str | None = None, order: str = "-last", every: int = 100) -> Places:
         """Return where the pages of a whole list begin: the cursors of every so many rows, and how many rows there are.
 

@@ -106,6 +106,9 @@ class Shelf:
         following = str(start + limit) if start + limit < len(found) else None
         return SessionPage(tuple(found[start : start + limit]), following)
 
+    def sessions_document(self, *asked: Any) -> dict[str, Any]:
+        return as_json(self.sessions(*asked))
+
     def metrics(self, since=None, until=None, **options: Any) -> Metrics:
         self.questions.append((since, until, options))
         by = options.get("by")

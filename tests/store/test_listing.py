@@ -1,9 +1,13 @@
 """Lists of sessions: every session once under every order, found by what was said."""
 
+import json
+
 import pytest
 
 from convotrace.errors import BadRequest
-from convotrace.model import Payload, TurnMark
+from convotrace.export import as_json, dump
+from convotrace.insight.definitions import score_definition
+from convotrace.model import Link, Payload, Score, Target, TurnMark
 from convotrace.store import listing
 from convotrace.store.listing import ORDERS
 from tests.store.conftest import rows
@@ -39,6 +43,22 @@ def test_pages_hold_every_session_once_in_one_order(many, order):
     found = [session.id for session in pages(many, order, 4)]
     assert sorted(found) == sorted(f"s{number}" for number in range(23))
     assert found == [session.id for session in pages(many, order, 100)]
+
+
+@pytest.mark.parametrize("order", ["-last", "cost"])
+def test_a_page_made_into_json_at_once_is_the_json_of_its_records(many, make, order):
+    metadata = {"n": 1 << 70, "x": float("nan")}
+    odd = {"name": "\ud800 \x00", "user_id": "名", "tags": ("a", "\ud800"), "metadata": metadata}
+    judged = [Score(f"{n}", "good", "boolean", n > 0, n, Target("s1"), "end_user") for n in range(3)]
+    many.write([make.change("s1", make.trace("s1"), scores=tuple(judged), links=(Link("s2", "same_id"),), **odd)])
+    many.write([make.change("plain", make.trace("plain", duration_ns=None), tags=("b",), metadata={"plan": "pro"})])
+    many.put_score_definition(score_definition("good", type="boolean", pass_value=True))
+    page = many.sessions(order=order, limit=20)
+    document = json.loads(dump(many.sessions_document(order=order, limit=20)))
+    assert document == json.loads(dump(as_json(page)))
+    assert document["next"]
+    rest = many.sessions_document(order=order, after=page.next)
+    assert len(document["sessions"]) + len(rest["sessions"]) == 24 and rest["next"] is None
 
 
 def test_an_order_sorts_by_its_value_and_the_minus_turns_it(many):
