@@ -91,7 +91,7 @@ def budget(
     where = f"budget {name!r}"
     limits = (cost, tokens, turns, errors, same_failures, tool_loop)
     for limit_name, limit in zip(_LIMITS, limits, strict=True):
-        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, (int, float)) or limit < 0):
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, (int, float)) or not limit >= 0):
             raise SettingsError(f"{where} has {limit_name}={limit!r}; use a number from 0 on.")
     if all(limit is None for limit in limits):
         raise SettingsError(f"{where} has no limit; give one of {', '.join(_LIMITS)}.")

@@ -224,15 +224,14 @@ def as_conversation(item: Item) -> Conversation:
     turns: list[Trace] = []
     said: str | None = None
     asked = [one for one in item.messages if one["role"] != "system"]
-    for message in asked[:-1] if asked and asked[-1]["role"] == "user" else asked:
+    for message in asked:
         if message["role"] == "user":
             turns += [] if said is None else [_rebuilt(item, len(turns), said, None)]
             said = message["content"]
         else:
             turns.append(_rebuilt(item, len(turns), said, message["content"]))
             said = None
-    last = asked[-1]["content"] if asked and asked[-1]["role"] == "user" else said
-    own = replace(_rebuilt(item, len(turns), last, item.output), id=item.trace_id or _turn_id(item, len(turns)))
+    own = replace(_rebuilt(item, len(turns), said, item.output), id=item.trace_id or _turn_id(item, len(turns)))
     told = {"expected": item.expected} if item.expected is not None else {}
     documents = tuple(Document(text=text) for text in item.documents)
     spans = (Span("0" * 16, own.id, "documents", "retrieval", documents=documents),) if documents else ()

@@ -131,12 +131,16 @@ def _step(text: str) -> Label:
     kind, colon, name = text.partition(":")
     if not colon:
         return ("event", text)
-    if kind not in _KINDS or not name or (kind == "turn" and not (name.isascii() and name.isdigit() and int(name[:9]))):
+    if kind not in _KINDS or not name or (kind == "turn" and not _is_turn(name)):
         raise BadRequest(
             f"steps has {text[:40]!r}; use turn:3 for a turn, tool:name for a call, event:name or a bare name for an "
             "event, separated by commas."
         )
-    return (kind, name)
+    return (kind, str(int(name)) if kind == "turn" else name)
+
+
+def _is_turn(name: str) -> bool:
+    return name.isascii() and name.isdigit() and len(name) < 10 and int(name) > 0
 
 
 def funnel(stories: Sequence[Story], steps: Sequence[Label]) -> list[FunnelStep]:

@@ -35,3 +35,9 @@ def test_full_agreement_is_one_and_nothing_shared_is_unknown():
     assert agreement([]).mean is None
     # Of one rater the newest counts.
     assert agreement([("t", "a", "x"), ("t", "a", "y"), ("t", "b", "y")]).kappa == 1.0
+
+
+def test_nothing_and_one_value_throughout_are_no_division_by_zero():
+    assert cohen_kappa([]) is None and fleiss_kappa([]) is None
+    assert cohen_kappa([("y", "y")] * 3) == 1.0 and fleiss_kappa([["y", "y", "y"]]) == 1.0
+    assert cohen_kappa([("y", "n"), ("n", "y")]) == -1.0

@@ -82,3 +82,8 @@ def test_those_with_a_limit_say_how_near_it_was():
     assert calls_tools({"s": ["find", "pay"]})(calls, calls)[0] is True
     assert calls_tools({"s": ["pay"]})(calls, calls) == (False, "Called find, pay; expected pay.")
     assert calls_tools({"other": []})(calls, calls) is None
+
+
+def test_of_documents_without_texts_and_of_no_answer_nobody_tells_what_was_used():
+    assert said("retrieval_used", turn("q", "the Louvre", retrieved())) is None
+    assert said("retrieval_used", turn("q", "", retrieved(LOUVRE))) is None

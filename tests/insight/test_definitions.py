@@ -63,3 +63,20 @@ def test_a_tally_counts_what_can_pass_of_what_is_defined():
     counts = {"good": [(5, 2), (1, 1), ("?", 1)], "tone": [("warm", 3)], "other": [(1, 9)]}
     found = tallied({"good": GOOD, "tone": TONE}, counts)
     assert found == {"good": {"passed": 2, "of": 3}, "tone": {"passed": 3, "of": 3}}
+
+
+def test_values_of_which_none_can_pass_and_scores_that_nobody_defined_are_not_tallied():
+    known = {"good": GOOD, "tone": TONE, "words": score_definition("words", type="text")}
+    counts = {"good": [(9, 4), ("odd", 1)], "tone": [("warm", 2), ("cold", 1), ("hot", 5)], "words": [("x", 1)],
+              "other": [(1, 1)]}  # fmt: skip
+    assert tallied(known, counts) == {"tone": {"passed": 2, "of": 3}}
+
+
+@pytest.mark.parametrize(
+    ("definition", "accepted"),
+    [(score_definition("n", min=1), "a number of at least 1"), (score_definition("n", max=2), "a number of at most 2"),
+     (score_definition("n", type="numeric"), "a number"), (score_definition("t", type="text"), "a text"),
+     (SAFE, "yes or no"), (TONE, "one of warm, cold")],
+)  # fmt: skip
+def test_what_a_score_takes_is_said_in_words(definition, accepted):
+    assert definition.accepted == accepted

@@ -7,7 +7,7 @@ import pytest
 
 from convotrace.insight.join import joined, union, with_spans
 from convotrace.insight.parts import request_span
-from convotrace.model import Event, Failure, Payload, SessionFacts, Span, Stored, Trace, Usage
+from convotrace.model import Attachment, Event, Failure, Payload, SessionFacts, Span, Stored, Trace, Usage
 
 TRACE = "a" * 32
 
@@ -104,3 +104,41 @@ def test_what_a_job_spent_is_not_in_the_usage_of_the_call_that_asked_for_it():
 def test_a_state_from_before_anybody_knew_of_the_trace_is_replaced_by_the_next():
     (whole,) = told([replace(FRONT, span_id=None), FRONT])
     assert whole.trace.span_id == "f0" and len(whole.trace.spans) == 2
+
+
+def test_what_a_request_did_not_say_is_taken_from_the_part_that_did():
+    quiet = request("f0", None, 1, [span("f1")], output=Payload(None, {"raw": 1}))
+    part = request("b0", "f1", 2, input=Payload("asked"), output=Payload("answered"), user_id="ann", is_turn=True)
+    (whole,) = told([quiet, part])
+    trace = whole.trace
+    assert (trace.input, trace.output) == (Payload("asked"), Payload("answered", {"raw": 1}))
+    assert (trace.user_id, trace.is_turn) == ("ann", True)
+    (kept,) = told([replace(quiet, input=Payload("mine"), output=Payload(""), user_id="ben"), part])
+    assert (kept.trace.input.text, kept.trace.output.text, kept.trace.user_id) == ("mine", "", "ben")
+
+
+def test_spans_that_were_sent_never_hold_a_request_that_was_seen():
+    sent = Trace(TRACE, "x", id_source="otlp", origin="otlp", started_ns=0, spans=(span("f9"), span("g1", "f9")))
+    (whole,) = told([sent, request("f0", "f9", 1, [span("f1")])])
+    assert (whole.trace.span_id, {one.id for one in whole.trace.spans}) == ("f0", {"f1", "f9", "g1"})
+
+
+FILE = Attachment("1", "a.txt", "text/plain", 3)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kept"),
+    [
+        ([FILE], [], [FILE]),
+        ([], [FILE], [FILE]),
+        ([FILE], [replace(FILE, data=b"abc")], [replace(FILE, data=b"abc")]),
+        ([replace(FILE, data=b"abc")], [FILE], [replace(FILE, data=b"abc")]),
+        ([replace(FILE, data=b"abc")], [replace(FILE, left_out="content")], [replace(FILE, left_out="content")]),
+        ([replace(FILE, left_out="content")], [replace(FILE, data=b"abc")], [replace(FILE, left_out="content")]),
+        ([FILE], [replace(FILE, id="2")], [FILE, replace(FILE, id="2")]),
+    ],
+    ids=["one side", "other side", "with its bytes", "bytes stay", "consent withdrawn", "never kept", "two files"],
+)
+def test_of_a_file_told_twice_the_bytes_are_kept_unless_they_must_not_be(first, second, kept):
+    (whole,) = told([request("f0", attachments=tuple(first)), request("b0", "f0", 2, attachments=tuple(second))])
+    assert list(whole.trace.attachments) == kept

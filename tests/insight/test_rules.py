@@ -7,9 +7,23 @@ import pytest
 
 from convotrace.errors import SettingsError
 from convotrace.insight.friction import with_signals
-from convotrace.insight.rules import MINUTE_NS, Reading, Standing, alert, step
+from convotrace.insight.rules import MINUTE_NS, Reading, Standing, alert, step, value_of
 from convotrace.insight.session_rules import session_alert, trouble
-from convotrace.model import Conversation, Failure, Payload, Score, Session, Span, Target, Trace
+from convotrace.model import (
+    Conversation,
+    Failure,
+    Metrics,
+    MetricSeries,
+    Payload,
+    Score,
+    Session,
+    SessionTally,
+    Signal,
+    Span,
+    Tally,
+    Target,
+    Trace,
+)
 
 RULE = alert("errors", "error_rate", above=0.1, warn=0.05, at_least=5, renotify="10m")
 
@@ -161,3 +175,63 @@ def test_what_cannot_be_asked_of_single_turns_is_refused(arguments, words):
     with pytest.raises(SettingsError, match="alert 'r'") as raised:
         alert("r", **arguments)
     assert words in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "words", "score"),
+    [
+        ({"metric": "p95", "rise": 0.5, "window": "10m"}, "p95 over 10 min up 50% on the window before", None),
+        ({"metric": "turns", "anomaly": 5}, "turns over 5 min unlike the same hour of earlier days", None),
+        ({"metric": "score.q", "below": 0.5, "times": 2}, "score.q below 0.5, 2 times over 5 min", "q"),
+        ({"metric": "fails.q", "reaches": 3}, "fails.q over 5 min 3 or more", "q"),
+        ({"metric": "cost", "above": 0.25}, "cost over 5 min above 0.25", None),
+    ],
+)
+def test_a_rule_says_in_words_when_it_alerts_and_which_score_it_measures(options, words, score):
+    rule = alert("r", **options)
+    assert (rule.words(), rule.score) == (words, score)
+
+
+def test_a_single_value_is_beyond_its_limit_on_the_side_that_the_rule_names():
+    low = alert("r", "score.q", below=0.5, times=1)
+    assert (low.is_beyond(0.49), low.is_beyond(0.5)) == (True, False)
+    assert not alert("r", "p95", rise=0.5).is_beyond(10**9)
+
+
+def test_one_sign_names_itself_and_another_says_nothing():
+    rule = session_alert("r", signals=["repeated_call"])
+    it = conversation(signals=(Signal("left", "gone"), Signal("repeated_call", "pay was called twice")))
+    assert trouble(rule, it) == (1, 1, "pay was called twice")
+    assert trouble(rule, conversation(signals=(Signal("left", "gone"),))) is None
+
+
+def test_words_and_other_scores_are_no_low_score():
+    rule = session_alert("r", score=("q", 0.5))
+
+    def scored(name, value):
+        return conversation(turn(1, scores=(Score("1", name, "text", value, 1, Target("s", "t1")),)))
+
+    assert trouble(rule, scored("q", "low")) is None and trouble(rule, scored("p", 0.1)) is None
+    assert trouble(rule, scored("q", False)) == (0.0, 0.5, "q is 0")
+
+
+def asked(hours, **total):
+    series = (MetricSeries(None, Tally(**total)),)
+    return Metrics(0, hours * 60 * MINUTE_NS, MINUTE_NS, None, series, Tally(**total), SessionTally(4, completed=1))
+
+
+def test_a_sum_of_more_time_than_was_asked_for_is_scaled_down_and_a_rate_is_not():
+    hour = 60 * MINUTE_NS
+    cost, rate = alert("c", "cost", above=1), alert("r", "error_rate", above=1)
+    found = asked(2, count=10, failed=5, cost_nano=4 * 10**9)
+    assert (value_of(cost, found), value_of(cost, found, hour), value_of(cost, found, 3 * hour)) == (4.0, 2.0, 4.0)
+    assert (value_of(rate, found), value_of(rate, found, hour)) == (0.5, 0.5)
+    assert value_of(cost, asked(2), hour) is None
+    assert value_of(alert("s", "completion_rate", below=1), found) == 0.25
+    assert value_of(alert("s", "completion_rate", below=1), replace(found, sessions=None)) is None
+
+
+def test_a_rule_that_falls_from_alert_to_a_warning_warns_and_from_no_data_recovers():
+    assert told(RULE, *values(0.2, 0.06)) == ["alert", "warn"]
+    gone = alert("x", "p95", above=1, no_data="alert")
+    assert told(gone, Reading(None, 0), Reading(0.5, 3)) == ["no_data", "recovered"]

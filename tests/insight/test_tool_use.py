@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from convotrace.insight.tool_report import ToolFold
-from convotrace.insight.tool_use import wrong_moments
+from convotrace.insight.tool_report import MOST_EXAMPLES, ToolFold
+from convotrace.insight.tool_use import texts, values, wrong_moments
 from convotrace.model import Conversation, Document, Failure, Payload, Session, Span, Trace
 
 SECOND = 1_000_000_000
@@ -216,3 +216,56 @@ def test_a_document_is_retrieved_used_carried_over_or_never_used():
     told = {one.name: (one.source, one.retrieved, one.used, one.carried, one.never_used) for one in report.documents}
     assert told == {"Care": ("kb.example", 1, 1, 1, False), "Gifts": ("kb", 1, 0, 0, True)}
     assert [(one.name, one.retrieved, one.never_used) for one in report.sources] == [("kb", 1, 1), ("kb.example", 1, 0)]
+
+
+def test_the_source_of_a_document_is_what_it_says_else_its_host_else_who_found_it():
+    documents = [
+        Document("1", "a", title="1", metadata={"source": "handbook"}, url="https://kb.example/1"),
+        Document("2", "b", title="2", metadata={"source": ""}, url="https://kb.example/2"),
+        Document("3", "c", title="3", metadata={"source": 5}, url="http://[broken"),
+        Document("4", "d", title="4", url="relative/path"),
+    ]
+    fold = ToolFold()
+    fold.add(Conversation(Session("s", "s"), (turn(1, "q", "x", found(*documents)),)))
+    report = fold.report()
+    assert {one.name: one.source for one in report.documents} == {
+        "1": "handbook", "2": "kb.example", "3": "kb", "4": "kb",
+    }  # fmt: skip
+    assert report.retrievals[0].scores is None and report.retrievals[0].used == 0
+
+
+def test_scores_that_are_all_alike_lie_in_one_bin_and_calls_without_a_duration_have_no_percentile():
+    alike = [Document(str(n), "x", 0.5) for n in range(3)]
+    running = replace(tool("p", "pay", {"n": 1}), duration_ns=None, status="running")
+    fold = ToolFold()
+    fold.add(Conversation(Session("s", "s"), (turn(1, "q", "x", found(*alike), running),)))
+    report = fold.report()
+    scores = report.retrievals[0].scores
+    assert (scores.least, scores.lower, scores.median, scores.upper, scores.most) == (0.5,) * 5
+    assert (scores.bins[0], sum(scores.bins)) == (3, 3)
+    assert (report.tools[0].calls, report.tools[0].p50_ms, report.tools[0].p95_ms) == (1, None, None)
+
+
+def test_of_wrong_moments_of_a_tool_so_many_are_shown_and_all_are_counted():
+    fold = ToolFold()
+    for number in range(MOST_EXAMPLES + 3):
+        late = tool(f"{number}", "pay", {"n": number}, "ok", at=9)
+        fold.add(Conversation(Session(f"s{number}", "k"), (turn(1, "q", "Done.", said("c", "Done.", 5), late),)))
+    (pay,) = fold.report().tools
+    assert (pay.after_answer, len(pay.examples), pay.examples[0].session_id) == (MOST_EXAMPLES + 3, MOST_EXAMPLES, "s0")
+
+
+@pytest.mark.parametrize("result", [None, "", True, {}, {"ok": True}, ["12"], {"a": {"b": {"c": {"d": "e"}}}}])
+def test_a_result_that_says_little_cannot_have_been_ignored(result):
+    assert not wrong_moments([turn(1, "my order?", "I do not know.", tool("a", "look_up", {"id": 1}, result))])
+
+
+def test_a_result_of_a_turn_without_an_answer_was_not_ignored():
+    assert not wrong_moments([turn(1, "my order?", " ", tool("a", "look_up", {"id": 1}, ORDER))])
+
+
+def test_texts_and_values_of_json_go_as_deep_as_is_asked_and_names_count_only_for_texts():
+    value = {"a": [1, None, True, "x"], "b": {"c": 2}}
+    assert (texts(value), values(value)) == ("a 1   x b c 2", "1   x 2")
+    assert (texts(value, 1), values(value, 1)) == ("a  b ", " ")
+    assert (texts(value, 0), values([1], 0)) == ("", "")

@@ -153,3 +153,9 @@ def test_the_current_branch_is_what_the_client_shows(steps):
 def test_an_answer_in_several_pieces_and_other_white_space_are_the_same_history():
     pieces = [("user", "hi "), ("assistant", "fi"), ("assistant", "\nne")]
     assert summed(pieces) == summed(history(FIRST)) and said_in([FIRST]) == [("user", "hi"), ("assistant", "fine")]
+
+
+def test_requests_that_are_no_turns_stand_in_no_branch_and_a_replaced_turn_takes_those_after_it_along():
+    turns = [turn(1, "a"), turn(2, "b"), turn(3, "c", is_turn=False), turn(4, "d"), turn(5, "B", replaces="t2"),
+             turn(6, "x", replaces="gone")]  # fmt: skip
+    assert superseded(turns) == {"t2": "t5", "t4": "t5"}
