@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from urllib.parse import quote
 
 from convotrace.insight.cohort import Summary
@@ -30,13 +31,26 @@ class Place:
         node = parse(q)
         self._base = f"({node})" if isinstance(node, Or) else str(node)
         self.since_ns, self.until_ns = since_ns, until_ns
+        self._along: dict[tuple[str, range], list[str]] = {}
 
     def within(self, term: str, since_ns: int | None = None, until_ns: int | None = None, more: str = "") -> str:
         """Return the address of the sessions that began, were active or failing in a stretch of the range."""
         since = self.since_ns if since_ns is None else since_ns
         until = self.until_ns if until_ns is None else until_ns
         stretch = f"{term}:{Moment(since)}..{Moment(until)}"
-        return "./?q=" + quote(" ".join(filter(None, (self._base, more, stretch))), safe=":.", errors="replace")
+        return self._quoted(" ".join(filter(None, (self._base, more, stretch))))
+
+    def along(self, term: str, starts: range) -> list[str]:
+        """Return the addresses of the sessions that began, were active or failing in each of some stretches."""
+        # Made once for several charts, and of one text: a page has hundreds, and their moments need no quoting.
+        if (term, starts) not in self._along:
+            before = self._quoted(f"{self._base} {term}:" if self._base else f"{term}:")
+            moments = [str(Moment(at)) for at in range(starts.start, starts.stop + 1, starts.step)]
+            self._along[term, starts] = [f"{before}{since}..{until}" for since, until in pairwise(moments)]
+        return self._along[term, starts]
+
+    def _quoted(self, q: str) -> str:
+        return "./?q=" + quote(q, safe=":.", errors="replace")
 
 
 @dataclass(frozen=True)
@@ -167,8 +181,7 @@ def _chart(
     heads: Sequence[str], rows: Sequence[Sequence[str]], term: str = "active",
 ) -> Chart:  # fmt: skip
     starts = _starts(turns)
-    links = [place.within(term, at, at + turns.width_ns) for at in starts]
-    return Chart(id, title, about, drawn, marks, starts, links, heads, rows, term)
+    return Chart(id, title, about, drawn, marks, starts, place.along(term, starts), heads, rows, term)
 
 
 def _starts(turns: Metrics) -> range:

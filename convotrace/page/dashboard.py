@@ -18,7 +18,7 @@ from convotrace.page.http import PageResponse, as_data
 from convotrace.page.render import page as render
 from convotrace.page.visit import Visit
 
-RANGES = (("1 h", "1h", None), ("24 h", "24h", "1h"), ("7 d", "7d", "2h"), ("30 d", "30d", "6h"))
+RANGES = (("1 h", "1h", None), ("24 h", "24h", "1h"), ("7 d", "7d", "6h"), ("30 d", "30d", "1d"))
 """The times that a click asks for, and how wide their points are: so wide that little is read for them."""
 
 GROUPS = ("environment", "release", "service", "tag", "user", "route", "model", "tool")

@@ -93,7 +93,8 @@ class Reading:
         share = self.share * len(read) / len(self._judged)
         columns = [score.sid, score.name, score.source, score.author, score.trace_id, score.span_id]
         columns += [score.at, score.seq, score.num, score.value, score.extra]
-        query = score.select(*columns).where(score.sid.in_(read))
+        # Peewee would make a node of each of so many values.
+        query = score.select(*columns).where(score.sid.in_(SQL(f"({', '.join('?' * len(read))})", tuple(read))))
         newest: dict[tuple[Any, ...], tuple[Any, ...]] = {}
         for row in self._connection.execute(*query.sql()):
             held = newest.get(row[:6])

@@ -18,6 +18,7 @@ from convotrace.insight.ranges import DAY_NS, HOUR_NS
 from convotrace.model import Change, Payload, Score, SessionFacts, Span, Target, Trace
 from convotrace.page import PageRequest
 from convotrace.page.assets import assets
+from convotrace.page.board import Place
 from convotrace.query.values import read_moment
 
 SECOND = 10**9
@@ -207,3 +208,10 @@ def test_the_whole_dashboard_weighs_less_than_60_kilobytes():
              "store.js", "time.js", "theme.js")  # fmt: skip
     assert len(body) + sum(len(assets()[name].packed) for name in names) < 60_000
     house.observer.close()
+
+
+@pytest.mark.parametrize("q", ["", "tag:vip", "a OR b", '"地铁 %" env:x'])
+def test_the_addresses_along_a_chart_are_those_of_its_stretches(q):
+    place, starts = Place(q, BEGIN, NOW), range(BEGIN, BEGIN + 30 * HOUR_NS, 6 * HOUR_NS)
+    assert place.along("active", starts) == [place.within("active", at, at + 6 * HOUR_NS) for at in starts]
+    assert place.along("began", starts)[0] == place.within("began", BEGIN, BEGIN + 6 * HOUR_NS)
