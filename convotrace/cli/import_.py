@@ -14,17 +14,22 @@ import click
 from convotrace.cli.options import Wrong, json_option, progress, say, store_option
 from convotrace.errors import BadRequest, ConvoTraceError
 from convotrace.model import Change
+from convotrace.options import from_text
 from convotrace.settings import Settings
 
 if TYPE_CHECKING:
     from convotrace.store import Store
 
+REDACT = """What to take out before it is stored: presets of `redact=` with commas between, all, or none.
+[default: CONVOTRACE_REDACT, else the app's default, secrets]"""
+
 
 @click.command("import")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--redact", metavar="NAMES", help=REDACT)
 @store_option
 @json_option
-def import_(files: tuple[Path, ...], store_url: str | None, as_json: bool) -> None:
+def import_(files: tuple[Path, ...], redact: str | None, store_url: str | None, as_json: bool) -> None:
     """Read FILES into a store, which is made where there is none.
 
     Each holds JSON Lines, or one JSON value: sessions that `convotrace export` wrote, OTLP, lists of messages in the
@@ -35,7 +40,7 @@ def import_(files: tuple[Path, ...], store_url: str | None, as_json: bool) -> No
     from convotrace.store import Store
 
     try:
-        settings = Settings.of({"store": store_url} if store_url else {})
+        settings = _settings(store_url, redact)
         store = Store.open(settings.store)
     except ConvoTraceError as error:
         raise Wrong(str(error)) from None
@@ -46,24 +51,33 @@ def import_(files: tuple[Path, ...], store_url: str | None, as_json: bool) -> No
             store.close()
     except ConvoTraceError as error:
         raise click.ClickException(str(error)) from None
-    facts = {name: counted[name] for name in ("sessions", "traces", "known")}
-    say(
-        facts, "Read {traces:,} traces of {sessions:,} sessions; {known:,} were there already.".format(**facts), as_json
-    )
+    facts = {name: counted[name] for name in ("sessions", "traces", "known", "redacted")}
+    words = "Read {traces:,} traces of {sessions:,} sessions; {known:,} were there already.".format(**facts)
+    say(facts, f"{words} {counted['redacted']:,} values were redacted." if counted["redacted"] else words, as_json)
+
+
+def _settings(store_url: str | None, redact: str | None) -> Settings:
+    given: dict[str, Any] = {"store": store_url} if store_url else {}
+    return Settings.of(given if redact is None else {**given, "redact": from_text("redact", redact, ())})
 
 
 def _read_all(store: Store, settings: Settings, files: tuple[Path, ...], counted: Counter[str]) -> None:
+    from convotrace.redaction import Mask, masked_later
+
     size = sum(path.stat().st_size for path in files)
     sessions: set[str] = set()
+    mask = Mask(
+        settings.redact, settings.redact_fields, settings.redact_with == "pseudonym", store.secret("pseudonym")
+    )
     with progress(size, "Importing") as bar:
         for path in files:
             for changes, read in _changes(path, settings):
                 counted["known"] += sum(_is_known(store, change) for change in changes)
-                written = store.write(changes, retry=True)
+                written = store.write([masked_later(mask, change) for change in changes], retry=True)
                 sessions |= {change.session.id for change in written if change is not None}
                 counted["traces"] += sum(change is not None and change.trace is not None for change in written)
                 bar.update(read)
-    counted["sessions"] = len(sessions)
+    counted["sessions"], counted["redacted"] = len(sessions), sum(mask.counts.values())
 
 
 def _is_known(store: Store, change: Change) -> bool:

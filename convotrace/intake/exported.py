@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from convotrace.export import from_exact
 from convotrace.insight.friction import SIGNALS
-from convotrace.model import Change, Conversation, Json, SessionFacts
+from convotrace.model import Change, Conversation, Json, SessionFacts, Trace
+from convotrace.redaction import Redactor
+from convotrace.redaction.urls import without_queries
 
 
 def of_export(found: Mapping[str, Json]) -> list[Change]:
@@ -25,7 +27,8 @@ def _changes(it: Conversation) -> Iterator[Change]:
         # What is told when a session is read is not stored.
         signals = tuple(signal for signal in trace.signals if signal.name not in SIGNALS)
         yield Change(
-            replace(facts, service=trace.service), replace(trace, session_id=facts.id, turn=None, signals=signals)
+            replace(facts, service=trace.service),
+            replace(_without_secrets(trace), session_id=facts.id, turn=None, signals=signals),
         )
     outcome = None if it.session.outcome == "open" else it.session.outcome
     yield Change(
@@ -34,6 +37,15 @@ def _changes(it: Conversation) -> Iterator[Change]:
             ended_ns=it.session.ended_ns, events=it.events, scores=it.scores,
         )
     )  # fmt: skip
+
+
+def _without_secrets(trace: Trace) -> Trace:
+    """Return a trace without what names of headers say is never stored: others may have written the file."""
+    redactor, request = Redactor(), trace.request
+    if request is not None and request.headers:
+        request = replace(request, headers=without_queries(redactor.headers(request.headers)))
+    spans = tuple(replace(span, attributes=redactor.attributes(span.attributes)) for span in trace.spans)
+    return replace(trace, request=request, spans=spans)
 
 
 def _facts(it: Conversation) -> SessionFacts:

@@ -55,7 +55,7 @@ class Reader:
     def _read(self, found: Json, line: int) -> list[Change]:
         if isinstance(found, Mapping):
             if "session" in found and "traces" in found:
-                return of_export(found)
+                return of_export(self._clean(found))
             if "resourceSpans" in found or "resourceLogs" in found:
                 signal = "logs" if "resourceLogs" in found else "traces"
                 return list(receive(dump(found), next(iter(JSON)), signal, self.settings, self.prices).changes)

@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from hashlib import blake2b
 from typing import Any
 
 from convotrace.redaction import own
+from convotrace.redaction.escapes import BEFORE_A_WORD, Span, places, said
 from convotrace.redaction.fields import flat
 from convotrace.redaction.numbers import Costly, only_digits
 from convotrace.redaction.patterns import EMAIL, NEVER_NAMED, PRESETS, USER, finders
@@ -70,14 +72,16 @@ class Mask:
         if self._looks_at_all:
             return False
         joined = "\n".join(texts)
+        if "\\u00" in joined:  # other escapes hide no letter that is looked for
+            joined = f"{joined}\n{said(joined)}"
         return not any(finder.may_find(joined) for finder in self._finders)
 
     def text(self, text: str, pseudonyms: bool = False) -> str:
         """Return a text without what must not be stored; with pseudonyms where the options or the caller say so."""
         for finder in self._finders if len(text) >= _SHORTEST else ():
-            if finder.may_find(text):
+            if finder.may_find(text) or ("\\u00" in text and finder.may_find(said(text))):
                 try:
-                    text = self._put(text, ((*span, finder.kind) for span in finder.find(text)), pseudonyms)
+                    text = self._put(text, places(finder.find, text), finder.kind, pseudonyms)
                 except Costly:
                     return self._mark(finder.kind)
         return self._owned(text, pseudonyms) if self._patterns or self._functions else text
@@ -134,7 +138,7 @@ class Mask:
         if known is None:
             if len(self._names) > 1_000:
                 self._names.clear()
-            known = self._names[user_id] = re.compile(rf"(?<!\w){re.escape(user_id)}(?!\w)")
+            known = self._names[user_id] = re.compile(rf"{BEFORE_A_WORD}{re.escape(user_id)}(?!\w)")
         return known.sub(lambda _: self.user(user_id), text)
 
     def pseudonym(self, kind: str, value: str) -> str:
@@ -142,17 +146,13 @@ class Mask:
         raw = f"{kind}\0{_normal(kind, value)}".encode("utf-8", "surrogatepass")
         return f"{kind}_{blake2b(raw, key=self._key, digest_size=_SIZE).hexdigest()}"
 
-    def _put(self, text: str, found: Iterable[tuple[int, int, str]], pseudonyms: bool) -> str:
+    def _put(self, text: str, found: Sequence[Span], kind: str, pseudonyms: bool) -> str:
         kept: list[str] = []
-        at = number = 0
-        for start, end, kind in found:
-            if start < at:
-                continue
-            if number >= _MOST:
-                return "".join([*kept, _WITHHELD])
-            kept += [text[at:start], self._mark(kind, text[start:end], pseudonyms)]
-            at, number = end, number + 1
-        return "".join([*kept, text[at:]]) if number else text
+        at = 0
+        for start, end in found[:_MOST]:
+            kept += [text[at:start], self._mark(kind, said(text[start:end]), pseudonyms)]
+            at = end
+        return "".join([*kept, _WITHHELD if len(found) > _MOST else text[at:]]) if found else text
 
     def _mark(self, kind: str, value: str | None = None, pseudonyms: bool = False) -> str:
         self.counts[kind] += 1
@@ -163,7 +163,7 @@ class Mask:
     def _owned(self, text: str, pseudonyms: bool) -> str:
         try:
             for pattern in self._patterns:
-                text = self._put(text, [(*span, _kind_of(pattern)) for span in own.find(pattern, text)], pseudonyms)
+                text = self._put(text, places(partial(own.find, pattern), text, True), _kind_of(pattern), pseudonyms)
             for function in self._functions:
                 text = self._called(function, text)
         except KeyboardInterrupt:

@@ -35,7 +35,7 @@ class Finder:
 
     Attributes:
         kind: What it is called in marks, counts and pseudonyms.
-        find: Yields the places, in order.
+        find: Yields the places, in any order.
         may_find: Tells at little cost whether there may be any.
         digits: Whether it is about numbers.
     """

@@ -1,5 +1,6 @@
 """What secrets and personal data look like: what is found, what only looks alike, and that looking ends soon."""
 
+import json
 import re
 import time
 
@@ -71,6 +72,47 @@ def test_what_was_cleaned_is_not_changed_again(kind, text, cleaned):
 def test_the_quick_look_passes_nothing_over_that_the_close_one_finds(before, found, after):
     mask, text = Mask([found[0]]), before + found[1] + after
     assert mask.text(text) == text or not mask.is_clean([text])
+
+
+@pytest.mark.parametrize("kind", sorted({kind for kind, _, _ in FOUND}))
+@given(chance=st.randoms(use_true_random=False))
+def test_what_a_preset_is_for_is_found_in_any_order(kind, chance):
+    texts = [(text, cleaned) for one, text, cleaned in FOUND if one == kind]
+    chance.shuffle(texts)
+    cleaned = Mask([kind]).text("\n".join(text for text, _ in texts))
+    assert cleaned == "\n".join(cleaned for _, cleaned in texts)
+
+
+@pytest.mark.parametrize("ascii", [True, False])
+@pytest.mark.parametrize("deep", [1, 2, 3])
+@pytest.mark.parametrize(("kind", "text", "cleaned"), FOUND)
+def test_in_json_kept_as_text_it_is_found_behind_any_escape_and_the_json_stays_whole(kind, text, cleaned, deep, ascii):
+    for before in ("line\n", "\t", '"', "é", "\u2028"):
+        said, mask = before + text, Mask([kind])
+        for _ in range(deep):
+            said = json.dumps({"a": said}, ensure_ascii=ascii)
+        masked_text = mask.text(said)
+        assert mask.counts[kind] == cleaned.count("[redacted") and not mask.is_clean([said])
+        for _ in range(deep):
+            masked_text = json.loads(masked_text)["a"]
+        assert masked_text == before + cleaned
+
+
+def test_an_equals_sign_may_be_an_escape():
+    mask, text = Mask(["secrets"]), r'{"a": "password\u003dhunter2"}'
+    assert not mask.is_clean([text]) and mask.text(text) == r'{"a": "password\u003d[redacted: secrets]"}'
+
+
+@given(st.text(alphabet='\\nu0041x"/ab@', max_size=30), st.sampled_from(FOUND))
+def test_no_escape_hides_what_stands_behind_it(before, found):
+    mask = Mask([found[0]])
+    assert mask.text(f"{before}\\n{found[1]}").endswith(found[2]) or mask.counts[found[0]] > 0
+
+
+def test_the_pseudonym_of_an_escaped_value_is_that_of_what_it_says():
+    mask = Mask(["email"], pseudonyms=True)
+    said = json.dumps("x\n小明@例子.中国")
+    assert json.loads(mask.text(said)) == f"x\n{mask.pseudonym('email', '小明@例子.中国')}"
 
 
 def test_secrets_bring_authorization_and_cookies_with_them():
