@@ -66,9 +66,7 @@ def _read_all(store: Store, settings: Settings, files: tuple[Path, ...], counted
 
     size = sum(path.stat().st_size for path in files)
     sessions: set[str] = set()
-    mask = Mask(
-        settings.redact, settings.redact_fields, settings.redact_with == "pseudonym", store.secret("pseudonym")
-    )
+    mask = Mask(settings.redact, settings.redact_fields, settings.redact_with == "pseudonym", store.secret("pseudonym"))
     with progress(size, "Importing") as bar:
         for path in files:
             for changes, read in _changes(path, settings):

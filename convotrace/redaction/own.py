@@ -18,7 +18,7 @@ _WINDOW, _OVERLAP = 1_024, 256
 """Characters that a pattern is shown at a time; and the longest match that is found for certain across windows."""
 _MOST_NS = 20_000_000
 """What one pattern may take for one text, in ns of the thread's own time: then the text is not kept at all."""
-_SLOW_NS = 5_000_000
+_SLOW_NS = 10_000_000
 _TRIES = 3
 """A machine that is busy with others may make one try slow."""
 _TRIED = (*range(2, 32, 2), 32, 64, 128, 256, 512, 1_024)
