@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import sqrt
 
 from convotrace.model import Trace, TurnMark
@@ -34,7 +34,7 @@ class Strip:
     width: int
     label: str
 
-    @property
+    @cached_property
     def paths(self) -> list[tuple[str, str]]:
         """Return the bars as two paths, those of errors last: as single shapes they would weigh more than the texts."""
         drawn = {"bar": "", "bad": ""}
@@ -43,8 +43,9 @@ class Strip:
         return [(kind, path) for kind, path in drawn.items() if path]
 
 
-def of_marks(marks: Sequence[TurnMark], turns: int) -> Strip:
-    """Return the strip of a session's last turns.
+@lru_cache(maxsize=512)
+def of_marks(marks: tuple[TurnMark, ...], turns: int) -> Strip:
+    """Return the strip of a session's last turns, kept for the sessions of the lists that are being looked at.
 
     Args:
         marks: The last turns, oldest first.
@@ -66,7 +67,7 @@ def of_marks(marks: Sequence[TurnMark], turns: int) -> Strip:
 
 def of_traces(turns: Iterable[Trace]) -> Strip:
     """Return the strip of a session that was read whole."""
-    marks = [TurnMark(trace.duration_ns, trace.errors, trace.started_ns) for trace in turns]
+    marks = tuple([TurnMark(trace.duration_ns, trace.errors, trace.started_ns) for trace in turns])
     return of_marks(marks[:LONGEST], len(marks))
 
 

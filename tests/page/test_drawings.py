@@ -20,7 +20,14 @@ def _trace(*spans: Span, length: int | None = 10) -> Trace:
 
 
 def test_a_bar_grows_with_the_root_of_time_and_an_error_has_a_foot():
-    strip = of_marks([TurnMark(9 * S, 0, 0), TurnMark(2250 * MS, 1, 9 * S), TurnMark(None, 0, 12 * S)], 3)
+    strip = of_marks(
+        (
+            TurnMark(9 * S, 0, 0),
+            TurnMark(2250 * MS, 1, 9 * S),
+            TurnMark(None, 0, 12 * S),
+        ),
+        3,
+    )
     assert [(bar.kind, bar.x, bar.height) for bar in strip.bars] == [
         ("bar", 0, 20), ("bad", 6, 10.0), ("foot", 6, 2), ("bar", 12, 3),
     ]  # fmt: skip
@@ -28,20 +35,32 @@ def test_a_bar_grows_with_the_root_of_time_and_an_error_has_a_foot():
 
 
 def test_a_strip_is_drawn_as_one_path_of_bars_and_one_of_errors():
-    strip = of_marks([TurnMark(9 * S, 0, 0), TurnMark(2250 * MS, 1, 400 * S)], 2)
+    strip = of_marks(
+        (
+            TurnMark(9 * S, 0, 0),
+            TurnMark(2250 * MS, 1, 400 * S),
+        ),
+        2,
+    )
     assert strip.paths == [
         ("bar", "M0.5 1.5h3v19h-3zM6.5 20.5h1v1h-1z"), ("bad", "M12.5 11.5h3v9h-3zM12.5 22.5h3v1h-3z"),
     ]  # fmt: skip
 
 
 def test_an_idle_gap_is_a_dot_and_more_turns_are_two():
-    strip = of_marks([TurnMark(S, 0, 0), TurnMark(S, 2, 400 * S)], 20)
+    strip = of_marks(
+        (
+            TurnMark(S, 0, 0),
+            TurnMark(S, 2, 400 * S),
+        ),
+        20,
+    )
     assert [bar.kind for bar in strip.bars] == ["bar", "dot", "bad", "foot", "dot", "dot"]
     assert strip.label == "20 turns, turn 20 has 2 errors"
 
 
 def test_a_session_without_turns_has_an_empty_strip():
-    assert of_marks([], 0).bars == of_traces([]).bars == ()
+    assert of_marks((), 0).bars == of_traces([]).bars == ()
 
 
 def test_rows_are_a_tree_in_the_order_of_time_under_the_request():
