@@ -6,6 +6,7 @@ import platform
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as version_of
 from typing import Any
@@ -73,7 +74,7 @@ def store(state: Mapping[str, Json], oldest_ns: int | None, now_ns: int) -> Card
         rows.append(Row("size", size(bytes_now) + (f" of {size(most)}" if isinstance(most, int) else "")))
         rows += _growth(bytes_now, most if isinstance(most, int) else None, oldest_ns, now_ns)
     if oldest_ns is not None:
-        rows.append(Row("oldest session", day_and_clock(oldest_ns)))
+        rows.append(Row("oldest session", f"{day_and_clock(oldest_ns)} UTC"))
     rows.append(Row("kept", f"{kept['days']} days" if kept.get("days") else "for ever"))
     if kept.get("max_rows"):
         rows.append(Row("rows at most", _words("rows", kept["max_rows"])))
@@ -200,8 +201,17 @@ def workers(state: Mapping[str, Json]) -> Card:
     """Return the processes that write into the store."""
     told = state.get("workers")
     found = [one for one in told if isinstance(one, Mapping)] if isinstance(told, (list, tuple)) else []
-    rows = [Row(f"{one.get('host')}, process {one.get('pid')}", f"seen {one.get('seen_at')}") for one in found]
+    rows = [Row(f"{one.get('host')}, process {one.get('pid')}", f"seen {_moment(one.get('seen_at'))}") for one in found]
     return Card("Workers", rows or [Row("seen", "none yet: the first record starts the writer")])
+
+
+def _moment(told: object) -> str:
+    """Return a moment for people; what is none stays as it came."""
+    try:
+        at = datetime.fromisoformat(str(told)).astimezone(UTC)
+    except ValueError:
+        return str(told)
+    return f"{day_and_clock(int(at.timestamp()) * 10**9)} UTC"
 
 
 def version() -> Card:

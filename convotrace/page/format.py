@@ -14,10 +14,12 @@ _MINUTE = 60
 
 
 def duration(ns: int | None) -> str:
-    """Return one duration: 0.4 ms, 559 ms, 3.98 s, 21.5 s, 2 m 04 s."""
+    """Return one duration: <0.1 ms, 0.4 ms, 559 ms, 3.98 s, 21.5 s, 2 m 04 s."""
     if ns is None:
         return UNKNOWN
     ms = ns / 1e6
+    if 0 < ms < 0.05:
+        return "<0.1 ms"
     if round(ms, 1) < 1:
         return f"{ms:.1f} ms"
     if round(ms) < 1000:
@@ -33,6 +35,15 @@ def _seconds_and_more(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), _MINUTE)
     if minutes < 60:
         return f"{minutes} m {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} m"
+
+
+def so_far(ns: int) -> str:
+    """Return how long something has been going on, in whole seconds: 3 s, 1 m 04 s, 2 h 05 m."""
+    elapsed = max(ns, 0) // 10**9
+    minutes, rest = divmod(elapsed, _MINUTE)
+    if minutes < 60:
+        return f"{minutes} m {rest:02d} s" if minutes else f"{rest} s"
     return f"{minutes // 60} h {minutes % 60:02d} m"
 
 

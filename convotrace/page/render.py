@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 
 from convotrace.export.records import iso
 from convotrace.identity import session_key
+from convotrace.model import Trace
 from convotrace.page import (
     attachments,
     format,
@@ -51,6 +52,17 @@ def unit(text: str) -> Markup:
     return Markup(f'{escape(number)} <span class="u">{name}</span>')
 
 
+def lasted(trace: Trace, now_ns: int) -> Markup:
+    """Return how long a turn took, or how long it has been running: a script lets that go on."""
+    if trace.status != "running":
+        return unit(format.duration(trace.duration_ns))
+    elapsed_ns = max(now_ns - trace.started_ns, 0)
+    return Markup(
+        f'<span class="so-far" data-so-far="{elapsed_ns // 10**6}" title="still running">'
+        f"{format.so_far(elapsed_ns)}</span>"
+    )
+
+
 _NUMBERS: dict[str, Callable[..., object]] = {
     "duration": format.duration, "seconds": format.seconds, "tokens": format.tokens, "cost": format.cost,
     "cost_column": format.cost_column, "count": format.count, "share": format.share, "plural": format.plural,
@@ -68,6 +80,7 @@ _RECORDS: dict[str, Callable[..., object]] = {
     "why_absent": attachments.why_absent, "link_of": attachments.link_of, "host_of": attachments.host_of,
     "first_line": messages.first_line, "shown": tree.shown,
     "capped": values.capped, "left_out": values.left_out, "mark": small.mark, "time": small.time, "strip": small.strip,
+    "lasted": lasted,
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -109,6 +110,7 @@ class Visit:
             "tabs": (*TABS, AUDIT) if self.may("audit") else TABS,
             "topic": "",
             "after_ns": 0,
+            "now_ns": time.time_ns(),
             "live": "sse" if self.request.streams else "poll",
             "service": settings.service,
             "environment": settings.effective_environment,

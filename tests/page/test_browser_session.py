@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -197,6 +198,36 @@ def test_what_is_new_waits_behind_a_button(visit, house):
     assert page.inner_text("#fresh a") == "1 new turn: load"
     page.keyboard.press(".")
     page.wait_for_selector("#fresh", state="hidden")
+
+
+def _running(conversation: Conversation, seconds: int) -> Conversation:
+    first, *others = conversation.traces
+    at = {"started_ns": time.time_ns() - seconds * 10**9, "duration_ns": None}
+    return replace(conversation, traces=(replace(first, status="running", **at), *others))
+
+
+@pytest.mark.parametrize("path", ["", "?zoom=cards", "?zoom=waterfall", f"/t/{FIRST}"])
+def test_a_running_turn_says_how_long_and_moves_nothing_while_it_does(visit, house, path):
+    house.shelf.conversations = [_running(house.shelf.conversations[0], 3)]
+    page = visit("/health")
+    page.clock.install()
+    page.goto(page.url.replace("/health", f"{_key(house)}{path}"))
+    told = page.locator(".so-far").last
+    assert re.fullmatch(r"\d s", told.inner_text())
+    before = page.evaluate(_PLACES)
+    page.clock.run_for(65_000)
+    assert re.fullmatch(r"1 m \d\d s", told.inner_text())
+    assert page.evaluate(_PLACES) == before
+
+
+_PLACES = """[...document.querySelectorAll("main *")].map((one) => one.getBoundingClientRect())
+  .map(({ x, y, width, height }) => [x, y, width, height].map(Math.round).join())"""
+
+
+def test_without_scripts_a_running_turn_says_how_long_it_ran_when_it_was_asked_for(visit, house):
+    house.shelf.conversations = [_running(house.shelf.conversations[0], 64)]
+    page = visit(_key(house), java_script_enabled=False)
+    assert re.fullmatch(r"1 m 0\d s", page.locator(".th .so-far").inner_text())
 
 
 def test_a_link_to_a_message_unfolds_what_hides_it(visit, house):

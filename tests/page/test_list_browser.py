@@ -140,6 +140,17 @@ def test_what_is_new_waits_behind_a_pill_and_moves_nothing(browser, site, observ
     assert page.complaints == []
 
 
+def test_sessions_too_old_for_the_first_rows_are_not_called_new_however_recent(browser, site, observer, open_page):
+    begun = time.time_ns()
+    observer.store.write([_turn(n, begun + n * 10**6) for n in range(60)])  # all within what is told twice
+    page = open_page(browser, site, viewport={"width": 1440, "height": 400})
+    with page.expect_response("**/tail.json*") as told:
+        pass
+    assert len(told.value.json()["sessions"]) == 60
+    page.wait_for_selector("[data-state=on]")
+    assert page.locator("[data-act=merge]").is_hidden()
+
+
 # What waits for a selector looks twice a second: the page itself notes the moment.
 _WATCH_PILL = """() => {
   const pill = document.querySelector("[data-act=merge]");

@@ -77,10 +77,14 @@ onChange((sessions) => {
   if (news.size) document.getElementById("said").textContent = `${news.size} new`;
 });
 
+// A session stands in the list as it is now, or, where the latest come first, it is too old for the first rows.
 function isShown({ key, last_at: last }) {
   const row = loaded().find((one) => keyOf(one) === key);
-  return row?.querySelector("time")?.dateTime === last;
+  if (row || !table.dataset.every || ![null, "-last"].includes(asked.get("order"))) return lastOf(row) === last;
+  return last < lastOf((rows?.blocks.get(0).rows ?? loaded()).at(-1));
 }
+
+const lastOf = (row) => row?.querySelector("time")?.dateTime;
 
 export async function merge() {
   if (!news.size) return;

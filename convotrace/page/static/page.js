@@ -3,7 +3,7 @@ import { copy } from "./copy.js";
 import { bind, copyLink, listen, nextError } from "./keys.js";
 import * as live from "./live.js";
 import { recall, remember, tab } from "./store.js";
-import { localTimes } from "./time.js";
+import { goOn, localTimes } from "./time.js";
 
 function toggleTheme() {
   const root = document.documentElement;
@@ -64,6 +64,7 @@ function neighbour(by) {
 bind({ f: live.toggle, g: () => { location.href = `${document.body.dataset.root}dashboard`; } });
 if (location.pathname.includes("/s/")) bind({ n: () => neighbour(1), p: () => neighbour(-1) });
 localTimes(document);
+goOn(document);
 listen();
 followRail();
 live.begin();

@@ -25,6 +25,23 @@ function inList(at, now) {
   return at.getFullYear() === now.getFullYear() ? day : `${day} ${at.getFullYear()}`;
 }
 
+/** Let what is still going on say how long: counted from what the server wrote, since clocks differ. */
+export function goOn(root) {
+  const going = [...root.querySelectorAll("[data-so-far]")];
+  if (!going.length) return;
+  const tell = () => {
+    for (const one of going) one.textContent = soFar(Math.floor((Number(one.dataset.soFar) + performance.now()) / 1000));
+  };
+  setInterval(tell, 1000);
+}
+
+function soFar(seconds) {
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 1) return `${seconds} s`;
+  if (minutes < 60) return `${minutes} m ${two(seconds % 60)} s`;
+  return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} m`;
+}
+
 export function localTimes(root) {
   for (const element of root.querySelectorAll("time[data-as]")) {
     const at = new Date(element.dateTime);
