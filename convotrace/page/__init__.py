@@ -61,8 +61,10 @@ def _admission(request: PageRequest, backend: Backend, found: tuple[Route, dict[
 
 def _guarded(request: PageRequest, backend: Backend, found: tuple[Route, dict[str, str]] | None) -> PageResponse:
     admission = _admission(request, backend, found)
-    if admission is None or found is None:
+    if admission is None:
         return not_found()
+    if found is None:
+        return _nothing(Visit(request, backend, admission))
     route, parts = found
     handler = route.handler(request.method)
     if handler is None:
@@ -71,7 +73,7 @@ def _guarded(request: PageRequest, backend: Backend, found: tuple[Route, dict[st
             return not_found()
         return plain("Method not allowed\n", 405, ("allow", route.allowed))
     if route.right not in admission.rights:
-        return not_found()
+        return _nothing(Visit(request, backend, admission))
     if admission.by == "link" and request.path:
         return swap(request, backend.token() or "", is_page)
     visit = Visit(request, backend, admission, parts)
@@ -85,13 +87,20 @@ def _handled(visit: Visit, handler: Handler, is_json: bool) -> PageResponse:
     try:
         return handler(visit)
     except Unknown:
-        return not_found()
+        return _nothing(visit)
     except FilterError as error:
         return as_data(refusal(error), 400) if is_json else _sentence(visit, str(error), 400, False)
     except BadRequest as error:
         return _sentence(visit, str(error), 400, is_json)
     except StoreError as error:
         return _sentence(visit, f"The store cannot be read: {error}", 503, is_json)
+
+
+def _nothing(visit: Visit) -> PageResponse:
+    """Return the answer to what is unknown or forbidden: a page to a browser of somebody who may look at pages."""
+    if not visit.may("read") or "text/html" not in (visit.request.header("accept") or ""):
+        return not_found()
+    return _sentence(visit, "Nothing is stored under this address: deleted, or taken by retention.", 404, False)
 
 
 def _sentence(visit: Visit, sentence: str, status: int, is_json: bool) -> PageResponse:
