@@ -28,7 +28,8 @@ def answer(request: PageRequest, backend: Backend) -> PageResponse:
         response = _guarded(request, backend, found)
     except Exception as error:
         backend.failed("page", error)
-        response = wrong("This page failed; the app is not affected.", 500, found is not None and found[0].is_json)
+        is_json = found is not None and found[0].is_json and not request.is_form
+        response = wrong("This page failed; the app is not affected.", 500, is_json)
     if request.method == "HEAD":
         return PageResponse(response.status, response.headers, b"")
     return response

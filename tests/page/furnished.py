@@ -96,13 +96,17 @@ def _changes(conversation: Conversation) -> Iterator[Change]:
         told.metadata, "failed", told.outcome_reason, False, told.ended_ns, conversation.events,
         tuple(_moved(conversation.scores)), told.links,
     )  # fmt: skip
+    later = time.time_ns() - 3600 * 10**9 - told.started_ns  # recent, whenever a test runs
     for trace in conversation.traces:
-        yield Change(facts, _at_home(trace))
+        yield Change(facts, _at_home(trace, later))
 
 
-def _at_home(trace: Trace) -> Trace:
-    spans = tuple(replace(span, scores=tuple(_moved(span.scores))) for span in trace.spans)
-    return replace(trace, session_id=ID, spans=spans, scores=tuple(_moved(trace.scores)))
+def _at_home(trace: Trace, later: int) -> Trace:
+    at = {"started_ns": trace.started_ns + later}
+    spans = tuple(
+        replace(span, scores=tuple(_moved(span.scores)), started_ns=span.started_ns + later) for span in trace.spans
+    )
+    return replace(trace, session_id=ID, spans=spans, scores=tuple(_moved(trace.scores)), **at)
 
 
 def _moved(scores: Iterable[Score]) -> Iterator[Score]:

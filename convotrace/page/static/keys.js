@@ -68,6 +68,7 @@ export function listen() {
   document.addEventListener("keydown", (event) => {
     const off = document.documentElement.classList.contains("nokeys") && event.key !== "?";
     if (off || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    if (event.key === "Enter" && event.target.closest("a, button, summary")) return; // it is theirs
     const act = actions.get(event.key);
     if (!act || document.querySelector("dialog[open]")) return;
     event.preventDefault();
