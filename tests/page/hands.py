@@ -74,7 +74,7 @@ def do(page: Any, site: str, task: Task, hand: Callable[[Any, tuple[str, ...]], 
         return
     hand(page, last)
     if task.at:
-        page.wait_for_url(re.compile(f"({'|'.join(map(re.escape, task.at.split('|')))})$"))
+        page.wait_for_url(re.compile(f"({'|'.join(map(re.escape, task.at.split('|')))})(#t\\w+)?$"))
     if task.see:
         page.locator("body").filter(has_text=re.compile(task.see)).wait_for()
         assert re.search(task.see, page.locator("body").inner_text()), task.see
