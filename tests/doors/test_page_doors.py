@@ -96,7 +96,8 @@ ASGI = {"intercepted": _intercepted_asgi, "FastAPI mount": _mounted_fastapi, "St
 WSGI = {"intercepted": _intercepted_wsgi, "DispatcherMiddleware": _dispatched_flask}
 PAGES = [
     ("/", ""), ("/", "q=tool%3Asearch"), ("/s/s1", ""), (f"/s/s1/t/{TURN}", ""), ("/search", "q=hi"),
-    ("/compare", "s=s1&s=s1"), ("/sessions.json", ""), ("/s/s1.json", ""), ("/nothing", ""), ("/healthz", ""),
+    ("/compare", "s=s1&s=s1"), ("/s/s1", "zoom=cards"), ("/arms", ""), ("/tools", ""), ("/review", ""), ("/scores", ""),
+    ("/datasets", ""), ("/collect", "session=s1"), ("/incidents", ""), ("/sessions.json", ""), ("/s/s1.json", ""), ("/nothing", ""), ("/healthz", ""),
 ]  # fmt: skip
 
 
