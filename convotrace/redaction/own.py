@@ -27,7 +27,7 @@ _SAMPLES = "a0 A_-.@/,:;=x\n\"'é"
 
 
 def find(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
-    """Yield where a pattern matches, of matches no longer than a window.
+    """Yield where a pattern matches, in order; a match longer than the overlap of two windows may be missed.
 
     Raises:
         Costly: It takes too long.
@@ -89,10 +89,10 @@ def _hard(parsed: Any) -> Iterator[tuple[str, str]]:
 def _slow_at(pattern: re.Pattern[str], before: str, unit: str) -> int | None:
     """Return how long a text is that takes too long; texts grow little by little, so that this ends soon."""
     for number in _TRIED:
-        text = f"{before}{unit * number}\0"
+        text = f"{before}{unit * number}"[: _WINDOW - 1] + "\0"
         if all(_took_ns(pattern, text) > _SLOW_NS for _ in range(_TRIES)):
             return len(text)
-        if len(text) > _WINDOW:
+        if len(text) == _WINDOW:  # it is shown no more at a time
             break
     return None
 

@@ -1,5 +1,6 @@
 """What secrets and personal data look like: what is found, what only looks alike, and that looking ends soon."""
 
+import itertools
 import json
 import re
 import time
@@ -113,6 +114,23 @@ def test_the_pseudonym_of_an_escaped_value_is_that_of_what_it_says():
     mask = Mask(["email"], pseudonyms=True)
     said = json.dumps("x\n小明@例子.中国")
     assert json.loads(mask.text(said)) == f"x\n{mask.pseudonym('email', '小明@例子.中国')}"
+
+
+MIXED = {
+    # Several forms of one kind, each of which another pattern finds.
+    "secrets": ["password=hunter22xyz", "sk-proj-abcdefghij0123456789ABCD", "ghp_abcdefghij0123456789",
+                "AKIAABCDEFGHIJKLMNOP", "https://me:hunter33@db.example/x", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIi.c2ln"],
+    "authorization": ["bearer abcdefghij0123456789", "basic YW5uOnNlY3JldA==", "authorization: Digest abcdef123"],
+    "ip": ["192.0.2.77", "2001:db8::77", "198.51.100.3"],
+}  # fmt: skip
+CANARY = re.compile(r"hunter|abcdefghij|ABCDEFGHIJ|eyJz|YW5u|abcdef1|192\.0|2001|198\.51")
+
+
+@pytest.mark.parametrize("kind", MIXED)
+def test_what_several_patterns_find_goes_in_whatever_order_it_stands(kind):
+    for texts in itertools.permutations(MIXED[kind], 3):
+        text = " then ".join(texts)
+        assert CANARY.search(text) and not CANARY.search(Mask([kind]).text(text)), text
 
 
 def test_secrets_bring_authorization_and_cookies_with_them():

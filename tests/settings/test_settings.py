@@ -1,11 +1,13 @@
 """Every option: its default, what it takes, and what is said when it is wrong."""
 
 import dataclasses
+import re
 from decimal import Decimal
 
 import pytest
 
 from convotrace.errors import ConvoTraceError, SettingsError
+from convotrace.options import shown_url
 from convotrace.settings import DEFAULT_STORE, Settings, option_names
 
 NAMES = ("session_id", "conversation_id", "thread_id", "chat_id")
@@ -71,6 +73,18 @@ DEFAULTS = {
     "forward": (), "forward_headers": (), "forward_dialect": "otel",
 }  # fmt: skip
 
+
+async def answers_later(value):
+    """Answer when awaited, as no option may."""
+
+
+class AnswersLater:
+    """The same as an object."""
+
+    async def __call__(self, value):
+        """Answer when awaited."""
+
+
 WRONG = [
     ("sample", -0.1), ("sample", 1.1), ("sample", True), ("sample", "half"), ("sample", float("nan")),
     ("prices", "cheap"), ("prices", [("gpt-4o", {})]), ("prices", {3: {"input": 1}}), ("prices", {" ": {"input": 1}}),
@@ -92,6 +106,15 @@ WRONG = [
     ("rights", ["write"]), ("rights", "read"), ("redact", "everything"), ("capture_logs", "yes"),
     ("retention_days", 0), ("retention_bytes", "1 GB"), ("retention_rows", -1), ("retention_days", True),
     ("log_level", "LOUD"), ("log_level", 20), ("opentelemetry", "on"),
+    ("evaluators", 5), ("evaluators", [5]), ("evaluators", {"a": len}), ("score_definitions", "good"),
+    ("score_definitions", [len]), ("budgets", 5), ("budgets", ["b"]), ("alerts", ["rules.json"]), ("alerts", 5),
+    ("forward", "127.0.0.1:4318"), ("forward", ["ftp://t0p-s3cret"]), ("forward", 5), ("forward_dialect", "zipkin"),
+    ("forward_headers", "a=b"), ("forward_headers", ["=t0p-s3cret"]), ("forward_headers", [5]),
+    ("webhooks", ["ftp://t0p-s3cret"]), ("feedback_path", "thumbs"), ("feedback_path", "/"),
+    ("content", "yes"), ("content_off", "/x"), ("content_off", ["x"]), ("content_off", ["user:"]),
+    ("content_off", ["header:"]), ("content_off", ["header:a b"]), ("redact", [5]), ("redact", ["email", "everything"]),
+    ("redact", re.compile(b"x")), ("redact_with", "stars"), ("redact_fields", "name"), ("log_ids", "no"),
+    ("session_id", answers_later), ("user_id", AnswersLater()), ("redact", [answers_later]), ("content", answers_later),
 ]  # fmt: skip
 
 ENVIRONMENT = [
@@ -113,6 +136,14 @@ ENVIRONMENT = [
     ("LOG_LEVEL", "debug", "log_level", "DEBUG"),
     ("TOKEN", "12345", "token", "12345"),
     ("RELEASE", "1.2", "release", "1.2"),
+    ("AUDIT_DAYS", " NONE ", "audit_days", None),
+    ("AUDIT_DAYS", "7", "audit_days", 7.0),
+    ("BUDGETS", '{"name": "b", "turns": 3}', "budgets", ({"name": "b", "turns": 3},)),
+    ("REDACT", "email, phone", "redact", ("email", "phone")),
+    ("REDACT", "none", "redact", None),
+    ("CAPTURE_LOGS", "on", "capture_logs", True),
+    ("SAMPLE", "0.25", "sample", 0.25),
+    ("EXCLUDE", "", "exclude", ()),
     ("PRICES", '{"own": {"input": 0.1}}', "prices", {"own": {"input": Decimal("0.1")}}),
 ]
 
@@ -135,7 +166,70 @@ WRONG_ENVIRONMENT = [
     ("PRICES", "[1]"),
     ("PRICES", "[" * 100_000),
     ("PRICES", '{"own": {"input": NaN}}'),
+    ("BUDGETS", "a lot"),
+    ("BUDGETS", "[1]"),
+    ("AUDIT_DAYS", "long"),
 ]
+
+
+PATTERN = re.compile("x")
+
+
+class Hook:
+    """What stands for a webhook, a forward, a budget or a rule."""
+
+    url = endpoint = "http://x"
+
+    def reached(self):
+        """Tell a limit."""
+
+    def words(self):
+        """Tell when."""
+
+    def notify(self):
+        """Tell whom."""
+
+
+HOOK = Hook()
+KEPT = [
+    # An option, what it takes, and how it is kept.
+    ("evaluators", "latency", ("latency",)), ("evaluators", len, (len,)), ("evaluators", [len, "x"], (len, "x")),
+    ("alerts", "rules.toml", ("rules.toml",)), ("alerts", [HOOK], (HOOK,)), ("alerts", HOOK, (HOOK,)),
+    ("budgets", {"turns": 1}, ({"turns": 1},)), ("budgets", [HOOK], (HOOK,)),
+    ("webhooks", "https://a.example/x", ("https://a.example/x",)), ("webhooks", [HOOK], (HOOK,)),
+    ("forward", "http://127.0.0.1:4318", ("http://127.0.0.1:4318",)), ("forward", HOOK, (HOOK,)),
+    ("forward_headers", {"a": "b=c"}, ("a=b=c",)), ("forward_headers", ["a="], ("a=",)),
+    ("feedback_path", "/thumbs/", "/thumbs"), ("feedback_path", None, None),
+    ("content", False, False), ("content", 0, False), ("content", len, len),
+    ("content_off", ["/a/*", "*", "user:x*", "header:dnt", "header:x-a=1"],
+     ("/a/*", "*", "user:x*", "header:dnt", "header:x-a=1")),
+    ("redact", None, None), ("redact", "all", "all"), ("redact", ["email", PATTERN, len], ("email", PATTERN, len)),
+    ("redact", PATTERN, (PATTERN,)), ("redact", len, (len,)), ("redact", {"ip"}, ("ip",)), ("redact", (), ()),
+    ("instrument", "installed", ("installed",)), ("instrument", ["httpx"], ("httpx",)),
+    ("propagate", ["API.example.com", "*.x:80", "[::1]:8"], ("API.example.com", "*.x:80", "[::1]:8")),
+    ("retention_days", None, None), ("log_level", "debug", "DEBUG"), ("sample", 0, 0.0), ("outcome", len, len),
+    ("store", "postgres://u:p@h/d", "postgres://u:p@h/d"), ("prices", None, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "given", "kept"), KEPT)
+def test_an_option_takes_one_thing_or_several_and_keeps_them_in_one_form(name, given, kept):
+    assert getattr(made(**{name: given}), name) == kept
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://me:t0p-s3cret@db:5432/x?sslpassword=t0p-s3cret", "postgresql://me@db:5432/x"),
+        ("postgresql://me:p@ss@db/x", "postgresql://me@db/x"),
+        ("postgresql://db/x", "postgresql://db/x"),
+        ("sqlite:///a@b.db?x", "sqlite:///a@b.db?x"),
+        ("memory:", "memory:"),
+        ("t0p", "t0p"),
+    ],
+)
+def test_of_the_url_of_a_store_no_secret_is_shown(url, shown):
+    assert shown_url(url) == shown
 
 
 def made(**options):
