@@ -205,8 +205,8 @@ def _own_text(value: Any) -> str | None:
 
 def bounded(text: str) -> str:
     """Return an id with NUL and lone surrogates escaped, hashed and marked when over 512 characters."""
-    if "\0" in text or not text.isprintable():
-        text = text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
+    if not text.isprintable():
+        text = text.replace("\0", "\\x00").encode(errors="backslashreplace").decode()
     if len(text) <= MAX_ID:
         return text
     return "sha256-" + hashlib.sha256(text.encode()).hexdigest()
@@ -214,14 +214,14 @@ def bounded(text: str) -> str:
 
 def keyed_hash(secret: bytes, text: str, size: int = 16) -> str:
     """Return a keyed hash of a text in hex: equal texts of one store match, the text cannot be found from it."""
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=secret[:64], digest_size=size).hexdigest()
+    return hashlib.blake2b(text.encode(errors="surrogatepass"), key=secret[:64], digest_size=size).hexdigest()
 
 
 def session_key(session_id: str) -> str:
     """Return the form of a session id that can stand in a URL path."""
     if _PLAIN_KEY.match(session_id):
         return session_id
-    raw = session_id.encode("utf-8", "surrogatepass")
+    raw = session_id.encode(errors="surrogatepass")
     if len(raw) > 256:
         raw = hashlib.sha256(raw).digest()
     return "~" + base64.urlsafe_b64encode(raw).decode().rstrip("=")

@@ -85,7 +85,8 @@ def admit_sender(request: PageRequest, backend: Backend) -> Admission | None:
 
 def cookie_value(token: str) -> str:
     """Return what the cookie holds: enough to prove the token, not the token."""
-    return blake2b(b"convotrace page cookie", key=blake2b(token.encode()).digest(), digest_size=24).hexdigest()
+    key = blake2b(token.encode(errors="surrogatepass")).digest()
+    return blake2b(b"convotrace page cookie", key=key, digest_size=24).hexdigest()
 
 
 def _sent_from_here(request: PageRequest, page_url: str | None, is_html: bool) -> bool:
@@ -181,7 +182,7 @@ def _token(backend: Backend) -> str | None:
 
 
 def _same(given: str, secret: str) -> bool:
-    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), secret.encode("utf-8", "surrogatepass"))
+    return hmac.compare_digest(given.encode(errors="surrogatepass"), secret.encode(errors="surrogatepass"))
 
 
 def _in_query(request: PageRequest) -> list[str]:

@@ -47,3 +47,50 @@ def test_what_is_no_ticket_is_none(ticket):
 
 def test_outside_a_request_there_is_no_ticket():
     assert ct.feedback_token() is None
+
+
+SECOND = 10**9
+
+
+def test_the_moments_between_which_a_ticket_is_good_are_exact():
+    mint = Mint()
+    ticket = mint.issue(TRACE, NOW)
+
+    def is_good(seconds):
+        return mint.trace_of(ticket, nobody, NOW + seconds * SECOND) is not None
+
+    assert [is_good(seconds) for seconds in (-61, -60, 0, VALID_SECONDS - 60, VALID_SECONDS - 59)] == [
+        False, True, True, True, False,
+    ]  # fmt: skip
+    assert VALID_SECONDS == 7 * 24 * 3600
+
+
+def test_a_ticket_has_the_form_that_clients_may_rely_on_and_no_two_keys_are_alike():
+    mint, other = Mint(), Mint()
+    assert (mint.id, mint.key) == (None, b"")
+    ticket = mint.issue(5, NOW)
+    id, at, trace, signature = ticket.split("-")
+    assert (len(id), int(at, 16), int(trace, 16), len(trace), len(signature)) == (8, NOW // SECOND, 5, 32, 32)
+    assert (mint.id, len(mint.key)) == (id, 32) and mint.issue(5, NOW) == ticket
+    assert other.issue(5, NOW) != ticket and other.key != mint.key
+
+
+def test_a_forked_child_begins_with_a_key_of_its_own():
+    mint = Mint()
+    before = mint.issue(TRACE, NOW)
+    mint.forget()
+    assert (mint.id, mint.key, mint.trace_of(before, nobody, NOW)) == (None, b"", None)
+    assert mint.issue(TRACE, NOW) != before
+
+
+@pytest.mark.parametrize("key", [None, b""])
+def test_a_ticket_signed_with_no_key_is_none(key):
+    forged = Mint()
+    forged.id, forged.key = "0" * 8, b""
+    assert Mint().trace_of(forged.issue(TRACE, NOW), lambda name: key, NOW) is None
+
+
+def test_the_key_that_is_asked_for_is_the_one_the_ticket_names():
+    mint, asked = Mint(), []
+    assert Mint().trace_of(mint.issue(TRACE, NOW), lambda name: asked.append(name) or b"other", NOW) is None
+    assert asked == [mint.id]

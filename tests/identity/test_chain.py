@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convotrace.identity import Identity, Incoming, identify, read_cookies
+from convotrace.identity import Identity, Incoming, identify, keyed_hash, read_cookies
 from convotrace.settings import Settings
 
 SECRET = b"k" * 32
@@ -236,3 +236,58 @@ def test_the_user_of_the_baggage_is_named_and_bounded():
     assert len(incoming(headers=[("baggage", "user.id=" + "a" * 600)]).named_user) <= 512
     assert incoming(headers=[("baggage", "session.id=s")]).named_user is None
     assert incoming(headers=[("x-other", "user.id=ann")]).named_user is None
+
+
+def raw(pairs, decode=lambda pairs: pairs):
+    return Incoming("POST", "/", "", pairs, decode, {})
+
+
+def lowered(pairs):
+    return [(name.removeprefix("HTTP_").lower(), value) for name, value in pairs]
+
+
+def test_baggage_is_known_by_the_spelling_of_each_door():
+    assert raw([("HTTP_BAGGAGE", "user.id=ann")], lowered).named_user == "ann"
+    decoded = raw([(b"baggage", b"user.id=ann")], lambda pairs: [(n.decode(), v.decode()) for n, v in pairs])
+    assert decoded.named_user == "ann"
+    assert raw([("baggage", "user.id=ann"), ("baggage", "user.id=ben")]).named_user == "ann"
+
+
+def test_nothing_is_decoded_for_a_header_that_did_not_come():
+    def fail(pairs):
+        raise AssertionError("decoded")
+
+    for pairs in ([("x", "y")], (("x", "y"),), [], ()):
+        assert raw(pairs, fail).named_user is None
+
+
+def test_headers_that_can_be_read_only_once_are_still_there_afterwards():
+    request = raw(iter([("x-session-id", "s"), ("baggage", "user.id=ann")]))
+    assert (request.named_user, request.headers["x-session-id"]) == ("ann", "s")
+
+
+def test_a_message_of_a_connection_goes_by_what_an_earlier_one_named():
+    request = incoming()
+    request.earlier = {"chat_id": "c"}
+    assert identify(request, SETTINGS, SECRET) == Identity("c", "body", "chat_id")
+    request.body = {"chat_id": "d"}
+    assert identify(request, SETTINGS, SECRET).id == "d"
+
+
+def test_a_cookie_names_a_session_by_the_hash_of_its_name_and_value():
+    found_ = found(headers=[("cookie", "sessionid=abc")])
+    assert found_ == Identity("cookie-" + keyed_hash(SECRET, "sessionid=abc"), "cookie", "sessionid")
+
+
+def test_the_cookies_of_a_request_without_any_are_none():
+    assert incoming().cookies == {} and incoming(headers=[("cookie", "a=1; a=2")]).cookies == {"a": "1"}
+
+
+def test_a_body_is_read_when_it_is_first_asked_for_and_once():
+    asked = []
+    request = incoming()
+    request.offer_body(lambda: asked.append(1) or {"chat_id": "c"})
+    assert asked == [] and request.body == request.body == {"chat_id": "c"} and asked == [1]
+    request.offer_body(lambda: {"chat_id": "d"})
+    request.body = None
+    assert request.body is None

@@ -113,3 +113,8 @@ def test_the_longest_id_that_its_key_holds_has_256_bytes():
 
 def test_a_lone_surrogate_has_a_hash_of_its_own():
     assert keyed_hash(b"k", "\ud800") != keyed_hash(b"k", "\ud801")
+
+
+def test_an_id_that_no_text_of_utf_8_can_be_has_a_key_that_is_not_read_back():
+    key = session_key("\ud800")
+    assert key == "~7aCA" and session_id_of_key(key) is None
