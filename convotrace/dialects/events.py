@@ -125,14 +125,20 @@ def _placed(event: Event, known: Mapping[str, list[Json]]) -> Event:
     if held is None:
         return event
     side = "output" if event.name in _MADE else "input"
-    first = held[0] if isinstance(held, list) and held else held
-    at = next((at for at, message in enumerate(known[side]) if message is first), -1)
-    if at < 0:
-        if first not in known[side]:
-            return event
-        at = known[side].index(first)
+    at = _place_of(held if isinstance(held, list) else [held], known[side])
+    if at is None:
+        return event
     rest = {name: value for name, value in event.attributes.items() if name != _MESSAGE}
     return replace(event, attributes={**rest, _PLACE: [side, at, len(held) if isinstance(held, list) else None]})
+
+
+def _place_of(held: list[Json], known: list[Json]) -> int | None:
+    """Return where the same messages stand one after the other, else equal ones; None for nowhere and for none."""
+    first = held[0] if held else None
+    same = (at for at, message in enumerate(known) if message is first and known[at : at + len(held)] == held)
+    equal = (at for at, message in enumerate(known) if message == first and known[at : at + len(held)] == held)
+    found = next(same, None) if held else None
+    return next(equal, None) if held and found is None else found
 
 
 def refilled(events: Sequence[Event], given: Json, made: Json) -> tuple[Event, ...]:
