@@ -29,6 +29,8 @@ from convotrace.model import (
 )
 
 SECOND_NS = 10**9
+_MOST_NS = 1 << 62
+"""What the store can hold, and a year far from now."""
 _ID_NAMES = ("id", "session_id", "conversation_id", "thread_id", "chat_id")
 
 
@@ -101,13 +103,13 @@ def _is_turn(turn: Turn, spans: Sequence[Span]) -> bool:
 
 def _span(trace_id: str, place: int, step: Mapping[str, Any], started: int) -> Span:
     kind = str(step.get("kind") or "internal")
-    seconds = step.get("duration_s")
     told: dict[str, Any] = {
         "id": _id(trace_id, "step", place)[:16], "trace_id": trace_id, "name": str(step.get("name") or kind),
         "kind": kind,
         "started_ns": moment(step.get("ts")) or started + place, "call_id": text_of(step.get("call_id")),
-        "model": text_of(step.get("model")), "usage": _usage(step.get("usage")), "cost_nano": _nano(step.get("cost")),
-        "duration_ns": int(seconds * 1e9) if isinstance(seconds, (int, float)) else None,
+        "model": text_of(step.get("model")), "usage": _usage(step.get("usage")),
+        "cost_nano": _billionths(step.get("cost")),
+        "duration_ns": _billionths(step.get("duration_s")),
     }  # fmt: skip
     if step.get("error"):
         told |= {"status": "error", "error": Failure("Error", str(step["error"]))}
@@ -173,19 +175,20 @@ def _type(value: object) -> str:
 
 def moment(value: Json) -> int | None:
     """Return a time as nanoseconds: seconds since 1970, or ISO-8601 text, UTC where it names no zone."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return int(value * 1e9)
     if not isinstance(value, str):
-        return None
+        return _billionths(value)
     try:
         at = datetime.fromisoformat(value)
     except ValueError:
         return None
-    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1e6) * 1000
+    ns = int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1e6) * 1000
+    return ns if 0 <= ns < _MOST_NS else None
 
 
-def _nano(dollars: Json) -> int | None:
-    return round(dollars * 1e9) if isinstance(dollars, (int, float)) and not isinstance(dollars, bool) else None
+def _billionths(value: Json) -> int | None:
+    """Return seconds or dollars as whole billionths, None for what is no such number or more than can be stored."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return round(value * 1e9) if is_number and 0 <= value < _MOST_NS / 1e9 else None
 
 
 def text_of(value: Json) -> str | None:
