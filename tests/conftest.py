@@ -3,19 +3,20 @@
 import os
 import shutil
 import socket
-import time
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import postgres as postgres_server
+from tests.patience import PATIENCE, until
 
 # A busy machine must not fail a test.
 # Whole conversations are large on purpose, and no test depends on the clock.
-settings.register_profile(
-    "patient", deadline=None, suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow]
-)
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow])
+# A change is told apart from luck: each run tries the same examples. `--hypothesis-profile=explore` tries others.
+settings.register_profile("explore", patient)
+settings.register_profile("patient", patient, derandomize=True)
 settings.load_profile("patient")
 
 CHROMIUM = next(
@@ -50,6 +51,36 @@ def pytest_generate_tests(metafunc):
         return
     marks = () if metafunc.definition.path.stem in CORE else (pytest.mark.postgres,)
     metafunc.parametrize("database", ["sqlite", pytest.param("postgres", marks=marks)], indirect=True)
+
+
+BOUNDS = [
+    "observer.house.DRAIN_SECONDS", "observer.house.REHEARSAL_SECONDS", "page.tools._PATIENCE",
+    "recorder.reprs.PATIENCE", "store.indexing._CATCH_UP", "store.store._BROUGHT_ON", "store.forgetting.LOG_PATIENCE",
+    "store.sqlite.connections.LOCK_PATIENCE", "store.sqlite.making.OPEN_PATIENCE",
+    "store.sqlite.connections.OPEN_PATIENCE", "store.sqlite.connections._FORK_PATIENCE",
+    "store.postgres.driver.ANSWER_PATIENCE", "store.postgres.driver.LOCK_PATIENCE",
+    "store.postgres.driver.SILENCE_PATIENCE",
+]  # fmt: skip
+"""For how long something of ours waits in an app, which must not be held up, and then answers with less."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nobody_is_in_a_hurry():
+    """Let a busy machine take its time: what an app gives up after a moment is waited for here.
+
+    A test about such a bound sets it itself.
+    """
+    from convotrace import ConvoTrace
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in BOUNDS:
+            patch.setattr(f"convotrace.{name}", PATIENCE)
+        for verb in (ConvoTrace.flush, ConvoTrace.close):
+            patch.setattr(verb, "__defaults__", (float(PATIENCE),))
+        patch.setenv("CONVOTRACE_HOOK_TIMEOUT", str(PATIENCE))
+        # Jobs begin ten seconds after the first record: which test is still running then is a matter of chance.
+        patch.setattr("convotrace.jobs.work._FIRST_LOOK_NS", 3600 * 10**9)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -111,18 +142,25 @@ def free_port():
     return find
 
 
+@pytest.fixture
+def deaf_port():
+    """A port on which nobody listens, and nobody else can meanwhile."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
+
+
 @pytest.fixture(scope="session")
 def listening():
     """Wait until something listens on a port, or its process has gone."""
 
     def wait(port, process):
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and process.poll() is None:
+        def answers():
+            assert process.poll() is None, "the server did not start"
             with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    return
-            time.sleep(0.02)
-        raise AssertionError("the server did not start")
+                return probe.connect_ex(("127.0.0.1", port)) == 0
+
+        until(answers)
 
     return wait
 

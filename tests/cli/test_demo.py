@@ -16,6 +16,7 @@ from convotrace.cli import main
 from convotrace.demo.posting import Summary
 from convotrace.store import Store
 from tests.cli.conftest import hear_ctrl_c
+from tests.patience import PATIENCE
 
 RECORDED = {
     "id": "rec-1",
@@ -154,7 +155,7 @@ def test_the_command_runs_from_outside_and_ends_cleanly_on_ctrl_c(tmp_path: Path
         preexec_fn=hear_ctrl_c,
     )
     assert process.stdout is not None
-    watchdog = threading.Timer(30, process.kill)
+    watchdog = threading.Timer(2 * PATIENCE, process.kill)
     watchdog.start()
     seen: list[str] = []
     for line in process.stdout:
@@ -162,7 +163,7 @@ def test_the_command_runs_from_outside_and_ends_cleanly_on_ctrl_c(tmp_path: Path
         if "Ctrl-C" in line:
             break
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=15)
+    _, errors = process.communicate(timeout=PATIENCE)
     watchdog.cancel()
     assert process.returncode == 0, errors
     assert "Traceback" not in errors and errors.rstrip().endswith("Stopped.")

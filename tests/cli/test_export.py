@@ -123,5 +123,5 @@ def test_ctrl_c_leaves_no_half_file(kept, tmp_path):
     assert process.stdout.readline() == "half\n"
     assert len(list(out.iterdir())) == 1
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=60)
     assert process.returncode == 1 and "Aborted" in said and list(out.iterdir()) == []

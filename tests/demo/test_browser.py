@@ -11,6 +11,7 @@ from convotrace.demo.server import serve
 from convotrace.demo.service import Service
 from convotrace.demo.wsgi_app import DemoApp
 from convotrace.wsgi import ConvoTraceMiddleware
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.browser
 
@@ -35,7 +36,7 @@ def site() -> Iterator[Site]:
 
 def visit(browser: Any, site: Site, **options: Any) -> Any:
     page = browser.new_context(**options).new_page()
-    page.set_default_timeout(5_000)
+    page.set_default_timeout(1000 * PATIENCE)
     page.goto(site.base)
     return page
 

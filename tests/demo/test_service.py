@@ -134,7 +134,7 @@ def test_the_server_answers_over_http_and_a_crash_is_a_500_without_noise(
     def post(base: str, message: str) -> int:
         data = json.dumps({"session_id": "s", "message": message}).encode()
         try:
-            with urllib.request.urlopen(base + "/chat", data, timeout=5) as answer:
+            with urllib.request.urlopen(base + "/chat", data, timeout=60) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             error.close()

@@ -8,6 +8,7 @@ import pytest
 
 import convotrace as ct
 from convotrace.capture import acting as face
+from tests.patience import until
 
 NAMED = [("x-session-id", "s1")]
 
@@ -24,14 +25,6 @@ def chat(client, text="hi", **named):
 
 def events(client, session_id="s1"):
     return [(event.name, event.attributes) for trace in client.session(session_id).traces for event in trace.events]
-
-
-def soon(true):
-    """Wait until something is true that happens in another thread."""
-    deadline = time.monotonic() + 10
-    while not true() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert true()
 
 
 def test_a_hook_is_called_before_each_turn_with_what_the_session_has_come_to(door):
@@ -125,7 +118,7 @@ def test_an_async_hook_runs_in_the_loop_of_the_app_and_is_not_waited_for_for_lon
     began = time.monotonic()
     assert client.post("/chat", {"message": "hi"}, headers=NAMED).json == {"reply": "echo: hi"}
     assert time.monotonic() - began < 30
-    soon(lambda: seen == [0])
+    until(lambda: seen == [0])
     assert client.observer.health()["acting"]["timed out"] == 1
 
 
@@ -133,7 +126,7 @@ def test_a_hook_after_the_turn_hands_the_session_over(door):
     client = door()
     client.observer.on_turn(lambda turn: turn.hand_over("billing", "asked for it"), when="after")
     client.post("/say", {"message": "hi", "session_id": "s1"})
-    soon(lambda: client.session("s1").session.outcome == "escalated")
+    until(lambda: client.session("s1").session.outcome == "escalated")
     (event,) = client.session("s1").events
     assert (event.name, event.attributes["team"], event.attributes["text"]) == ("handoff", "billing", "asked for it")
 

@@ -4,6 +4,8 @@ import time
 
 import pytest
 
+from tests.patience import until
+
 
 def transcript(client):
     """Return the texts of each stored session's turns, and how many traces it holds."""
@@ -107,9 +109,7 @@ def test_an_answer_waits_for_a_turn_that_another_worker_writes_a_moment_later(do
         patch.setattr(writer, "put", lambda *queued, **options: held.append((queued, options)) or True)
         one.post("/ask", {"message": "12345678"})
     two.get("/told/m-12345678?words=good")
-    deadline = time.monotonic() + 30
-    while not two.observer.ledger.late and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: two.observer.ledger.late)
     for queued, options in held:
         writer.put(*queued, **options)
     assert transcript(one) == [([("12345678", None)], 1)]

@@ -382,7 +382,7 @@ def test_threads_that_outlive_the_response_still_reach_their_turn(observer):
         await request.json()
 
         def late():
-            go.wait(5)
+            go.wait(60)
             with ct.tool("late"):
                 ct.event("noted")
                 ct.tag("late")

@@ -6,6 +6,7 @@ import time
 import pytest
 
 import convotrace as ct
+from tests.patience import PATIENCE, until
 
 
 def folder_in_its_place(tmp_path):
@@ -47,6 +48,7 @@ def test_health_says_why_and_what_was_lost(tmp_path, broken):
     with observer.session("s"):
         ct.set_input("hi")
     assert not observer.flush(0.2)
+    until(lambda: observer.health()["last_error"])
     health = observer.health()
     assert (
         not health["ok"]
@@ -56,9 +58,7 @@ def test_health_says_why_and_what_was_lost(tmp_path, broken):
     writer = observer.writer
     observer.close(0.1)
     # The writer's thread counts what it gives up when it wakes: a busy machine lets it sleep past the close.
-    deadline = time.monotonic() + 10
-    while not writer.stats()["dropped"] and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: writer.stats()["dropped"])
     assert sum(sum(reasons.values()) for reasons in writer.stats()["dropped"].values()) == 1
 
 
@@ -89,7 +89,7 @@ def test_a_locked_store_delays_nobody_and_loses_nothing(door, tmp_path):
         other.execute("ROLLBACK")
         other.close()
     assert answers == [{"reply": f"echo: m{n}"} for n in range(5)]
-    assert took < 3, "a request waits for nobody; the bound only tells a wait for the lock from none"
-    assert client.observer.flush(10)
+    assert took < PATIENCE / 2, "who waits for a lock waits as long as a test has patience"
+    assert client.observer.flush()
     assert client.session("s").session.turns == 6
     assert client.observer.health()["dropped"] == {}

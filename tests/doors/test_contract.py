@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from tests.patience import until
+
 
 def one(client):
     """Return the only stored conversation."""
@@ -236,7 +238,7 @@ def test_a_broken_store_never_changes_an_answer_and_is_counted(door, tmp_path):
     (tmp_path / "folder.db").mkdir()
     client = door(store=f"sqlite:///{tmp_path}/folder.db")
     assert client.post("/chat", {"message": "hi", "session_id": "s"}).json == {"reply": "echo: hi"}
-    client.observer.flush(0.3)
+    until(lambda: client.observer.health()["last_error"])
     health = client.observer.health()
     assert not health["ok"] and "folder.db" in health["last_error"]
     client.observer.close(0.1)

@@ -8,6 +8,7 @@ import pytest
 
 import convotrace as ct
 from convotrace.wsgi import ConvoTraceMiddleware
+from tests.patience import until
 
 pytestmark = pytest.mark.browser
 
@@ -64,7 +65,7 @@ def test_thumbs_on_another_origin_reach_their_turn(browser, served):
     page.fill("input", "It is <b>wrong</b>.")
     with page.expect_request(f"{api}/thoughts"):
         page.keyboard.press("Enter")
-    page.wait_for_timeout(300)
+    until(lambda: page.wait_for_timeout(20) or len(observer.store.session("s").traces[0].scores) == 2)
     found = observer.store.session("s")
     told = [(score.value, score.comment, score.source) for score in found.traces[0].scores]
     assert told == [(False, None, "end_user"), (False, "It is <b>wrong</b>.", "end_user")]

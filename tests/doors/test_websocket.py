@@ -360,7 +360,7 @@ def test_a_client_that_leaves_while_a_task_answers_has_left_that_turn(serve):
     with client.websocket_connect("/ws") as socket:
         socket.send_json({"message": "a"})
         socket.receive_json()
-        started.wait(5)
+        assert started.wait(60)
         socket.close(1001)
     trace = only(observer).traces[0]
     assert (trace.status, trace.close_code, trace.output.text) == ("disconnected", 1001, "first ")

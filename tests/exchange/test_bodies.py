@@ -141,9 +141,9 @@ HOSTILE = {
 @pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
 def test_a_hostile_form_does_not_hang_the_writer(body):
     """Each takes some milliseconds; with the standard library's email parser some took ten seconds."""
-    started = time.process_time()
+    started = time.thread_time()
     decode(body, MULTIPART)
-    assert time.process_time() - started < 2
+    assert time.thread_time() - started < 2
 
 
 @pytest.mark.parametrize("opening", ["[", '{"a":'])

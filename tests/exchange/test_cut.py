@@ -204,9 +204,9 @@ HOSTILE["byte order marks"] = (HOSTILE["byte order marks"], SSE)
 @pytest.mark.parametrize(("body", "content_type"), HOSTILE.values(), ids=HOSTILE)
 def test_a_hostile_reply_does_not_hang_the_writer(body, content_type):
     """Each takes some ten milliseconds; time that grows with the square of the size would take many seconds."""
-    started = time.process_time()
+    started = time.thread_time()
     read(body, content_type)
-    assert time.process_time() - started < 2
+    assert time.thread_time() - started < 2
 
 
 kinds = st.sampled_from([SSE, JSON, FRAMES, "application/x-ndjson", "text/plain", "application/xml", ""])

@@ -222,10 +222,10 @@ def test_a_service_that_fails_is_seen(make, get):
     assert (hop.status, hop.error.message, hop.attributes["http.response.status_code"]) == ("error", "HTTP 503", 503)
 
 
-def test_an_error_of_the_client_is_the_apps(make, get, free_port):
+def test_an_error_of_the_client_is_the_apps(make, get, deaf_port):
     observer = make()
     with observer.session("s"), pytest.raises(Exception, match=r".") as caught:
-        get(host=f"127.0.0.1:{free_port()}/nobody/")
+        get(host=f"127.0.0.1:{deaf_port}/nobody/")
     assert not isinstance(caught.value, (AttributeError, TypeError))
     (trace,) = observer.store.session("s").traces
     assert [span.status for span in trace.spans] in (["error"], [])

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import convotrace
 from convotrace.jobs import Job, Work
 from convotrace.jobs.runner import Runner
 from convotrace.store import Store
+from tests.patience import PATIENCE, until
 
 ROOT = str(Path(convotrace.__file__).parents[1])
 LONG_AGO = 1_600_000_000 * 10**9
@@ -31,34 +31,37 @@ def store():
     opened.close()
 
 
-def threads():
-    return [thread for thread in threading.enumerate() if thread.name == "convotrace-jobs"]
+@pytest.fixture
+def alive(runner, monkeypatch):
+    """Return the threads of the runner that live; a process may have others of earlier tests."""
+    started = []
+
+    def start(run, name):
+        thread = threading.Thread(target=run, name=name, daemon=True)
+        started.append(thread)
+        thread.start()
+
+    monkeypatch.setattr("convotrace.jobs.runner.start_thread", start)
+    return lambda: [thread for thread in started if thread.is_alive()]
 
 
 def work_of(store, run, interval_ns=10**9, name="job"):
     return Work(lambda: store, [Job(name, interval_ns, run)], print, LONG_AGO)
 
 
-def soon(condition, patience=10):
-    deadline = time.monotonic() + patience
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return condition()
-
-
-def test_the_thread_starts_with_the_first_work_and_ends_with_the_last(runner, store):
-    before, ran = len(threads()), []
+def test_the_thread_starts_with_the_first_work_and_ends_with_the_last(runner, store, alive):
+    ran = []
     works = [work_of(store, lambda *_, n=n: ran.append(n), name=f"job {n}") for n in range(2)]
     for work in works:
         runner.add(work)
-    assert soon(lambda: {0, 1} <= set(ran))
-    assert len(threads()) == before + 1
-    assert runner.remove(works[0])
-    assert len(threads()) == before + 1
-    assert runner.remove(works[1])
-    assert soon(lambda: len(threads()) == before)
+    until(lambda: {0, 1} <= set(ran))
+    assert len(alive()) == 1
+    assert runner.remove(works[0], PATIENCE)
+    assert len(alive()) == 1
+    assert runner.remove(works[1], PATIENCE)
+    until(lambda: not alive())
     runner.add(work_of(store, lambda *_: ran.append(3), name="job 3"))
-    assert soon(lambda: 3 in ran)
+    until(lambda: 3 in ran)
     runner.remove(runner._works[0])
 
 
@@ -67,25 +70,24 @@ def test_work_that_is_removed_is_waited_for_as_long_as_asked(runner, store):
 
     def run(*_):
         began.set()
-        end.wait(10)
+        end.wait(PATIENCE)
 
     work = work_of(store, run)
     runner.add(work)
-    assert began.wait(10)
+    assert began.wait(PATIENCE)
     assert not runner.remove(work, 0.02)
     end.set()
-    assert runner.remove(work, 10)
+    assert runner.remove(work, PATIENCE)
 
 
-def script(body, tmp_path, patience=60):
-    began = time.monotonic()
+def script(body, tmp_path):
     done = subprocess.run(
         [sys.executable, "-X", "dev", "-c", "import os, sys, threading, time\n" + body],
         env={**os.environ, "PYTHONPATH": ROOT, "CONVOTRACE_STORE": f"sqlite:///{tmp_path}/s.db"},
-        capture_output=True, text=True, timeout=patience, check=False,
+        capture_output=True, text=True, timeout=2 * PATIENCE, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout, time.monotonic() - began
+    return done.stdout
 
 
 RECORD = """
@@ -99,12 +101,11 @@ names = [thread.name for thread in threading.enumerate()]
 
 
 def test_a_script_that_records_and_ends_waits_for_no_job(tmp_path):
-    out, took = script(RECORD + "print(names.count('convotrace-jobs'), time.process_time())", tmp_path)
-    assert out.startswith("1 ")
-    assert took < 8
+    far_away = "import convotrace.jobs.work\nconvotrace.jobs.work._FIRST_LOOK_NS = 10**9 * 3600\n"
+    assert script(far_away + RECORD + "print(names.count('convotrace-jobs'))", tmp_path) == "1\n"
 
 
-def test_a_job_in_the_middle_of_a_run_delays_the_exit_by_a_step_only(tmp_path):
+def test_a_job_in_the_middle_of_an_endless_run_keeps_no_program_from_ending(tmp_path):
     body = (
         RECORD
         + """
@@ -121,20 +122,17 @@ def run(store, now_ns, go_on):
 
 
 RUNNER.add(Work(ct.open_store, [Job("endless", 10**9, run)], lambda *_: None, 0))
-assert began.wait(10)
-print(time.monotonic())
+assert began.wait(60)
+print("ends")
 """
     )
-    out, _ = script(body, tmp_path)
-    assert time.monotonic() - float(out) < 5
+    assert script(body, tmp_path) == "ends\n"
 
 
 def test_nothing_starts_where_nothing_is_recorded(tmp_path):
-    out, _ = script("import convotrace, convotrace.jobs.runner\nprint(threading.active_count())", tmp_path)
-    assert out == "1\n"
+    assert script("import convotrace, convotrace.jobs.runner\nprint(threading.active_count())", tmp_path) == "1\n"
     keep = "os.environ.update(CONVOTRACE_RETENTION_DAYS='none', CONVOTRACE_RETENTION_BYTES='None')\n"
-    out, _ = script(keep + RECORD + "print(names.count('convotrace-jobs'), ct.settings.warnings)", tmp_path)
-    assert out == "1 ()\n"
+    assert script(keep + RECORD + "print(names.count('convotrace-jobs'), ct.settings.warnings)", tmp_path) == "1 ()\n"
 
 
 def test_a_forked_child_that_records_has_a_runner_of_its_own(tmp_path):
@@ -153,12 +151,13 @@ for number in range(20):
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 print(threading.active_count(), ct.store.session("child").session.turns)
 ct.close()
-time.sleep(0.3)
+deadline = time.monotonic() + 60
+while threading.active_count() > 1 and time.monotonic() < deadline:
+    time.sleep(0.01)
 print(threading.active_count())
 """
     )
-    out, _ = script(body, tmp_path)
-    assert out == "3 20\n1\n"
+    assert script(body, tmp_path) == "3 20\n1\n"
 
 
 def test_forks_while_a_job_deletes_leave_both_sides_able_to_write(tmp_path):
@@ -190,13 +189,15 @@ for number in range(15):
         with ct.session(f"child {number}"):
             convotrace.set_input("hello")
         # The parent may have deleted it already.
-        ok, stats = ct.flush(20), ct.writer.stats()
+        ok, stats = ct.flush(60), ct.writer.stats()
         os._exit(0 if ok and (stats["written"]["traces"], stats["dropped"]) == (1, {}) else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-ended = RUNNER.remove(work, 10)
+deadline = time.monotonic() + 60
+while not sum(deleted) and time.monotonic() < deadline:
+    time.sleep(0.01)
+ended = RUNNER.remove(work, 60)
 print(ended, sum(deleted) > 0, ct.store.integrity())
 ct.close()
 """
     )
-    out, _ = script(body, tmp_path)
-    assert out == "True True ok\n"
+    assert script(body, tmp_path) == "True True ok\n"

@@ -1,7 +1,6 @@
 """What hooks and the app are told about a session: at hand in memory, exact here, fresh of other processes."""
 
 import asyncio
-import time
 
 import pytest
 
@@ -9,6 +8,7 @@ import convotrace as ct
 from convotrace import asgi
 from convotrace.capture import acting as face
 from convotrace.errors import SettingsError
+from tests.patience import until
 
 
 @pytest.fixture
@@ -102,12 +102,8 @@ def test_turns_of_another_process_count_within_a_second(observer, store_url):
     for _ in range(3):
         turn(other, input=100, output=2)
     other.flush()
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        found = observer.acting().known.totals("s1", observer_nothing())
-        if found.turns == 4:
-            break
-        time.sleep(0.05)
+    until(lambda: observer.acting().known.totals("s1", observer_nothing()).turns == 4)
+    found = observer.acting().known.totals("s1", observer_nothing())
     other.close()
     assert (found.turns, found.input_tokens, found.output_tokens, found.repeated_calls) == (4, 310, 7, 4)
 

@@ -10,6 +10,7 @@ from convotrace.observer.gathering import Gather
 from convotrace.settings import Settings
 from convotrace.store import Store
 from tests.intake.otlp import JSON, TRACE, span
+from tests.patience import until
 
 PART = 300
 LATER = 1 << 62
@@ -105,7 +106,7 @@ def test_who_reads_and_who_ends_finds_all_that_was_sent(store_url, monkeypatch):
     for number in range(6):
         assert made._writing.take(sent(number), 100_000)
     assert made._writing._gather.is_waiting
-    assert made.flush(30) and not made._writing._gather.is_waiting
+    assert made.flush() and not made._writing._gather.is_waiting
     assert spans_of(store_url) == 6 * PART
     assert made._writing.take(sent(6), 100_000)
     assert made._writing._gather.is_waiting
@@ -118,10 +119,6 @@ def test_what_waits_is_written_in_time_though_nobody_asks(store_url, monkeypatch
     made = ct.ConvoTrace(store=store_url)
     for number in range(5):
         assert made._writing.take(sent(number), 100_000)
-    deadline = 200
-    while made._writing._gather.is_waiting and deadline:
-        made._writing.made._stopped.wait(0.05)
-        deadline -= 1
-    assert deadline
+    until(lambda: not made._writing._gather.is_waiting)
     made.close()
     assert spans_of(store_url) == 5 * PART

@@ -1,17 +1,21 @@
 """What waits before it is written: a request that may bring the answer of a turn which another process still writes."""
 
-import time
-
 import pytest
 
 from convotrace.observer.late import PATIENCE, Late
 from convotrace.recorder import OpenTrace
 
+NOW = 1_800_000_000 * 10**9
+
+
+@pytest.fixture(autouse=True)
+def a_clock_that_stands(monkeypatch):
+    monkeypatch.setattr("convotrace.observer.late.time_ns", lambda: NOW)
+
 
 def ended(ago_ns=0, follows_up=True):
-    now = time.time_ns()
-    trace = OpenTrace(None, now - ago_ns - 1)
-    trace.end(now - ago_ns)
+    trace = OpenTrace(None, NOW - ago_ns - 1)
+    trace.end(NOW - ago_ns)
     trace.follows_up = follows_up
     return trace
 
@@ -35,6 +39,6 @@ def test_nothing_waits_that_ended_before_somebody_hurried():
     late, trace = Late(), ended()
     assert late.take() == []
     assert not late.must_follow(trace)
-    later = ended()
+    later = ended(-1)
     assert late.must_follow(later)
     assert late.take() == [later]

@@ -3,31 +3,36 @@
 import atexit
 import gc
 import logging
-import os
-import threading
-import time
-from pathlib import Path
 
 import convotrace as ct
 from convotrace.observer import core
+from tests.patience import Before, until
 
 
-def handles():
-    return len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else 0
+class State:
+    """What could be left behind; whatever an earlier test left and now goes is none of it."""
+
+    def __init__(self, folder):
+        gc.collect()
+        self._before = Before(folder)
+        self._hooks, self._exits, self._objects = hooks(), atexit._ncallbacks(), len(core.everyone())
+
+    def is_as_it_was(self):
+        gc.collect()
+        grown = atexit._ncallbacks() > self._exits or len(core.everyone()) > self._objects
+        return not grown and hooks() == self._hooks and not self._before.new_threads() + self._before.new_files()
 
 
-def state():
-    gc.collect()
-    hooks = (logging.getLogRecordFactory(), logging.getLoggerClass(), len(logging.getLogger().handlers))
-    return threading.active_count(), handles(), hooks, atexit._ncallbacks(), len(core.everyone())
+def hooks():
+    return logging.getLogRecordFactory(), logging.getLoggerClass(), len(logging.getLogger().handlers)
 
 
 def test_ten_thousand_objects_built_and_dropped_leave_nothing(tmp_path):
     ct.ConvoTrace(store=f"sqlite:///{tmp_path}/first.db")
-    before = state()
+    before = State(tmp_path)
     for number in range(10_000):
         ct.ConvoTrace(store=f"sqlite:///{tmp_path}/{number}.db", redact="all", content=lambda request: True)
-    assert state() == before
+    assert before.is_as_it_was()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -39,13 +44,7 @@ def test_a_hundred_that_recorded_and_were_closed_leave_nothing(tmp_path):
         observer.close()
 
     once("first")
-    threads, files, hooks, exits, objects = state()
+    before = State(tmp_path)
     for number in range(100):
         once(number)
-    deadline = time.monotonic() + 20
-    # The thread of the jobs lets go of its last work when it wakes.
-    while state()[0] > threads and time.monotonic() < deadline:
-        time.sleep(0.05)
-    after = state()
-    assert after[0] <= threads and after[1] <= files and after[2] == hooks
-    assert after[3] <= exits and after[4] <= objects
+    until(before.is_as_it_was)  # the thread of the jobs lets go of its last work when it wakes

@@ -70,6 +70,7 @@ from convotrace.page.watch import Watch
 from convotrace.pricing import Prices
 from convotrace.query import parse
 from convotrace.settings import Settings
+from tests.patience import PATIENCE
 
 MOUNT = "/_sessions"
 TOKEN = "open-sesame-0123456789"
@@ -417,7 +418,7 @@ def open_page() -> Iterator[Callable[..., Any]]:
     def _open(browser: Any, site: str, path: str = "/", token: str = TOKEN, **options: Any) -> Any:
         page = browser.new_context(**options).new_page()
         opened.append(page)
-        page.set_default_timeout(30_000)  # a busy machine must not fail a test
+        page.set_default_timeout(1000 * PATIENCE)
         page.complaints = []
         page.on("console", lambda message: page.complaints.append(message.text) if _is_complaint(message) else None)
         page.on("pageerror", lambda error: page.complaints.append(str(error)))

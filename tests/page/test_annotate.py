@@ -233,6 +233,7 @@ def test_a_queue_of_twenty_is_gone_through_by_keyboard_alone(browser, house, sto
     page.keyboard.press("Enter")
     for number in range(1, 20):
         page.wait_for_selector(f"#progress >> text={number} of 20")
+        page.wait_for_load_state()  # only then are keys heard
         if number == 7:
             page.keyboard.press("s")
         elif number == 9:

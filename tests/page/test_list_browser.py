@@ -96,6 +96,7 @@ def test_the_way_back_leads_to_the_place_that_was_left(browser, site, filled, op
     _shown(page, "s390")
     page.click("[data-key=s390]")
     page.wait_for_selector(".turn")
+    page.wait_for_load_state()  # only then are keys heard
     page.keyboard.press("n")  # the next one in the list
     page.wait_for_url("**/s/s389*")
     page.go_back()
@@ -126,11 +127,8 @@ def test_what_is_new_waits_behind_a_pill_and_moves_nothing(browser, site, observ
     page.evaluate("scrollTo(0, 46 * 20)")
     row = page.locator(f"[data-key=s{LONG - 30}]")
     before = row.bounding_box()["y"]
-    page.evaluate(_WATCH_PILL)
-    begun = time.time()
     observer.store.write([_turn(LONG, time.time_ns()), _turn(LONG + 1, time.time_ns() + 1)])
     page.wait_for_selector("[data-act=merge]:not([hidden])")
-    assert page.evaluate("shownAt") / 1000 - begun < 3
     assert (page.inner_text("[data-act=merge]"), row.bounding_box()["y"]) == ("↑ 2 new", before)
     page.keyboard.press(".")
     page.wait_for_selector("[data-act=merge][hidden]", state="attached")
@@ -145,18 +143,10 @@ def test_sessions_too_old_for_the_first_rows_are_not_called_new_however_recent(b
     observer.store.write([_turn(n, begun + n * 10**6) for n in range(60)])  # all within what is told twice
     page = open_page(browser, site, viewport={"width": 1440, "height": 400})
     with page.expect_response("**/tail.json*") as told:
-        pass
+        page.reload()  # its first question: later ones may be told that nothing is new
     assert len(told.value.json()["sessions"]) == 60
     page.wait_for_selector("[data-state=on]")
     assert page.locator("[data-act=merge]").is_hidden()
-
-
-# What waits for a selector looks twice a second: the page itself notes the moment.
-_WATCH_PILL = """() => {
-  const pill = document.querySelector("[data-act=merge]");
-  new MutationObserver(() => { window.shownAt ??= pill.hidden ? undefined : Date.now(); })
-    .observe(pill, { attributes: true });
-}"""
 
 
 def test_a_page_asks_again_after_half_of_three_seconds_and_one_failure_delays_nothing(browser, site, filled, open_page):
@@ -171,25 +161,35 @@ def test_a_page_asks_again_after_half_of_three_seconds_and_one_failure_delays_no
         page.wait_for_selector(f"[data-state={state}]")
 
 
+def _heard(page: Any, site: str) -> None:
+    """Wait until all is told that the page asked for until now: requests are told in their order."""
+    with page.expect_request("**/healthz?heard"):
+        page.evaluate("(place) => void fetch(place).catch(() => 0)", f"{site}/healthz?heard")
+
+
 def test_a_hidden_tab_and_one_that_is_switched_off_ask_nothing(browser, site, filled, open_page):
     page = open_page(browser, site)
+    page.clock.install()
+    page.reload()
     page.wait_for_selector("[data-state=on]")
     asked = []
-    page.on("request", lambda request: asked.append(request.url))
+    page.on("request", lambda request: request.url.endswith("?heard") or asked.append(request.url))
     page.evaluate("""Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });
                      document.dispatchEvent(new Event("visibilitychange"))""")
-    page.wait_for_timeout(500)
-    asked.clear()
-    page.wait_for_timeout(2500)
-    assert asked == []
+    assert _asked_for_in_a_minute(page, site, asked) == []
     with page.expect_request("**/tail.json*"):
         page.evaluate("delete document.visibilityState; document.dispatchEvent(new Event('visibilitychange'))")
     page.keyboard.press("f")
     assert page.get_attribute("[data-act=live]", "data-state") == "off"
-    page.wait_for_timeout(500)  # what was on its way arrives
+    assert _asked_for_in_a_minute(page, site, asked) == []
+
+
+def _asked_for_in_a_minute(page: Any, site: str, asked: list[str]) -> list[str]:
+    _heard(page, site)  # also what was on its way
     asked.clear()
-    page.wait_for_timeout(2500)
-    assert asked == []
+    page.clock.run_for(60_000)
+    _heard(page, site)
+    return asked
 
 
 def test_the_first_turn_appears_by_itself(browser, site, observer, open_page):

@@ -198,9 +198,9 @@ GOOD = [r"ORD-\d+", r"(?:\d[ -]?){13,16}", r"(?:foo|bar)+!", r"[a-z]+@[a-z]+\.co
 @pytest.mark.parametrize("pattern", BAD)
 def test_a_pattern_that_may_take_for_ever_is_refused_within_a_second(pattern):
     """H8."""
-    begun = time.process_time()
+    begun = time.thread_time()
     assert fault_of(re.compile(pattern)) is not None
-    assert time.process_time() - begun < 1
+    assert time.thread_time() - begun < 1
 
 
 @pytest.mark.parametrize("pattern", GOOD)
@@ -216,13 +216,15 @@ HOSTILE = [
 
 @pytest.mark.parametrize("unit", HOSTILE)
 def test_the_time_for_a_hostile_text_grows_with_its_length_and_no_faster(unit):
-    """H8: four times the text takes less than nine times as long; 256 KiB less than a second of CPU."""
+    """H8: four times the text takes less than nine times as long; 256 KiB less than a second of CPU.
+
+    What else runs on the machine may slow down one of the two, but not the longer one of ten pairs.
+    """
     mask = Mask(PRESETS)
 
     def cost(size):
-        text, begun = unit * (size // len(unit)), time.process_time()
+        text, begun = unit * (size // len(unit)), time.thread_time()
         mask.text(text)
-        return time.process_time() - begun
+        return time.thread_time() - begun
 
-    quarter, whole = (min(cost(size) for _ in range(3)) for size in (1 << 16, 1 << 18))
-    assert whole < 1 and whole < 9 * max(quarter, 0.004)
+    assert any(cost(1 << 18) < min(1, 9 * max(cost(1 << 16), 0.004)) for _ in range(10))

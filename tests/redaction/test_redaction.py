@@ -198,6 +198,6 @@ HOSTILE = {
 def test_a_hostile_text_does_not_hang_the_writer(piece):
     """Linear, each takes some hundredths of a second; where time grows with the square it is minutes."""
     text = '{"secret":0,"' + piece * (256_000 // len(piece))
-    started = time.process_time()
+    started = time.thread_time()
     Redactor().clean(text)
-    assert time.process_time() - started < 5
+    assert time.thread_time() - started < 5

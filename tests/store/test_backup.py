@@ -8,6 +8,7 @@ import pytest
 
 from convotrace.errors import StoreError
 from convotrace.store import Store
+from tests.patience import until
 from tests.store.test_processes import command, environment
 
 pytestmark = pytest.mark.sqlite
@@ -20,13 +21,19 @@ for number in range(100000):
 """
 
 
+def grown_copy(store, path):
+    """Copy a store that another process has added to since the last copy; return the size."""
+    known = store.session("s0").session.turns
+    until(lambda: store.session("s0").session.turns > known)
+    return store.backup(path)
+
+
 def test_copies_made_under_load_are_whole_and_open_elsewhere(store_url, tmp_path):
     with subprocess.Popen(command(store_url, LOAD), env=environment(), stdout=subprocess.PIPE, text=True) as process:
         threading.Thread(target=process.stdout.read, daemon=True).start()
         store = Store.open(store_url)
-        while len(store.sessions().sessions) < 20:
-            continue
-        sizes = [store.backup(tmp_path / f"copy {number}.db") for number in range(4)]
+        until(lambda: len(store.sessions().sessions) == 20)
+        sizes = [grown_copy(store, tmp_path / f"copy {number}.db") for number in range(4)]
         process.kill()
     store.close()
     assert sizes == sorted(sizes) and sizes[0] < sizes[-1]

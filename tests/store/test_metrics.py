@@ -223,6 +223,8 @@ def test_groups_that_are_too_many_are_one(memory, make):
 
 def test_beyond_what_is_read_for_one_answer_numbers_are_estimates_and_marked(memory, make, monkeypatch):
     monkeypatch.setattr(sampling, "MOST_TURNS", 300)
+    # Which sessions are of the share follows from a secret of the store: here the same in each run.
+    monkeypatch.setattr("convotrace.store.opening.secrets.token_hex", lambda number: "5a" * number)
     for n in range(300):
         memory.write(
             [make.change(f"s{n}", make.trace(f"s{n}", at=n + k, duration_ns=10**9, is_turn=True)) for k in range(4)]

@@ -6,7 +6,6 @@ import string
 import subprocess
 import sys
 import threading
-import time
 import unicodedata
 
 import pytest
@@ -20,6 +19,7 @@ from convotrace.store import Store, Writer
 from convotrace.store.earlier import Earlier
 from convotrace.store.retention import Limits
 from convotrace.store.schema import SCHEMA_VERSION
+from tests.patience import PATIENCE, until
 from tests.store.audit import audit_store
 from tests.store.conftest import START, rows, run_sql
 from tests.store.test_processes import command, crowd, environment
@@ -187,7 +187,7 @@ def test_writers_of_different_sessions_do_not_wait_for_each_other(url, make, imp
     with store._ready().connections.writing({1}):
         thread = threading.Thread(target=lambda: (other.write([make.change("s")]), written.set()))
         thread.start()
-        assert written.wait(20)
+        assert written.wait(PATIENCE)
         thread.join()
     with store._ready().connections.writing(), pytest.raises(StoreError, match="locked by another process"):
         other.write([make.change("s")])
@@ -214,10 +214,8 @@ def test_a_batch_that_waits_in_vain_for_a_lock_is_kept_and_not_looked_up(url, ma
     with store._ready().connections.writing():
         for _ in range(20):
             writer.put(make.change("s"))
-        deadline = time.monotonic() + 30
-        while "locked by another" not in (writer.stats()["last_error"] or "") and time.monotonic() < deadline:
-            time.sleep(0.02)
-    assert writer.drain(30)
+        until(lambda: "locked by another" in (writer.stats()["last_error"] or ""))
+    assert writer.drain(PATIENCE)
     assert (writer.stats()["written"]["traces"], writer.stats()["dropped"], looked_up) == (20, {}, [])
     assert store.session("s").session.turns == 21
     writer.close()

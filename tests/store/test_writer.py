@@ -13,8 +13,7 @@ from convotrace.errors import StoreError
 from convotrace.model import Score, Target
 from convotrace.store import Store, Writer
 from convotrace.store.backlog import Backlog, Entry
-
-PATIENCE = 20
+from tests.patience import PATIENCE, Before, until
 
 
 @pytest.fixture
@@ -53,13 +52,6 @@ def gate(memory):
     return Gate(memory)
 
 
-def until(condition):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-
-
 def test_what_is_put_is_there_after_a_drain(memory, make, writers):
     writer = writers(lambda: memory)
     assert all(writer.put(make.change()) for _ in range(700))
@@ -72,10 +64,10 @@ def test_what_is_put_is_there_after_a_drain(memory, make, writers):
 
 def test_no_thread_and_no_store_before_the_first_item(memory, make, writers):
     opened = []
-    before = threading.active_count()
+    before = Before()
     writer = writers(lambda: opened.append(1) or memory)
     assert writer.drain(0)
-    assert (threading.active_count(), opened) == (before, [])
+    assert (before.new_threads(), opened) == ([], [])
     writer.put(make.change())
     assert writer.drain(PATIENCE)
     assert opened == [1]
@@ -286,12 +278,12 @@ def test_many_threads_put_and_nothing_is_lost(memory, make, writers):
 
 
 def test_close_writes_what_is_queued_and_ends_the_thread(store_url, make):
-    before = set(threading.enumerate())
+    before = Before()
     writer = Writer(lambda: Store.open(store_url), lambda change: [change], interval=5)
     for _ in range(20):
         writer.put(make.change())
     assert writer.close(PATIENCE)
-    until(lambda: not set(threading.enumerate()) - before)
+    until(lambda: not before.new_threads())
     assert not writer.put(make.change())
     assert writer.stats()["dropped"] == {"trace": {"closed": 1}}
     assert writer.drain(0) and writer.close()
