@@ -26,7 +26,7 @@ test-postgres: $(READY)
 
 # Everything: long tests, real servers, shared conversations, other projects' suites.
 test-all: $(READY)
-	$(BIN)/python -m pytest -m "not peers" $(ARGS)
+	$(BIN)/python -m pytest -m "not peers" --hypothesis-profile=explore $(ARGS)
 
 # Beside the OpenTelemetry SDK and real model clients, in venvs of their own.
 test-peers: $(READY)
