@@ -97,7 +97,8 @@ WSGI = {"intercepted": _intercepted_wsgi, "DispatcherMiddleware": _dispatched_fl
 PAGES = [
     ("/", ""), ("/", "q=tool%3Asearch"), ("/s/s1", ""), (f"/s/s1/t/{TURN}", ""), ("/search", "q=hi"),
     ("/compare", "s=s1&s=s1"), ("/s/s1", "zoom=cards"), ("/arms", ""), ("/tools", ""), ("/review", ""), ("/scores", ""),
-    ("/datasets", ""), ("/collect", "session=s1"), ("/incidents", ""), ("/sessions.json", ""), ("/s/s1.json", ""), ("/nothing", ""), ("/healthz", ""),
+    ("/datasets", ""), ("/collect", "session=s1"), ("/incidents", ""), ("/sessions.json", ""),
+    ("/s/s1.json", ""), ("/nothing", ""), ("/healthz", ""),
 ]  # fmt: skip
 
 
