@@ -211,3 +211,54 @@ def test_spans_over_the_limit_are_counted_and_not_kept(bench):
     trace.add(span)
     trace.add(span)
     assert len(trace.spans) == MAX_SPANS and trace.spans_over == 2
+
+
+@pytest.mark.parametrize(
+    ("length", "more", "finished", "share"),
+    [("40", 0, False, 0.25), ("", 0, False, None), ("", 3, False, None), ("", 3, True, 0.25), ("5", 0, False, 1.0),
+     ("0", 0, True, 1.0), ("x", 0, False, None)],
+)  # fmt: skip
+def test_where_a_client_left_is_told_as_a_share_only_where_all_the_bytes_are_known(
+    bench, length, more, finished, share
+):
+    trace = open_trace(bench)
+    trace.respond(200, "", False, length=length)
+    trace.sent(b"x" * 10, 1_100, 100)
+    trace.disconnect(1_150)
+    for _ in range(more):  # an app that goes on for nobody
+        trace.sent(b"x" * 10, 1_200, 100)
+    if finished:
+        trace.finish_response(1_300)
+    trace.end(1_400)
+    left = bench.record(trace).left
+    assert (left.bytes, left.after_ns, left.chunks, left.share) == (10, 150, 1, share)
+
+
+def test_a_client_that_left_when_nobody_knows_is_a_client_that_left_and_no_more(bench):
+    trace = open_trace(bench)
+    trace.respond(200, "", False)
+    trace.disconnect()
+    trace.disconnect(1_200)
+    trace.end(1_400)
+    found = bench.record(trace)
+    assert (found.status, found.left) == ("disconnected", None)
+
+
+def test_chunks_that_are_nothing_or_no_bytes_are_not_counted(bench):
+    trace = open_trace(bench)
+    trace.respond(200, "", True)
+    for chunk in (b"", "text", None, b"ab", bytearray(b"c"), memoryview(b"d")):
+        trace.sent(chunk, 1_100, 3)
+    assert (trace.chunks, trace.response_bytes, b"".join(trace.response_chunks), trace.cut_output) == (
+        3,
+        4,
+        b"abc",
+        True,
+    )
+
+
+def test_the_state_of_a_trace_that_has_ended_is_not_changed_by_a_cancellation(bench):
+    trace = open_trace(bench)
+    trace.end(1_400)
+    trace.cancel()
+    assert bench.record(trace).status == "ok"
