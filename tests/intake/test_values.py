@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convotrace.errors import BadRequest
-from convotrace.intake import json_format
+from convotrace.intake import json_format, protobuf_format
 from convotrace.intake.files import Reader
 from convotrace.intake.json_format import any_value
 from convotrace.intake.recorded import Turn, changes_of, moment
@@ -41,6 +41,22 @@ def test_a_value_without_a_bottom_is_cut(kind):
     for _ in range(200):
         value = {kind: {"values": [value if kind == "arrayValue" else {"key": "a", "value": value}]}}
     assert "[cut: too deep]" in json.dumps(any_value(value))
+
+
+def test_protobuf_stands_for_the_same_values():
+    common = pytest.importorskip("opentelemetry.proto.common.v1.common_pb2")
+    one = common.AnyValue
+    listed = one(array_value=common.ArrayValue(values=[one(int_value=1), one()]))
+    named = one(kvlist_value=common.KeyValueList(values=[common.KeyValue(key="a", value=listed)]))
+    told = [one(), one(string_value="x"), one(bool_value=False), one(double_value=0.5), one(bytes_value=b"hi"), named]
+    assert [protobuf_format.any_value(value) for value in told] == [None, "x", False, 0.5, "aGk=", {"a": [1, None]}]
+    deep_list = deep_pairs = one(string_value="deep")
+    for _ in range(30):
+        deep_list = one(array_value=common.ArrayValue(values=[deep_list]))
+        pairs = [common.KeyValue(key="a", value=deep_pairs)]
+        deep_pairs = one(kvlist_value=common.KeyValueList(values=pairs))
+    for deep in (deep_list, deep_pairs):
+        assert "deep" in json.dumps(protobuf_format.any_value(deep))
 
 
 SPAN = {"traceId": "5b8efff798038103d269b633813fc60c", "spanId": "eee19b7ec3c1b174"}

@@ -86,6 +86,7 @@ def test_a_link_is_read_among_sixty_fields(before, opens):
         (PROOF, True),
         (PROOF.replace("=", '="') + '"', True),
         (f"a=b;{PROOF}", True),
+        (f"{PROOF}~", False),
         (PROOF.replace("convotrace_page=", "convotrace_page_1234abcd="), True),
         (PROOF.replace("convotrace_page=", "convotrace_pages="), False),
         (PROOF.replace("convotrace_page=", "Convotrace_page="), False),

@@ -276,3 +276,8 @@ def test_no_address_survives_in_any_json_and_cleaning_twice_is_cleaning_once(val
     change = Change(SessionFacts("s", metadata={"v": value}))
     assert masked_change(told, change).session.metadata == {"v": cleaned}
     assert dataclasses.replace(change).session.metadata == {"v": value}
+
+
+def test_a_mask_that_looks_for_nothing_is_idle_and_any_that_does_is_not():
+    assert Mask().is_idle and Mask(None).is_idle
+    assert not any(one.is_idle for one in (Mask("email"), Mask(["user"]), Mask([len]), Mask([], fields=["a"])))

@@ -201,3 +201,18 @@ def test_a_hostile_text_does_not_hang_the_writer(piece):
     started = time.thread_time()
     Redactor().clean(text)
     assert time.thread_time() - started < 5
+
+
+def test_attributes_that_hold_headers_and_lists_of_secrets_lose_them():
+    attributes = {
+        "http.request.header.authorization": ["Bearer x"], "http.request.header.cookie": ["a=b"],
+        "http.response.header.set-cookie": "a=b", "http.request.header.accept": ["x"], "api_key": ["t0p", 5, "s3cret"],
+        "names": ["kept"], "password": "t0p",
+    }  # fmt: skip
+    cleaned = Redactor().attributes(attributes)
+    assert cleaned == {
+        "http.request.header.authorization": REDACTED, "http.request.header.cookie": REDACTED,
+        "http.response.header.set-cookie": REDACTED, "http.request.header.accept": ["x"],
+        "api_key": [REDACTED, 5, REDACTED], "names": ["kept"], "password": REDACTED,
+    }  # fmt: skip
+    assert attributes["api_key"] == ["t0p", 5, "s3cret"]
