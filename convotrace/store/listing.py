@@ -64,7 +64,8 @@ def _page(
     wanted = Wanted(opened, q, time.time_ns() if now_ns is None else now_ns)
     with opened.connections.reading() as connection:
         conditions = wanted.conditions(connection)
-        is_ranked = not conditions and order.removeprefix("-") in opened.sql.labels.ranks and is_usable(connection)
+        is_walked = wanted.is_walked and not wanted.are_few and order.removeprefix("-") in opened.sql.labels.ranks
+        is_ranked = is_walked and is_usable(connection)
         make = _ranked if is_ranked else _statement
         statement, values = make(opened, conditions, order, limit + 1, place)
         found = connection.execute(statement, values).fetchall()
@@ -121,18 +122,28 @@ def _statement(
 
 
 def _ranked(
-    opened: Opened, _conditions: list[Condition], order: str, most: int, place: tuple[int, int] | None
+    opened: Opened, conditions: list[Condition], order: str, most: int, place: tuple[int, int] | None
 ) -> tuple[str, list[Any]]:
-    """Return the SQL of a list of everything, from the sessions that are ranked and those that are not yet."""
-    kept, kind, session = opened.sql.labels.ranked, (order, place is not None), opened.tables.session
+    """Return the SQL of a list from the sessions that are ranked and those that are not yet, and its values.
+
+    Of what many sessions fulfil, enough are met soon on the way down an index; that of everything is made once.
+    """
+    if conditions:
+        return _united(opened.tables.session, conditions, order, most, place)
+    kept, kind = opened.sql.labels.ranked, (order, place is not None)
     if kind not in kept:
-        parts = [session.ranked == SQL("1"), session.ranked.is_null()]
-        first, second = (_found(session, [part], order, most, place)[0] for part in parts)
-        way = "DESC" if order.startswith("-") else "ASC"
-        both = _UNITED.format(first=first, second=second, way=way)
-        kept[kind] = _SHOWN.format(found=both)
+        kept[kind] = _united(opened.tables.session, [], order, most, place)[0]
     one = [*(place or ()), most]
     return kept[kind], [*one, *one, most]
+
+
+def _united(
+    session: Table, conditions: list[Condition], order: str, most: int, place: tuple[int, int] | None
+) -> tuple[str, list[Any]]:
+    parts = [session.ranked == SQL("1"), session.ranked.is_null()]
+    (first, ranked), (second, others) = (_found(session, [part, *conditions], order, most, place) for part in parts)
+    both = _UNITED.format(first=first, second=second, way="DESC" if order.startswith("-") else "ASC")
+    return _SHOWN.format(found=both), [*ranked, *others, most]
 
 
 def _sql(

@@ -7,7 +7,7 @@ from functools import cache, partial
 import orjson
 from peewee import SQL
 
-from convotrace.query import EVERYTHING, And, Compare, Node, Or, parse
+from convotrace.query import EVERYTHING, And, Compare, Node, Or, When, Within, parse
 from convotrace.store.database import Connection
 from convotrace.store.filtering import Condition, Filter, holds_text
 from convotrace.store.indexing import catch_up, is_common
@@ -42,6 +42,8 @@ class Wanted:
         common = cache(partial(is_common, opened))
         self._filter = Filter(opened.tables, opened.speech, now_ns, living, common)
         self._conditions = [] if self._node == EVERYTHING else [self._filter.condition(self._node)]
+        self.is_walked = not holds_text(self._node) and not _holds_time(self._node)
+        """Whether it may stand anywhere: not in a stretch of time or among texts, which indexes of their own find."""
         if holds_text(self._node):
             catch_up(opened)
 
@@ -92,3 +94,13 @@ class Wanted:
             if len(found) >= _FEW:
                 return None
         return found
+
+
+def _holds_time(node: Node) -> bool:
+    """Tell whether all that is wanted stands in a stretch of time."""
+    match node:
+        case And(parts):
+            return any(map(_holds_time, parts))
+        case Or(parts):
+            return all(map(_holds_time, parts))
+    return isinstance(node, (When, Within))

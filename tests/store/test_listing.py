@@ -27,10 +27,10 @@ def many(memory, make):
     return memory
 
 
-def pages(store, order, limit):
+def pages(store, order, limit, q=None):
     after, found = None, []
     while True:
-        page = store.sessions(order=order, limit=limit, after=after)
+        page = store.sessions(q, order=order, limit=limit, after=after)
         found += page
         if page.next is None:
             return found
@@ -158,6 +158,30 @@ def test_sessions_at_rest_come_from_indexes_and_the_others_beside_them(many, mak
     monkeypatch.setattr("convotrace.store.wanted.is_usable", lambda _: False)
     assert from_indexes == found()
     assert len(from_indexes["-cost"]) == 26 and 0 < len(from_indexes["turns>2"]) < 26
+
+
+def test_what_many_sessions_fulfil_is_sorted_from_the_same_indexes(many, make, monkeypatch):
+    monkeypatch.setattr("convotrace.store.wanted._FEW", 0)
+    many.roll_up()
+    many.write([make.change(f"s{n}", make.trace(f"s{n}", at=n, cost_nano=2, errors=1), tags=("a",)) for n in (3, 30)])
+    queries = [
+        "-has:error",
+        "has:error",
+        "tag:a",
+        "-tag:a",
+        "turns>1 -has:error",
+        "tag:a OR cost>0",
+        "began:..2030-01-01",
+    ]
+
+    def found():
+        asked = [(q, order) for q in queries for order in ("-cost", "cost", "-errors", "-duration", "-last")]
+        return {one: [session.id for session in pages(many, one[1], 4, one[0])] for one in asked}
+
+    from_indexes = found()
+    monkeypatch.setattr("convotrace.store.listing.is_usable", lambda _: False)
+    assert from_indexes == found()
+    assert sorted(from_indexes["tag:a", "-cost"]) == ["s3", "s30"] and from_indexes["-has:error", "-cost"]
 
 
 @pytest.mark.parametrize("order", ["cost", "turns", "errors", "started", "duration"])
