@@ -6,14 +6,14 @@ each other needs little of a span. A sixth of the time less, measured; a test ho
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from convotrace.export import as_json
 from convotrace.export.records import SPAN_SHOWN, iso, trace_json
 from convotrace.insight.friction import with_signals
 from convotrace.insight.versions import with_versions
-from convotrace.model import Failure, Json, Score, Span
+from convotrace.model import Failure, Json, Score, Span, Usage
 from convotrace.store.conversations import Parts, read, row_of_key, with_totals_of
 from convotrace.store.keys import unpack_trace_id
 from convotrace.store.opening import Opened
@@ -96,6 +96,10 @@ def _compared(span: dict[str, Any]) -> Span:
 
 
 def _set(span: dict[str, Json], name: str, value: Json, contents: Contents, started_ns: int) -> None:
+    if name in _SHOWN:
+        shown, make = _SHOWN[name]
+        span[shown] = make(contents, value)
+        return
     field, read_field = SPAN_FIELDS[name]
     if read_field is not None:
         value = read_field(contents, value, started_ns)
@@ -103,6 +107,29 @@ def _set(span: dict[str, Json], name: str, value: Json, contents: Contents, star
     span[shown] = value if show is None else show(value)
 
 
+def _usage(contents: Contents, value: list[Json]) -> Json:
+    return {**_NO_USAGE, **dict(zip(_NO_USAGE, value, strict=False))}
+
+
+def _documents(contents: Contents, value: Json) -> Json:
+    return [_document(contents, found) for found in value] if isinstance(value, list) else []
+
+
+def _document(contents: Contents, found: dict[str, Any]) -> Json:
+    text = contents.value(bytes.fromhex(found["apart"])) if "apart" in found else found.get("text")
+    return {
+        "id": found.get("id"), "text": text, "score": found.get("score"), "title": found.get("title"),
+        "url": found.get("url"), "metadata": found.get("metadata") or {},
+    }  # fmt: skip
+
+
+_NO_USAGE = as_json(Span("", "", "", usage=Usage()))["usage"]
+_SHOWN: dict[str, tuple[str, Callable[[Contents, Any], Json]]] = {
+    "cost": ("cost", lambda contents, value: value / 1e9),
+    "usage": ("usage", _usage),
+    "documents": ("documents", _documents),
+}
+"""Of the other fields those that most spans have: how what stands in the store is shown."""
 _AS_THEY_ARE = frozenset(
     name for name, (field, how) in SPAN_FIELDS.items() if how is None and name == field and field not in SPAN_SHOWN
 )
