@@ -57,8 +57,9 @@ _FEW = 200
 
 def _stems(gate: str, hints: tuple[str, ...]) -> tuple[str, ...] | None:
     """Return what stands in front of a seldom character: it is looked at there, and not looked for everywhere."""
-    at_end = all(hint.endswith(gate) for hint in hints)
-    return tuple(hint[:-1].rpartition(gate)[2] for hint in hints) if at_end else None
+    stems = tuple(hint[:-1].rpartition(gate)[2] for hint in hints if hint.endswith(gate))
+    # One letter in front of another says nothing: "er" is in nearly every text.
+    return stems if len(stems) == len(hints) and all(len(stem) > 1 for stem in stems) else None
 
 
 def _is_hinted(text: str, gate: str, hints: tuple[str, ...], stems: tuple[str, ...] | None) -> bool:

@@ -74,7 +74,7 @@ class Mask:
         joined = "\n".join(texts)
         if "\\u00" in joined:  # other escapes hide no letter that is looked for
             joined = f"{joined}\n{said(joined)}"
-        return not any(finder.may_find(joined) for finder in self._finders)
+        return not any(finder.may_be_in_any(joined) for finder in self._finders)
 
     def text(self, text: str, pseudonyms: bool = False) -> str:
         """Return a text without what must not be stored; with pseudonyms where the options or the caller say so."""

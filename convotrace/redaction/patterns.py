@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from convotrace.redaction import keys, numbers
+from convotrace.redaction.escapes import said
 
 Span = tuple[int, int]
 Find = Callable[[str], Iterable[Span]]
@@ -38,12 +39,21 @@ class Finder:
         find: Yields the places, in any order.
         may_find: Tells at little cost whether there may be any.
         digits: Whether it is about numbers.
+        across: Whether it finds something in texts joined by line breaks wherever it does in one of them.
     """
 
     kind: str
     find: Find
     may_find: Callable[[str], bool]
     digits: bool = False
+    across: bool = False
+
+    def may_be_in_any(self, joined: str) -> bool:
+        """Tell at little cost whether any of the texts that were joined by line breaks may hold one."""
+        if not self.may_find(joined):
+            return False
+        # A word like "basic" is in many texts, and to look at it here is cheaper than to go through them one by one.
+        return not self.across or any(True for _ in self.find(said(joined)))
 
 
 def finders(kinds: Iterable[str]) -> tuple[Finder, ...]:
@@ -62,7 +72,8 @@ def _of_shapes(kind: str, shapes: tuple[keys.Shape, ...]) -> Finder:
             if shape.may_be_in(text):
                 yield from (_part(found) for found in shape.pattern.finditer(text) if _is_meant(shape, found))
 
-    return Finder(kind, find, keys.Sieve(shapes).lets_through)
+    # No shape takes in a line break at either end, and none looks further back than over one character.
+    return Finder(kind, find, keys.Sieve(shapes).lets_through, across=True)
 
 
 def _part(found: re.Match[str]) -> Span:

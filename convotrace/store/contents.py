@@ -18,7 +18,8 @@ from convotrace.store.codec import encode
 from convotrace.store.deflate import compress
 from convotrace.store.rows import ContentRow
 
-INLINE_BELOW = 400
+INLINE_BELOW = 1_000
+"""Shorter values stand in their row: pressed together they take less room than apart, also where some come again."""
 COMPRESS_ABOVE = 200
 FULL_LIST_EVERY = 32
 """Longest chain of lists that a reader has to follow."""

@@ -21,7 +21,7 @@ attributes]. Moments count from the start of the trace, in ns. The rest holds th
 what of it is packed stands in its `packed`, in hexadecimal digits."""
 
 _NO_TOKENS: tuple[int | None, ...] = (None,) * 5
-_TEXT_APART = 400
+_TEXT_APART = 1_000
 _SHORT = 100
 _JSON_FROM = b'"'[0]
 """The least byte that JSON as `encode` makes it begins with; what is packed, or only slowly read, begins with less."""

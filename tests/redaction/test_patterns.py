@@ -133,6 +133,21 @@ def test_what_several_patterns_find_goes_in_whatever_order_it_stands(kind):
         assert CANARY.search(text) and not CANARY.search(Mask([kind]).text(text)), text
 
 
+_TEXTS = st.lists(st.text(max_size=30), max_size=3)
+
+
+@given(_TEXTS, st.sampled_from(FOUND), _TEXTS, st.text(max_size=20))
+def test_the_quick_look_at_many_texts_passes_over_none_of_them(before, found, after, beside):
+    mask, text = Mask([found[0]]), beside + found[1]
+    assert mask.text(text) == text or not mask.is_clean([*before, text, *after])
+
+
+def test_words_of_every_day_ask_for_no_closer_look():
+    texts = ["Where is my order? It should have been here over a week ago.", "A basic question, dear author: why?",
+             "the bearer of a basic ring", "author and authority", "task-force, a-b, well-known"]  # fmt: skip
+    assert Mask(["secrets"]).is_clean(texts)
+
+
 def test_secrets_bring_authorization_and_cookies_with_them():
     text = "Authorization: Bearer abc.def-12345\nCookie: a=b"
     assert Mask(["secrets"]).text(text).count("[redacted") == 2
