@@ -283,9 +283,20 @@ os._exit(0)
 TANGLED = """
 import random
 from convotrace.model import Link
-from convotrace.store.retention import Limits
+from convotrace.errors import StoreError
 store, chance = Store.open(url), random.Random(os.getpid())
 shown = {}
+
+
+def patiently(action):
+    for _ in range(30):  # on a busy machine the others may have the lock for longer than one try waits
+        try:
+            return action()
+        except StoreError as error:
+            last = error
+    raise last
+
+
 for number in range(60):
     changes = []
     for _ in range(6):
@@ -300,9 +311,10 @@ for number in range(60):
             if new.trace.status == "running":
                 shown[new.trace.id] = (home, new.trace.started_ns)
             changes.append(new)
-    store.write(changes, retry=chance.random() < 0.1)
+    retry = chance.random() < 0.1
+    patiently(lambda: store.write(changes, retry=retry))
     if number % 20 == 19:
-        store.forget(session="s4")
+        patiently(lambda: store.forget(session="s4"))
 store.close()
 """
 
