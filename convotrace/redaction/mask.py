@@ -17,6 +17,7 @@ from convotrace.redaction.escapes import BEFORE_A_WORD, Span, places, said
 from convotrace.redaction.fields import flat
 from convotrace.redaction.numbers import Costly, only_digits
 from convotrace.redaction.patterns import EMAIL, NEVER_NAMED, PRESETS, USER, finders
+from convotrace.redaction.seen import Seen
 
 FIELD, OWN, FAILED = "field", "own", "own (failed)"
 """Kinds beside the presets: of `redact_fields`, of the owner's patterns and functions, and where those failed."""
@@ -61,6 +62,7 @@ class Mask:
         self._key = key[:64]
         self._names: dict[str, re.Pattern[str]] = {}
         self._clean_ids: set[str] = set()
+        self._seen = Seen(self._key)
 
     @property
     def is_idle(self) -> bool:
@@ -71,20 +73,33 @@ class Mask:
         """Tell at little cost whether nothing in these texts has to be looked at more closely."""
         if self._looks_at_all:
             return False
-        joined = "\n".join(texts)
+        new, names = self._seen.apart(texts)
+        joined = "\n".join(new)
         if "\\u00" in joined:  # other escapes hide no letter that is looked for
             joined = f"{joined}\n{said(joined)}"
-        return not any(finder.may_be_in_any(joined) for finder in self._finders)
+        if any(finder.may_be_in_any(joined) for finder in self._finders):
+            return False
+        self._seen.add(names)
+        return True
 
     def text(self, text: str, pseudonyms: bool = False) -> str:
         """Return a text without what must not be stored; with pseudonyms where the options or the caller say so."""
-        for finder in self._finders if len(text) >= _SHORTEST else ():
-            if finder.may_find(text) or ("\\u00" in text and finder.may_find(said(text))):
+        cleaned = self._without_found(text, pseudonyms)
+        return self._owned(cleaned, pseudonyms) if self._patterns or self._functions else cleaned
+
+    def _without_found(self, text: str, pseudonyms: bool) -> str:
+        """Return a text without what the finders find; a long one in which they find nothing is looked at once."""
+        unknown, names = self._seen.apart([text])
+        cleaned = text
+        for finder in self._finders if unknown and len(text) >= _SHORTEST else ():
+            if finder.may_find(cleaned) or ("\\u00" in cleaned and finder.may_find(said(cleaned))):
                 try:
-                    text = self._put(text, places(finder.find, text), finder.kind, pseudonyms)
+                    cleaned = self._put(cleaned, places(finder.find, cleaned), finder.kind, pseudonyms)
                 except Costly:
                     return self._mark(finder.kind)
-        return self._owned(text, pseudonyms) if self._patterns or self._functions else text
+        if cleaned == text:
+            self._seen.add(names)
+        return cleaned
 
     def uncounted(self, text: str) -> str:
         """Return what `text` returns, of a text that is only compared with what was stored."""

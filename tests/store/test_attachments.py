@@ -62,7 +62,7 @@ def test_the_same_bytes_are_stored_once_a_session(store, make, held):
 
 
 def test_bytes_that_are_json_of_the_session_are_no_json_of_it(store, make):
-    value = "x" * 900
+    value = "x" * 1_900
     data = f'"{value}"'.encode()
     trace = make.trace(attachments=(file(data=data),), spans=(make.span(input=value),))
     store.write([make.change(trace=trace)])

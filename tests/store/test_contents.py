@@ -11,7 +11,7 @@ from convotrace.store.contents import FULL_LIST_EVERY, INLINE_BELOW, Packer
 from convotrace.store.unpacking import MISSING, Contents
 from tests.store.conftest import rows, run_sql
 
-LONG = "word " * 100
+LONG = "word " * 300
 
 
 def message(number, role="user"):

@@ -34,7 +34,7 @@ def parts(make):
     front = make.trace("front", span_id="f0", spans=(make.span(id="f" * 16),), tags=("t",))
     back = make.trace(
         "back", id=front.id, span_id="b0", parent_id="f" * 16, input=Payload("asked"), input_tokens=7,
-        spans=(make.span(kind="generation", usage=Usage(input=7), input=["x" * 900], events=(Event("e", 5),)),),
+        spans=(make.span(kind="generation", usage=Usage(input=7), input=["x" * 1_900], events=(Event("e", 5),)),),
         scores=(Score("1", "good", "boolean", True, 5, Target("back", front.id)),),
     )  # fmt: skip
     return make.change("front", front), make.change("back", back, id_source="none", events=(Event("handoff", 9),))
@@ -57,7 +57,7 @@ def test_parts_written_in_any_order_make_one_trace_with_right_totals(store, part
     conversation = store.session("front")
     (trace,) = conversation.traces
     assert [span.name for span in trace.spans if span.kind == "generation"] == ["step"]
-    assert next(s for s in trace.spans if s.kind == "generation").input == ["x" * 900]
+    assert next(s for s in trace.spans if s.kind == "generation").input == ["x" * 1_900]
     assert [event.name for event in conversation.events] == ["handoff"]
     assert store.session("back") is None
 

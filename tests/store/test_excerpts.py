@@ -8,13 +8,13 @@ from convotrace import Store
 from convotrace.model import Change, Event, Failure, Payload, Score, SessionFacts, Span, Target, Trace
 
 SECOND = 10**9
-MESSAGES = [{"role": "user", "parts": [{"type": "text", "content": "x" * 600}]}]
+MESSAGES = [{"role": "user", "parts": [{"type": "text", "content": "x" * 1_600}]}]
 
 
 def _trace(at: int, is_turn: bool = True, **fields) -> Change:
     spans = (
         Span(f"{at:015x}1", f"{at:032x}", "chat", "generation", input=MESSAGES, output=MESSAGES),
-        Span(f"{at:015x}2", f"{at:032x}", "book", "tool", arguments={"n": at}, result={"text": "y" * 600}),
+        Span(f"{at:015x}2", f"{at:032x}", "book", "tool", arguments={"n": at}, result={"text": "y" * 1_600}),
     )
     told = {"input": Payload(f"ask {at}", {"n": at}), "output": Payload(f"told {at}"), "spans": spans, **fields}
     trace = Trace(f"{at:032x}", "s", is_turn=is_turn, started_ns=at * SECOND, duration_ns=SECOND // 2, **told)
@@ -61,7 +61,7 @@ def test_a_light_excerpt_has_no_prompts_and_bodies_but_all_that_was_said_and_don
     found = store.excerpt_by_key("s", turn=50, count=2, is_light=True)
     trace = next(trace for trace in found.conversation.traces if trace.turn == 50)
     assert (trace.input, trace.spans[0].input) == (Payload("ask 50"), None)
-    assert (trace.spans[0].output, trace.spans[1].result) == (MESSAGES, {"text": "y" * 600})
+    assert (trace.spans[0].output, trace.spans[1].result) == (MESSAGES, {"text": "y" * 1_600})
 
 
 @pytest.mark.parametrize(("number", "first"), [(1, 1), (64, 64), (1050, 51)])

@@ -190,7 +190,7 @@ def test_links_to_a_forgotten_session_are_taken_away(store, store_url, make):
 
 
 def test_a_long_session_is_forgotten_whole(store, store_url, make):
-    spans = [make.span(result=f"{CANARY} {n} " + "z" * 500) for n in range(ROWS_AT_ONCE)]
+    spans = [make.span(result=f"{CANARY} {n} " + "z" * 1_500) for n in range(ROWS_AT_ONCE)]
     store.write([make.change("s", make.trace("s", spans=spans)) for _ in range(1)])
     store.write([make.change("s", make.trace("s", spans=[make.span(result=LONG + str(n)) for n in range(900)]))])
     assert counts(store.forget(session="s")) == (1, 2, ROWS_AT_ONCE + 900)

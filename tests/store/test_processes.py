@@ -31,7 +31,7 @@ numbers = iter(range(10**9))
 def change(session, number=None, **fields):
     number = next(numbers) if number is None else number
     id = f"{os.getpid():016x}{number:016x}"
-    spans = (Span(f"{number + 1:016x}", id, "step", result="x" * 600),)
+    spans = (Span(f"{number + 1:016x}", id, "step", result="x" * 1_600),)
     trace = Trace(id, session, is_turn=True, started_ns=time.time_ns(), input=Payload("hi"), spans=spans, **fields)
     return Change(SessionFacts(session, id_source="header"), trace)
 
@@ -187,7 +187,7 @@ def test_what_was_drained_before_a_kill_is_there_and_the_file_is_whole(store_url
     assert store.integrity() == "ok"
     found = store.session("s")
     assert found.session.turns == len(found.traces) >= last + 1
-    assert all(trace.spans[0].result == "x" * 600 for trace in found.traces)
+    assert all(trace.spans[0].result == "x" * 1_600 for trace in found.traces)
     assert store.session("unfinished").traces[0].status == "interrupted"
     assert store.interrupted() == (store.session("unfinished").traces[0].id,)
     # What the process had not counted is read from its rows, and then counted by others.
@@ -303,7 +303,7 @@ for number in range(60):
         home = f"s{chance.randrange(5)}"
         if shown and chance.random() < 0.4:
             id, (was, at) = shown.popitem()
-            spans = (Span(f"{number + 1:016x}", id, "step", kind="tool", result="y" * 900),)
+            spans = (Span(f"{number + 1:016x}", id, "step", kind="tool", result="y" * 1_900),)
             trace = Trace(id, home, is_turn=True, started_ns=at, duration_ns=5, input=Payload("hi"), spans=spans)
             changes.append(Change(SessionFacts(home, links=(Link("s0", "next"),)), trace, written_as=was))
         else:
