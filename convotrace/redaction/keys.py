@@ -39,7 +39,7 @@ class _Look(NamedTuple):
         gate: As that of the shapes.
         hints: Those of all of them.
         before: Tells more, where there are few gates.
-        apart: How many letters there must be for each gate, so that looking at each takes no longer than the rest would.
+        apart: How many letters there must be for each gate: then to look at each takes no longer than the rest would.
     """
 
     gate: str
