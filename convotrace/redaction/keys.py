@@ -104,9 +104,7 @@ def _has(text: str, letters: str, hints: tuple[str, ...]) -> bool:
     return all(letter in text for letter in letters) and any(hint in text for hint in hints)
 
 
-def _shape(
-    gate: str, hints: str, pattern: str, flags: int = 0, before: Callable[[str], bool] | None = None
-) -> Shape:
+def _shape(gate: str, hints: str, pattern: str, flags: int = 0, before: Callable[[str], bool] | None = None) -> Shape:
     return Shape(gate, tuple(hints.split()), re.compile(pattern, flags), before)
 
 
