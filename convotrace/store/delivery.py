@@ -96,8 +96,7 @@ class Delivery(Generic[T]):
     def close(self) -> None:
         """Show the last counters and close the store."""
         if self.store is not None:
-            if self.trouble is None:
-                self.show(force=True)
+            self.show(force=True)
             self.store.close()
 
     def until_shown(self) -> float | None:

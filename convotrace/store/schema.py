@@ -215,15 +215,16 @@ def _conversations(base: Table) -> dict[str, Table]:
         class Meta:
             indexes = ((("sid", "tk"), True),)
 
+    # Conditions of indexes are texts: Peewee 3 puts a placeholder for a value, which no index takes.
     # One wide index: what lists are sorted and compared by is read from it, without the rows.
     numbers = [getattr(Session, name) for name in LISTED]
     Session.add_index(Session.index(Session.last, Session.sid, *numbers, name="session_recent"))
-    Session.add_index(Session.index(Session.user_id, Session.last, where=Session.user_id.is_null(False)))
+    Session.add_index(Session.index(Session.user_id, Session.last, where=SQL("user_id IS NOT NULL")))
     Trace.add_index(Trace.index(Trace.trace_id))
-    Trace.add_index(Trace.index(Trace.said, where=Trace.said.is_null(False), name="trace_said"))
-    Trace.add_index(Trace.index(Trace.started, where=Trace.status == "error", name="trace_errors"))
-    Trace.add_index(Trace.index(Trace.sid, where=Trace.status == "running", name="trace_running"))
-    Trace.add_index(Trace.index(Trace.n, where=Trace.indexed == 0, name="trace_unindexed"))
+    Trace.add_index(Trace.index(Trace.said, where=SQL("said IS NOT NULL"), name="trace_said"))
+    Trace.add_index(Trace.index(Trace.started, where=SQL("status = 'error'"), name="trace_errors"))
+    Trace.add_index(Trace.index(Trace.sid, where=SQL("status = 'running'"), name="trace_running"))
+    Trace.add_index(Trace.index(Trace.n, where=SQL("indexed = 0"), name="trace_unindexed"))
     return {
         "session": Session, "label": _label(base), "gone": _gone(base), "trace": Trace, "awaited": _awaited(base),
         "sent": _sent(base),
@@ -274,7 +275,7 @@ def _label(base: Table) -> Table:
             without_rowid = True
             indexes = ((("sid", "kind", "key"), False),)
 
-    Label.add_index(Label.index(Label.kind, Label.key, Label.num, where=Label.num.is_null(False), name="label_num"))
+    Label.add_index(Label.index(Label.kind, Label.key, Label.num, where=SQL("num IS NOT NULL"), name="label_num"))
     return Label
 
 

@@ -21,6 +21,9 @@ from convotrace.store.store import Store
 EXIT_PATIENCE = 2.0
 """Seconds that the end of the process waits for what is queued."""
 
+_LAST = 1.0
+"""Seconds that the end waits for what was left to be counted, where the store takes it."""
+
 INTERVAL = 0.05
 """Seconds for which items gather. What waits grows old for the collector of garbage: with twice as long, its full runs,
 of some 40 ms each, come often enough to be the p99 of an app with 300 requests a second."""
@@ -71,7 +74,7 @@ class Writer(Generic[T]):
         self._parts = (open_store, prepare, done, counters)
         self._due, self._busy, self._in_thread = due, busy, in_thread
         self._interval, self._batch = interval, batch
-        self._closed = False
+        self._closed, self._deadline = False, float("inf")
         self._begin()
         forks.register(self)
         _writers.add(self)
@@ -151,12 +154,12 @@ class Writer(Generic[T]):
         """
         if self._closed:
             return True
-        deadline = time.monotonic() + timeout
+        self._deadline = time.monotonic() + timeout
         drained = self.drain(timeout)
         self._closed = self._urgent = True
         self._signal.set()
         if self._running:
-            stopped = self._stopped.wait(deadline - time.monotonic() + self._interval)
+            stopped = self._stopped.wait(max(self._deadline - time.monotonic(), 0) + _LAST)
         else:
             stopped = True
             self._end()
@@ -260,8 +263,10 @@ class Writer(Generic[T]):
         self._delivery.take(entries)
 
     def _finish(self) -> None:
-        """Write what is queued, without a rest, as long as the store takes it."""
+        """Write what is queued, without a rest, as long as the store takes it and there is time."""
         while (self._backlog or self._delivery.waiting) and not self._delivery.trouble:
+            if time.monotonic() > self._deadline:
+                return
             self._round()
 
     def _give_up(self) -> None:

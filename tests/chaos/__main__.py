@@ -46,7 +46,7 @@ def run(store, seconds, rate, disk, bare):
         load = Load(port)
         wait_for(load)
         calm = load.run(rate, min(seconds, 60))
-        chaos = Chaos(load, server.pid, store, 4, disk)
+        chaos = Chaos(load, server.pid, store, 5, disk)
         chaos.thread.start()
         rough = load.run(rate, seconds)
         chaos.stop()
@@ -54,14 +54,20 @@ def run(store, seconds, rate, disk, bare):
     finally:
         server.send_signal(signal.SIGTERM)
         said = server.communicate(timeout=30)[0]
-    latency(calm, rough)
+    latency(calm, rough, chaos)
     return 0 if bare else judge(store, load, chaos, said)
 
 
-def latency(calm, rough):
-    for share in (0.5, 0.99):
-        before, after = quantile(calm, share), quantile(rough, share)
-        print(f"p{share * 100:g} calm {before * 1e3:.1f} ms, in chaos {after * 1e3:.1f} ms: x {after / before:.2f}")
+def latency(calm, rough, chaos):
+    """Print how long requests took: without chaos, in all of it, and while and after each kind of fault."""
+    found = {"calm": calm, "in chaos": rough}
+    for sent in rough:
+        found.setdefault(chaos.phase(sent.at - sent.took, sent.at), []).append(sent)
+    usual = {share: quantile(calm, share) for share in (0.5, 0.99)}
+    for name, some in found.items():
+        at = {share: quantile(some, share) for share in usual}
+        told = [f"p{share * 100:g} {at[share] * 1e3:6.1f} ms (x {at[share] / usual[share]:5.2f})" for share in at]
+        print(f"{name:10} {len(some):6,} requests  {'  '.join(told)}")
 
 
 def judge(path, load, chaos, said):

@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 
 HELD, FULL = 3.0, 3.0
+AFTER = 3.0
+"""Seconds after a fault that still belong to it: a worker starts again, a queue empties."""
 
 
 class Chaos:
@@ -20,7 +22,12 @@ class Chaos:
         self._stop = threading.Event()
         self.killed = {}
         self.done = {"locks": 0, "kills": 0, "bursts": 0, "full disks": 0}
+        self.phases = []
         self.thread = threading.Thread(target=self._run)
+
+    def phase(self, began, ended):
+        """Return what was done to the server while a request ran, `between` for nothing."""
+        return next((name for name, start, end in self.phases if began < end and start < ended), "between")
 
     def stop(self):
         """End it after what it does now."""
@@ -28,10 +35,14 @@ class Chaos:
         self.thread.join()
 
     def _run(self):
-        steps = [self._lock, self._kill, self._burst, *([self._fill] if self._disk else [])]
+        steps = [("lock", self._lock), ("kill", self._kill), ("burst", self._burst)]
+        steps += [("full disk", self._fill)] if self._disk else []
         number = 0
         while not self._stop.wait(self._every):
-            steps[number % len(steps)]()
+            name, step = steps[number % len(steps)]
+            began = time.time()
+            step()
+            self.phases.append((name, began, time.time() + AFTER))
             number += 1
 
     def _lock(self):

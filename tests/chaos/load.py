@@ -52,7 +52,7 @@ class Load:
     def run(self, rate, seconds):
         """Send so many a second; return the answered of this run that were in no burst."""
         before, began = len(self.answered), time.monotonic()
-        with ThreadPoolExecutor(16) as pool:
+        with ThreadPoolExecutor(64) as pool:  # more than ever wait: the pace does not depend on the answers
             for number in range(int(rate * seconds)):
                 time.sleep(max(0, began + number / rate - time.monotonic()))
                 pool.submit(self.post)

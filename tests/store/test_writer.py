@@ -304,6 +304,30 @@ def test_a_close_that_cannot_write_counts_what_it_lost(gate, make):
     assert writer.stats()["dropped"] == {"trace": {"store: The store is shut.": 3}}
 
 
+def test_what_a_close_had_no_time_to_write_is_counted_in_the_store_before_it_ends(memory, make, writers):
+    """L2, P5: a process that ends while far more waits than it can write leaves behind how much it lost."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly(change):
+        begun.set()
+        go_on.wait(PATIENCE)
+        return [change]
+
+    memory.close = lambda: None  # it is looked into afterwards
+    writer = writers(lambda: memory, slowly, batch=1)
+    for number in range(200):
+        writer.put(make.change(f"s{number}"))
+    assert begun.wait(PATIENCE)
+    ending = threading.Thread(target=writer.close, args=(0.2,))
+    ending.start()
+    until(lambda: writer._closed)
+    go_on.set()
+    ending.join(PATIENCE)
+    (row,) = [one for one in memory.workers() if one.id == memory.worker]
+    stored = row.counters["written"]["traces"]
+    assert stored + row.counters["dropped"]["trace"]["closed"] == 200 and stored < 200
+
+
 def test_a_closed_writer_is_not_kept(memory, make):
     writer = Writer(lambda: memory, lambda change: [change], interval=0.01)
     writer.put(make.change())
