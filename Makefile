@@ -36,15 +36,20 @@ test-peers: $(READY)
 coverage: $(READY)
 	$(BIN)/python -m tests.coverage $(ARGS)
 
+# The core tests on every interpreter that is found, and beside the oldest dependencies that are allowed.
+test-versions: $(READY)
+	$(BIN)/python -m tests.versions $(ARGS)
+
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Long ones: streams of ten minutes over real servers (memory flat, nothing lost, where the client left), 200 kills.
+# Long ones: streams of ten minutes over real servers (memory flat, nothing lost, where the client left), 200 kills, and
+# ten minutes of all the requests that `wrk` gets through (apt-get install wrk).
 soak: $(READY)
 	CONVOTRACE_SOAK=$(or $(SECONDS),600) $(BIN)/python -m pytest -q -s -m "" tests/servers/test_streams.py \
-		tests/servers/test_kills.py $(ARGS)
+		tests/servers/test_kills.py tests/servers/test_soak.py $(ARGS)
 
 # Five minutes of locks, killed workers, bursts and a full disk around four workers: what was sent is stored or counted.
 chaos: $(READY)
@@ -61,4 +66,4 @@ wheel: $(READY)
 	$(BIN)/python -m pip wheel -q --no-deps -w dist .
 
 clean:
-	rm -rf .venv .peers dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .peers .versions dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -80,12 +80,17 @@ def judge(path, load, chaos, said):
     missing = [sent for sent in load.answered if sent.text not in stored]
     taken = [s for s in missing if s.pid in chaos.killed and s.at > chaos.killed[s.pid] - WINDOW]
     lost, counted = len(missing) - len(taken), sum(dropped.values())
+    others = [s for s in missing if s not in taken]
+    ages = [chaos.killed[s.pid] - s.at for s in others if s.pid in chaos.killed]
     whole = sqlite3.connect(path).execute("PRAGMA integrity_check").fetchone() == ("ok",)
     print(f"sent and answered {len(load.answered):,} (unanswered {load.unanswered}); did {chaos.done}")
     print(
         f"stored {len(stored & {s.text for s in load.answered}):,}; counted as dropped {counted} {dict(dropped)};"
         f" taken along by kill -9 within {WINDOW:g} s {len(taken)}; neither {max(0, lost - counted)}"
     )
+    if others:
+        older = f"up to {max(ages):.1f} s before their kill" if ages else ""
+        print(f"of workers that were killed {len(ages)} {older}, of others {len(others) - len(ages)}")
     print(f"file {'whole' if whole else 'DAMAGED'}; the server said: {said.decode()[-400:] or 'nothing'}")
     store.close()
     return 0 if whole and lost <= counted else 1
