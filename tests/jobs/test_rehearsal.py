@@ -158,6 +158,7 @@ class Raw:
             threading.Thread(target=self._one, args=(connection,), daemon=True).start()
 
     def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)  # else who accepts would do so for ever
         self.listener.close()
         for connection in self._connections:
             try:

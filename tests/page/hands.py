@@ -86,7 +86,7 @@ def keyboard(page: Any, step: tuple[str, ...]) -> None:
     wanted = page.locator(where).first
     reach(page, wanted, is_radio := what == "tick" and wanted.get_attribute("type") == "radio")
     if what == "go":
-        page.keyboard.press("Enter")
+        wanted.press("Enter")  # where the focus is, and waits for the page that it leads to
     elif what == "press":
         page.keyboard.press(more[0])
     elif what == "choose":
