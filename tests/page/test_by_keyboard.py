@@ -105,7 +105,7 @@ def test_the_first_tab_skips_the_head_and_the_help_gives_the_focus_back(browser,
     assert page.locator(".skip:focus").bounding_box()["x"] >= 0
     page.keyboard.press("Enter")
     assert page.locator("main:focus").count() == 1
-    reach(page, page.locator("main :is(a, button, input, summary)").first)
+    reach(page, page.locator("main :is(a, button, input, summary) >> visible=true").first)
     page.keyboard.press("Shift+Tab")
     reach(page, page.locator("[data-act=help]"))
     page.keyboard.press("Enter")
