@@ -16,7 +16,7 @@ $(READY): pyproject.toml
 demo: $(READY)
 	$(BIN)/convotrace demo $(if $(ONCE),--once --fast) $(ARGS)
 
-# The default run: about five minutes on two cores, with a real browser where there is one.
+# The default run: about ten minutes on two cores, with a real browser where there is one.
 test: $(READY)
 	$(BIN)/python -m pytest $(ARGS)
 

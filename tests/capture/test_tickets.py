@@ -1,5 +1,9 @@
 """Tickets for judging one turn: signed, of a week, readable by every process that knows the key."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,6 +85,23 @@ def test_a_forked_child_begins_with_a_key_of_its_own():
     mint.forget()
     assert (mint.id, mint.key, mint.trace_of(before, nobody, NOW)) == (None, b"", None)
     assert mint.issue(TRACE, NOW) != before
+
+
+FORK = """
+import os
+from convotrace.capture.tickets import MINT
+MINT.issue(5, 1)
+child = os.fork()
+if not child:
+    os._exit(0 if MINT.id is None else 1)
+print(os.waitpid(child, 0)[1], MINT.id is None)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes are forked here")
+def test_the_process_s_own_mint_forgets_its_key_in_a_forked_child_and_there_alone():
+    done = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == ["0", "False"]
 
 
 @pytest.mark.parametrize("key", [None, b""])
