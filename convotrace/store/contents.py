@@ -34,7 +34,8 @@ NO_BASE = bytes(HASH_BYTES)
 _SHORT_LIST = 4
 _LISTS_REMEMBERED = 4
 _SESSIONS_REMEMBERED = 512
-_HASHES_REMEMBERED = 20_000
+_HASHES_REMEMBERED, _HASHES_IN_ALL = 20_000, 200_000
+"""Names of contents that are remembered of one session, and of all: of a tenth of a KB each."""
 
 
 @dataclass(slots=True)
@@ -63,6 +64,7 @@ class Packer:
         self._of_value, self._of_list, self._of_file = (sha256(secret + kind) for kind in (b"value", b"list", b"file"))
         self._known: OrderedDict[int, _Known] = OrderedDict()
         self._staged: dict[int, _Known] = {}
+        self._held = 0
         self.rows: list[ContentRow] = []
 
     def pack(self, sid: int, value: Json) -> bytes | None:
@@ -107,14 +109,16 @@ class Packer:
             born: The birth of each session that was written.
         """
         for sid, staged in self._staged.items():
-            known = self._known.get(sid)
+            known = self._known.pop(sid, None)
+            self._held -= len(known.hashes) if known else 0
             if known is None or len(known.hashes) > _HASHES_REMEMBERED:
-                known = self._known[sid] = _Known(born[sid])
+                known = _Known(born[sid])
             known.hashes |= staged.hashes
             known.lists = [*staged.lists, *known.lists][:_LISTS_REMEMBERED]
-            self._known.move_to_end(sid)
-        while len(self._known) > _SESSIONS_REMEMBERED:
-            self._known.popitem(last=False)
+            self._known[sid] = known
+            self._held += len(known.hashes)
+        while len(self._known) > _SESSIONS_REMEMBERED or self._held > _HASHES_IN_ALL:
+            self._held -= len(self._known.popitem(last=False)[1].hashes)
         self.rollback()
 
     def rollback(self) -> None:
@@ -124,7 +128,8 @@ class Packer:
 
     def forget(self, sid: int) -> None:
         """Drop what is remembered about a session."""
-        self._known.pop(sid, None)
+        if (known := self._known.pop(sid, None)) is not None:
+            self._held -= len(known.hashes)
         self._staged.pop(sid, None)
 
     def _pack_list(self, sid: int, values: Sequence[Json]) -> bytes:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+import convotrace.store.contents as contents_room
 from convotrace.model import Document, Payload, ToolDefinition
 from convotrace.store import Store
 from convotrace.store.contents import FULL_LIST_EVERY, INLINE_BELOW, Packer
@@ -68,6 +69,21 @@ def test_no_reader_follows_more_links_than_a_chain_has(make):
     held = Contents(rows)
     lists = max(len(held._chain(name[1:])) for name in names if name[:1] == b"\x02")
     assert 20 < lists <= FULL_LIST_EVERY
+
+
+def test_of_all_sessions_together_only_so_many_names_are_remembered(monkeypatch):
+    monkeypatch.setattr(contents_room, "_HASHES_IN_ALL", 50)
+    packer = Packer(b"secret")
+    for sid in range(30):
+        for number in range(4):
+            packer.pack(sid, f"{sid} {number} {LONG}")
+        packer.commit({sid: 1})
+        if sid % 7 == 3:
+            packer.forget(sid - 1)
+        assert packer._held == sum(len(known.hashes) for known in packer._known.values()) <= 50
+    packer.take_rows()
+    packer.pack(29, f"29 0 {LONG}")
+    assert packer.take_rows() == []
 
 
 def test_a_second_process_stores_no_body_again_and_reads_the_same(store, make):
