@@ -42,7 +42,7 @@ def test_the_outcome_option_is_asked_with_the_conversation_and_what_it_raises_is
     observer = silent(outcome=rule)
     look(observer, HOUR)
     assert asked == ["Is anybody there?"] and observer.store.session("s").session.outcome == "abandoned"
-    assert "outcome= failed, so the facts decide: KeyError: 'plan'" in caplog.text
+    assert "outcome= failed, so the facts decide: KeyError" in caplog.text and "plan" not in caplog.text
     observer.close()
 
 
