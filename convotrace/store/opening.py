@@ -71,12 +71,23 @@ def _open(url: str, create: bool) -> Opened:
     database = databases.connect(url, create)
     try:
         tables = make_tables(database.models)
-        sql = Statements(tables)
+        sql = _statements(tables, type(database.models))
         database.make(tables, partial(_bring_up, sql))
         return Opened(database.connections, tables, sql, database.speech, database.upkeep, database.presses)
     except BaseException:
         database.connections.close()
         raise
+
+
+_made: dict[type, Statements] = {}
+
+
+def _statements(tables: Tables, kind: type) -> Statements:
+    """Return the statements for a kind of database: texts, made once, as that takes three quarters of an opening."""
+    found = _made.get(kind)
+    if found is None:
+        found = _made[kind] = Statements(tables)
+    return found
 
 
 def _bring_up(sql: Statements, connection: Connection, version: int) -> None:
