@@ -121,8 +121,8 @@ def test_a_long_session_goes_at_once_for_readers_and_in_pieces_for_the_lock(long
     assert long.session("long") is None
     assert len(list(steps)) > 3
     assert prune(long, MONTH) == Removed()
-    # PostgreSQL keeps the room for what comes next.
-    assert database == "postgres" or long.diagnosis().pages.used_bytes < 300_000
+    # PostgreSQL keeps the room for what comes next; a file has but the pages of its empty tables.
+    assert database == "postgres" or long.diagnosis().pages.used_bytes < 600_000
 
 
 def test_a_session_that_begins_again_while_its_old_rows_go_holds_only_the_new_and_all_of_it(long, make):

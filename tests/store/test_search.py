@@ -287,7 +287,10 @@ def test_a_list_is_filtered_by_what_any_turn_says(memory, make, monkeypatch, q, 
     assert [session.id for session in memory.sessions(q)] == expected
 
 
-def test_what_is_not_indexed_is_told(store, store_url, make):
+def test_what_is_not_indexed_is_told(store, store_url, make, monkeypatch):
+    monkeypatch.setattr("convotrace.store.indexing._CATCH_UP", 0.05)
+    for place in ("sqlite.connections", "postgres.driver"):
+        monkeypatch.setattr(f"convotrace.store.{place}.LOCK_PATIENCE", 0.1)
     store.write([say(make, "hello") for _ in range(3)])
     other = Store.open(store_url)
     with other._ready().connections.writing():

@@ -1,6 +1,7 @@
 """The writer's thread: nothing put is lost without being counted, and nobody who puts ever waits."""
 
 import gc
+import random
 import subprocess
 import sys
 import threading
@@ -369,8 +370,9 @@ def test_a_full_disk_is_survived(store, make, writers):
     with store._opened.connections._alone() as connection:
         connection.execute("PRAGMA max_page_count=1")
     writer = writers(lambda: store)
-    for _ in range(30):
-        writer.put(make.change(trace=make.trace(spans=(make.span(name="x" * 5000),))))
+    for number in range(30):
+        name = random.Random(number).randbytes(3000).hex()  # pressed, it takes more than the pages there are
+        writer.put(make.change(trace=make.trace(spans=(make.span(name=name),))))
     until(lambda: "full" in (writer.stats()["last_error"] or ""))
     with store._opened.connections._alone() as connection:
         connection.execute("PRAGMA max_page_count=1000000")

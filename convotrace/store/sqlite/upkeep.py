@@ -17,8 +17,8 @@ from convotrace.store.native import pause
 from convotrace.store.sqlite.connections import SqliteConnections
 from convotrace.store.sqlite.location import size, wal_size
 
-_PAGES_AT_ONCE = 100
-_FREE_SHARE, _FREE_AT_LEAST = 20, 512
+_PAGES_AT_ONCE = 50
+_FREE_SHARE, _FREE_AT_LEAST = 20, 256
 """Free pages are wanted for what comes next: up to a twentieth of the file, and 2 MB."""
 
 
