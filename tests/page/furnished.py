@@ -54,7 +54,7 @@ def furnish(store: Store, conversation: Conversation, text: str) -> None:
     store.write(list(_changes(conversation)))
     store.put_view(View(text[:60], "errors>0"))
     store.put_score_definition(
-        score_definition(text[:100], rubric=text, labels=(text[:60], "b")), score_definition("n", min=1, max=5)
+        score_definition(text[:100], rubric=text[:4_000], labels=(text[:60], "b")), score_definition("n", min=1, max=5)
     )
     _judge(store, text)
     store.put_dataset("golden", text)
