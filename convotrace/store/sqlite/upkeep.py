@@ -17,8 +17,8 @@ from convotrace.store.native import pause
 from convotrace.store.sqlite.connections import SqliteConnections
 from convotrace.store.sqlite.location import size, wal_size
 
-_PAGES_AT_ONCE = 50
-_FREE_SHARE, _FREE_AT_LEAST = 20, 256
+_BYTES_AT_ONCE = 400 << 10
+_FREE_SHARE, _FREE_BYTES = 20, 2 << 20
 """Free pages are wanted for what comes next: up to a twentieth of the file, and 2 MB."""
 
 
@@ -41,9 +41,9 @@ class SqliteUpkeep(Upkeep):
     def shrink(self, limit: int | None, go_on: Callable[[], bool]) -> Iterator[None]:
         """Give free pages back to the disk, a few at a time, where there are many, or the file is over its limit."""
         given = False
-        while go_on() and _spare(self._look(), limit):
+        while go_on() and _spare(found := self._look(), limit):
             began = time.perf_counter()
-            self._connections.vacuum(_PAGES_AT_ONCE)
+            self._connections.vacuum(_BYTES_AT_ONCE // found.size)
             given = True
             yield
             pause(time.perf_counter() - began)
@@ -115,7 +115,7 @@ def _checked(connection: Connection, how: str) -> str:
 def _spare(found: Pages, limit: int | None) -> int:
     if limit is not None and found.bytes > limit and found.free:
         return found.free
-    return max(found.free - max(found.count // _FREE_SHARE, _FREE_AT_LEAST), 0)
+    return max(found.free - max(found.count // _FREE_SHARE, _FREE_BYTES // found.size), 0)
 
 
 def _mode(path: Path) -> int | None:
