@@ -32,7 +32,11 @@ def _seconds_and_more(seconds: float) -> str:
         return f"{seconds:.2f} s"
     if round(seconds, 1) < _MINUTE:
         return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), _MINUTE)
+    return _minutes_and_more(round(seconds))
+
+
+def _minutes_and_more(seconds: int) -> str:
+    minutes, rest = divmod(seconds, _MINUTE)
     if minutes < 60:
         return f"{minutes} m {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} m"
@@ -41,10 +45,7 @@ def _seconds_and_more(seconds: float) -> str:
 def so_far(ns: int) -> str:
     """Return how long something has been going on, in whole seconds: 3 s, 1 m 04 s, 2 h 05 m."""
     elapsed = max(ns, 0) // 10**9
-    minutes, rest = divmod(elapsed, _MINUTE)
-    if minutes < 60:
-        return f"{minutes} m {rest:02d} s" if minutes else f"{rest} s"
-    return f"{minutes // 60} h {minutes % 60:02d} m"
+    return f"{elapsed} s" if elapsed < _MINUTE else _minutes_and_more(elapsed)
 
 
 def seconds(ns: int | None) -> str:

@@ -13,7 +13,7 @@ import orjson
 
 from convotrace.model import Document, Event, Json, Span, Trace
 from convotrace.store.codec import decode, encode, storable
-from convotrace.store.contents import Packer
+from convotrace.store.contents import INLINE_BELOW, Packer
 
 Work = Mapping[str, list[list[Any]]]
 """`spans`: [id, parent, kind, name, status, start, duration, rest], `events` and `on_session`: [name, at, level,
@@ -21,7 +21,6 @@ attributes]. Moments count from the start of the trace, in ns. The rest holds th
 what of it is packed stands in its `packed`, in hexadecimal digits."""
 
 _NO_TOKENS: tuple[int | None, ...] = (None,) * 5
-_TEXT_APART = 1_000
 _SHORT = 100
 _JSON_FROM = b'"'[0]
 """The least byte that JSON as `encode` makes it begins with; what is packed, or only slowly read, begins with less."""
@@ -238,7 +237,7 @@ class _Writing:
         text = document.text
         found: dict[str, Any] = {"id": document.id, "score": document.score, "title": document.title}
         found |= {"url": document.url, "metadata": document.metadata or None}
-        if text is not None and len(text) >= _TEXT_APART:
+        if text is not None and len(text) >= INLINE_BELOW:
             found["apart"] = self._packer.pack_text(self._sid, text).hex()
         else:
             found["text"] = text
