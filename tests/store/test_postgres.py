@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from convotrace.errors import StoreError
 from convotrace.model import Payload
-from convotrace.options import shown_url
 from convotrace.store import Store, Writer
 from convotrace.store.earlier import Earlier
 from convotrace.store.retention import Limits
@@ -143,21 +142,6 @@ def test_a_server_that_is_not_there_is_one_sentence_without_the_password(tmp_pat
     with pytest.raises(StoreError, match="cannot be reached") as caught:
         Store.open(url)
     assert "t0p" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("postgresql://me:pw@h:1/db?sslmode=require", "postgresql://me@h:1/db"),
-        ("postgres://h1,h2/db?password=pw", "postgres://h1,h2/db"),
-        ("postgresql:///db?host=/tmp", "postgresql:///db"),
-        ("postgresql://u:p?w@h/db", "postgresql://u@h/db"),
-        ("sqlite:///a?b@c.db", "sqlite:///a?b@c.db"),
-        ("memory:", "memory:"),
-    ],
-)
-def test_what_is_shown_of_a_url_holds_no_secret(url, shown):
-    assert shown_url(url) == shown
 
 
 def test_without_psycopg_the_sentence_says_what_to_install(url):
