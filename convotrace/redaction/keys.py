@@ -20,16 +20,22 @@ class Shape(NamedTuple):
         hints: Of these texts one must be there too.
         pattern: What is then looked for; where it has groups, the one that matched is the secret.
         before: Tells by what stands in front of a gate of one character whether this may be there, better than hints.
+        may: Tells whether this may be there, in the place of gate and hints.
     """
 
     gate: str
     hints: tuple[str, ...]
     pattern: re.Pattern[str]
     before: Callable[[str], bool] | None = None
+    may: Callable[[str], bool] | None = None
 
     def may_be_in(self, text: str) -> bool:
         """Tell whether a text has what this cannot do without."""
-        return _has(text, self.gate, self.hints)
+        return _has(text, self.gate, self.hints) if self.may is None else self.may(text)
+
+    def finds_something(self, text: str) -> bool:
+        """Tell the same, as a look does."""
+        return self.may_be_in(text)
 
 
 class _Look(NamedTuple):
@@ -67,7 +73,8 @@ class Sieve:
         gates: dict[str, list[Shape]] = {}
         for shape in shapes:
             gates.setdefault(shape.gate, []).append(shape)
-        self._looks = [_look(gate, behind) for gate, behind in gates.items()]
+        others = gates.pop("", ())
+        self._looks: list[_Look | Shape] = [*(_look(gate, behind) for gate, behind in gates.items()), *others]
 
     def lets_through(self, text: str) -> bool:
         """Tell whether a text has to be looked at more closely."""
@@ -104,22 +111,59 @@ def _has(text: str, letters: str, hints: tuple[str, ...]) -> bool:
     return all(letter in text for letter in letters) and any(hint in text for hint in hints)
 
 
-def _shape(gate: str, hints: str, pattern: str, flags: int = 0, before: Callable[[str], bool] | None = None) -> Shape:
-    return Shape(gate, tuple(hints.split()), re.compile(pattern, flags), before)
+def _shape(
+    gate: str, hints: str, pattern: str, flags: int = 0,
+    before: Callable[[str], bool] | None = None, may: Callable[[str], bool] | None = None,
+) -> Shape:  # fmt: skip
+    return Shape(gate, tuple(hints.split()), re.compile(pattern, flags), before, may)
 
 
 _START = r"(?<![A-Za-z0-9])"
 _NAMES = (
-    r"(?:api[_-]?key|(?:access|refresh|id)[_-]?token|secret|passw(?:or)?d|private[_-]?key"
+    r"(?:(?:api|private|secret|secret[_-]?access)[_-]?key|(?:access|refresh|id)[_-]?token|secret|passw(?:or)?d"
     r"|authorization)"
 )
-_CLOSED = r"(?:%5[bd]|[\"'\])\\]){0,4}"
+_CLOSED = r"(?:%5[bd]|[\"'\[\])\\]){0,4}"
 """What may stand between a name and its sign of equality."""
 _NAMED = re.compile(_NAMES + _CLOSED + r"\Z", re.IGNORECASE)
 _NAMED_ENDS = (
     "key", "token", "secret", "passwd", "password", "authorization", '"', "'", "]", ")", "\\", "%5b", "%5d",
 )  # fmt: skip
 _LONGEST_NAMED = 32
+_QUOTE = r"\\{0,7}[\"']"
+_QUOTED = r"(?:\\{0,7}\"(?!\[redacted)([^\"\\\n]{1,2000})|\\{0,7}'(?!\[redacted)([^'\\\n]{1,2000}))"
+_PERCENT = r"%(?:25){0,2}"
+"""In an address inside of an address the sign itself is escaped."""
+_WORDS = ("key", "token", "secret", "passw", "authorization", "cookie")
+_LAST = (
+    "key", "Key", "KEY", "ken", "Ken", "KEN", "ret", "RET", "ord", "ORD", "swd", "SWD",
+    'y"', 'n"', 't"', 'd"', 'Y"', 'N"', 'T"', 'D"', "y'", "n'", "t'", "d'", "Y'", "N'", "T'", "D'", '\\"', "\\'",
+)  # fmt: skip
+"""What the name of a secret ends with, quoted or not."""
+_LAST_OF_ALL = frozenset(end[-1] for end in _LAST)
+_BEFORE_COLON = re.compile(rf"{_NAMES}(?:{_QUOTE})?\Z", re.IGNORECASE)
+
+
+def _is_named_by_colon(text: str) -> bool:
+    """Tell whether the name of a secret stands before a colon."""
+    # Nearly all that stands before a colon is told apart by its last letter.
+    pieces = [piece for piece in text.split(":") if piece[-1:] in _LAST_OF_ALL and piece.endswith(_LAST)]
+    return any(_BEFORE_COLON.search(piece[-_LONGEST_NAMED:]) for piece in pieces)
+
+
+def _is_named_in_pair(text: str) -> bool:
+    """Tell whether a text holds a pair, and the name of a secret somewhere."""
+    return "(" in text and any(sign in text for sign in ("('", "(b'", '("', '(b"')) and _has_word(text)
+
+
+def _is_named_in_address(text: str) -> bool:
+    """Tell whether a text holds an address in an address, and the name of a secret somewhere."""
+    return "%" in text and ("%3" in text or "%253" in text) and _has_word(text)
+
+
+def _has_word(text: str) -> bool:
+    lower = text.lower()
+    return any(word in lower for word in _WORDS)
 
 
 def _is_named(piece: str) -> bool:
@@ -141,17 +185,38 @@ KEYS = (
     _shape("-", "pypi- nvapi- xai- pplx-", _START + r"(?:pypi|nvapi|xai|pplx)-[A-Za-z0-9_-]{20,}"),
     _shape("SG", "SG.", _START + r"SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}"),
     _shape("J", "eyJ", _START + r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?"),
-    _shape("YV", "PRIVATE", r"-----BEGIN[A-Z ]{0,30}PRIVATE KEY-----(?:[^-]|-(?!----))*(?:-----END[A-Z ]{0,30}-----)?"),
-    _shape("@", "://", r"://[^\s/:@\"'\\]{0,100}:([^\s/@\"'\\]{1,200})@"),
+    _shape(
+        "YV", "PRIVATE",
+        r"-----BEGIN[A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----(?:[^-]|-(?!----))*(?:-----END[A-Z ]{0,30}-----)?",
+    ),
+    _shape("@", "://", r"://[^\s/:@\"'\\]{0,100}:([^\s/\"'\\]{1,200})@"),
     _shape(
         "=",
-        "key KEY Key oken OKEN secret SECRET Secret assw ASSW authorization Authorization AUTHORIZATION",
+        "key KEY Key oken OKEN secret SECRET Secret assw ASSW assW authorization Authorization AUTHORIZATION",
         _NAMES + _CLOSED + r"=(?!=)(?:\\?\"([^\"\\\n]{1,2000})|\\?'([^'\\\n]{1,2000})"
         r"|([^\s&;,\"'<>()\[\]{}\\]{1,2000})(?![\w.]{0,40}[(\[]))",
         re.IGNORECASE,
         _is_named,
     ),
-)
+    # In what is told of a mapping, such as the text of an error: {'password': 'x'}, "api_key": "x", x-api-key: x1y2z3.
+    # Where no quote says so, a value has a digit: "password: required" is none.
+    _shape(
+        "", "", _NAMES + rf"(?:{_QUOTE})?:[ \t]{{0,3}}(?:b?{_QUOTED}"
+        r"|(?=[^\s:&;,\"'<>()\[\]{}\\]{0,100}[0-9])([^\s;,\"'<>()\[\]{}\\]{6,2000}))",
+        re.IGNORECASE, may=_is_named_by_colon,
+    ),
+    # In what is told of a list of headers: (b'x-api-key', b'x').
+    _shape(
+        "", "", rf"\(b?{_QUOTE}[\w-]{{0,40}}(?:{_NAMES}|cookie){_QUOTE},[ ]?b?{_QUOTED}{_QUOTE}\)", re.IGNORECASE,
+        may=_is_named_in_pair,
+    ),
+    # In an address inside of another one, or JSON in an address: password%3Dx, %22password%22%3A%22x%22.
+    _shape(
+        "", "", _NAMES + rf"(?:{_PERCENT}(?:5[bd]|22|27)){{0,4}}{_PERCENT}(?:3d|3a(?:%20|\+)?{_PERCENT}2[27])"
+        r"(?!\[redacted)((?:[^\s&;,\"'<>%\\]|%(?!(?:25){0,2}(?:2[2367c]|3b))){1,2000})",
+        re.IGNORECASE, may=_is_named_in_address,
+    ),
+)  # fmt: skip
 
 AUTHORIZATION = (
     _shape("r", "earer", r"\bbearer[ \t]{1,3}([A-Za-z0-9._~+/=-]{20,}|(?=[A-Za-z._~+/=-]{0,20}[0-9])"

@@ -13,10 +13,10 @@ from hashlib import blake2b
 from typing import Any
 
 from convotrace.redaction import own
-from convotrace.redaction.escapes import BEFORE_A_WORD, Span, places, said
+from convotrace.redaction.escapes import BEFORE_A_WORD, Span, is_odd, places, said
 from convotrace.redaction.fields import flat
 from convotrace.redaction.numbers import Costly, only_digits
-from convotrace.redaction.patterns import EMAIL, NEVER_NAMED, PRESETS, USER, finders
+from convotrace.redaction.patterns import EMAIL, NEVER_NAMED, PRESETS, TYPED, USER, Finder, finders
 from convotrace.redaction.seen import Seen
 
 FIELD, OWN, FAILED = "field", "own", "own (failed)"
@@ -57,6 +57,7 @@ class Mask:
         self._functions: tuple[Function, ...] = tuple(
             one for one in given if callable(one) and not isinstance(one, (str, re.Pattern))
         )
+        self._types = any(finder.typed for finder in self._finders)
         self._looks_at_all = bool(self._patterns or self._functions or self.fields)
         self._pseudonyms = pseudonyms
         self._key = key[:64]
@@ -75,7 +76,9 @@ class Mask:
             return False
         new, names = self._seen.apart(texts)
         joined = "\n".join(new)
-        if "\\u00" in joined:  # other escapes hide no letter that is looked for
+        if self._types and ("\\u" in joined or is_odd(joined)):
+            joined = f"{joined}\n{said(joined, typed=True)}"
+        elif "\\u00" in joined:  # other escapes hide no letter of a secret
             joined = f"{joined}\n{said(joined)}"
         if any(finder.may_be_in_any(joined) for finder in self._finders):
             return False
@@ -92,9 +95,10 @@ class Mask:
         unknown, names = self._seen.apart([text])
         cleaned = text
         for finder in self._finders if unknown and len(text) >= _SHORTEST else ():
-            if finder.may_find(cleaned) or ("\\u00" in cleaned and finder.may_find(said(cleaned))):
+            if _may_find(finder, cleaned):
                 try:
-                    cleaned = self._put(cleaned, places(finder.find, cleaned), finder.kind, pseudonyms)
+                    found = places(finder.find, cleaned, typed=finder.typed)
+                    cleaned = self._put(cleaned, found, finder.kind, pseudonyms)
                 except Costly:
                     return self._mark(finder.kind)
         if cleaned == text:
@@ -165,14 +169,14 @@ class Mask:
         kept: list[str] = []
         at = 0
         for start, end in found[:_MOST]:
-            kept += [text[at:start], self._mark(kind, said(text[start:end]), pseudonyms)]
+            kept += [text[at:start], self._mark(kind, text[start:end], pseudonyms)]
             at = end
         return "".join([*kept, _WITHHELD if len(found) > _MOST else text[at:]]) if found else text
 
     def _mark(self, kind: str, value: str | None = None, pseudonyms: bool = False) -> str:
         self.counts[kind] += 1
         if (self._pseudonyms or pseudonyms) and value is not None and kind not in NEVER_NAMED:
-            return self.pseudonym(kind, value)
+            return self.pseudonym(kind, said(value))
         return f"[redacted: {kind}]"
 
     def _owned(self, text: str, pseudonyms: bool) -> str:
@@ -196,6 +200,13 @@ class Mask:
         return str.__str__(cleaned)
 
 
+def _may_find(finder: Finder, text: str) -> bool:
+    if finder.may_find(text):
+        return True
+    hides = ("\\u" in text or is_odd(text)) if finder.typed else "\\u00" in text
+    return hides and finder.may_find(said(text, finder.typed))
+
+
 def listed(redact: Any) -> tuple[Any, ...]:
     """Return what the options say is to be redacted as a list: they take one thing, several, or None."""
     if redact is None or isinstance(redact, str):
@@ -211,6 +222,7 @@ def _kind_of(pattern: re.Pattern[str]) -> str:
 
 def _normal(kind: str, value: str) -> str:
     """Return a value as others may have written it too."""
+    value = said(value, typed=True) if kind in TYPED else value
     if kind == EMAIL:
         return value.replace("%40", "@").lower()
     if kind in ("card", "phone"):

@@ -23,6 +23,8 @@ PRESETS = (SECRETS, AUTHORIZATION, COOKIES, CARD, IBAN, EMAIL, IP, PHONE, USER)
 ALL = "all"
 NEVER_NAMED = frozenset({SECRETS, AUTHORIZATION, COOKIES})
 """Kinds of which not even a pseudonym is kept: nothing is to be joined by a password."""
+TYPED = frozenset({CARD, IBAN, EMAIL, IP, PHONE})
+"""Kinds of what people write by hand; keys and cookies are copied."""
 
 _DIGIT = re.compile("[0-9]")
 _AT = re.compile(r"(?:@|%40)(?=[^\W_])")
@@ -47,6 +49,11 @@ class Finder:
     may_find: Callable[[str], bool]
     digits: bool = False
     across: bool = False
+
+    @property
+    def typed(self) -> bool:
+        """Whether people write it, in whatever script and with whatever space."""
+        return self.kind in TYPED
 
     def may_be_in_any(self, joined: str) -> bool:
         """Tell at little cost whether any of the texts that were joined by line breaks may hold one."""

@@ -25,6 +25,18 @@ FOUND = [
     ("secrets", "GET /x?api_key=c4n4ry&b=1", "GET /x?api_key=[redacted: secrets]&b=1"),
     ("secrets", "login(password='c4n4ry')", "login(password='[redacted: secrets]')"),
     ("secrets", 'OPENAI_API_KEY="c4n4ry"', 'OPENAI_API_KEY="[redacted: secrets]"'),
+    ("secrets", "bad: {'password': 'c4n4ry', 'x': 1}", "bad: {'password': '[redacted: secrets]', 'x': 1}"),
+    ("secrets", 'bad: {"apiKey": "c4n4ry"}', 'bad: {"apiKey": "[redacted: secrets]"}'),
+    ("secrets", """b'{"client_secret": "c4n4ry"}'""", """b'{"client_secret": "[redacted: secrets]"}'"""),
+    ("secrets", "KeyError: (b'x-api-key', b'c4n4ry')", "KeyError: (b'x-api-key', b'[redacted: secrets]')"),
+    ("secrets", "[('cookie', 'sid=c4n4ry')]", "[('cookie', '[redacted: secrets]')]"),
+    ("secrets", "x-api-key: c4n4ry99\r\n", "x-api-key: [redacted: secrets]\r\n"),
+    ("secrets", "my password: P@ssw0rd! ok", "my password: [redacted: secrets] ok"),
+    ("secrets", "to=%2Fin%3Fpassword%3Dc4n4ry%26x", "to=%2Fin%3Fpassword%3D[redacted: secrets]%26x"),
+    ("secrets", "q=%7B%22password%22%3A%22c4n4ry%22", "q=%7B%22password%22%3A%22[redacted: secrets]%22"),
+    ("secrets", "/x?PassWord[]=c4n4ry", "/x?PassWord[]=[redacted: secrets]"),
+    ("secrets", "AWS_SECRET_ACCESS_KEY=c4n4ry/+9", "AWS_SECRET_ACCESS_KEY=[redacted: secrets]"),
+    ("secrets", "redis://:c4n@ry9@db/0", "redis://:[redacted: secrets]@db/0"),
     ("authorization", "Authorization: Bearer abc.def-12345", "Authorization: Bearer [redacted: authorization]"),
     ("authorization", "-H 'authorization: Basic dXNlcjpwYXNz'", "-H 'authorization: Basic [redacted: authorization]'"),
     ("cookies", "Set-Cookie: sid=c4n4ry; Path=/", "Set-Cookie: [redacted: cookies]"),
@@ -38,6 +50,9 @@ FOUND = [
     ("card", "4111 1111 1111 1111", "[redacted: card]"),
     ("card", "card 5555555555554444.", "card [redacted: card]."),
     ("card", "378282246310005", "[redacted: card]"),
+    ("card", "4111.1111.1111.1111 or ?c=4111+1111+1111+1111", "[redacted: card] or ?c=[redacted: card]"),
+    ("card", "4111  1111 - 1111_1111, ?c=4111%201111%201111%201111", "[redacted: card], ?c=[redacted: card]"),
+    ("phone", "tel:+491701234567", "tel:[redacted: phone]"),
     ("iban", "DE89 3704 0044 0532 0130 00 bitte", "[redacted: iban] bitte"),
     ("iban", "to GB29NWBK60161331926819", "to [redacted: iban]"),
     ("ip", "from 10.1.2.3, 2001:db8::1", "from [redacted: ip], [redacted: ip]"),
@@ -47,6 +62,10 @@ KEPT = [
     "secret = settings.secret", "api_key=os.environ['KEY']", "cookie: chocolate chip", "ann at example dot com", "@ann",
     "4111111111111112", "2026-11-26T19:00:00.123456", "2026-11-26 19:00", "order 1234567890", "v1.2.3.4.5",
     "12:30:45", "127.0.0.1 ::1", "pi 3.14159265358979", "DE89 3704 1144 1532 1130 01", "room 12 34 56 78",
+    "password: required", "The secret: be kind", "your password: click here", "def f(password: str): pass",
+    "missing ['password', 'email']", '{"password": null}', "api_key: str | None", "max_tokens: 40960000",
+    '{"password": "[redacted]"}', "password%20is%20wrong", "12:30:45+02:00", "1 234 567 890", "key: 12345678",
+    "4111.1111.1111.1112",
     "0af7651916cd43dd8448eb211c80319c", "1,234,567 rows", "std::vector", "max_tokens=4096", "a-b_c=d",
 ]  # fmt: skip
 
@@ -97,6 +116,42 @@ def test_in_json_kept_as_text_it_is_found_behind_any_escape_and_the_json_stays_w
         for _ in range(deep):
             masked_text = json.loads(masked_text)["a"]
         assert masked_text == before + cleaned
+
+
+TYPED = [
+    *(("card", text, "4111111111111111") for text in (
+        "４１１１ １１１１ １１１１ １１１１", "٤١١١١١١١١١١١١١١١", "४१११ ११११ ११११ ११११",
+        "4111\u00a01111\u00a01111\u00a01111", "4111\u202f1111\u20111111\u20111111", "4111\u200b1111\u200b1111\u200b1111",
+    )),
+    ("phone", "+４９ ３０ １２３４５６７", "+49 30 1234567"), ("phone", "＋۴۹۳۰۱۲۳۴۵۶۷", "+49 30 1234567"),
+    ("phone", "+49\u202f30\u202f1234567", "+49 30 1234567"), ("phone", "555\u2011123\u20114567", "555-123-4567"),
+    ("email", "ann＠example．com", "ann@example.com"), ("email", "ann\u200b@exam\u00adple.com", "ann@example.com"),
+    ("iban", "DE89\u00a03704\u00a00044\u00a00532\u00a00130\u00a000", "DE89370400440532013000"),
+    ("ip", "１０．１．２．３", "10.1.2.3"), ("ip", "10.1.2\u200b.3", "10.1.2.3"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "text", "plain"), TYPED)
+def test_what_people_type_is_found_in_any_script_with_any_space_and_with_what_nobody_sees(kind, text, plain):
+    mask, named = Mask([kind]), Mask([kind], pseudonyms=True, key=b"k" * 32)
+    assert mask.text(f"über {text} – ok") == f"über [redacted: {kind}] – ok"
+    for ascii in (True, False):
+        said = json.dumps({"a": text}, ensure_ascii=ascii)
+        assert json.loads(mask.text(said)) == {"a": f"[redacted: {kind}]"} and not mask.is_clean([said])
+    assert named.text(text) == named.pseudonym(kind, plain) == named.pseudonym(kind, text)
+
+
+def test_what_is_typed_in_another_script_and_is_none_of_these_stays():
+    texts = [
+        "٤١١١١١١١١١١١١١١٢",
+        "1\u202f234\u202f567 €",
+        "1 234 567 890",
+        "５ ＠ ６",
+        "100\u20132000",
+        "می\u200cخواهم ۱۲۳",
+    ]
+    for text in texts:
+        assert Mask(["all"]).text(text) == text
 
 
 def test_an_equals_sign_may_be_an_escape():
@@ -225,6 +280,7 @@ def test_a_pattern_that_ends_is_taken(pattern):
 
 HOSTILE = [
     "@", "a@", "1", "1 ", "sk-", "password=", "eyJ", "://a:", "a@b.co ", "-----BEGIN PRIVATE KEY-----", "(0", ":", "a:",
+    "'password': ", "secret:", "password: x", "(b'password', b'", "secret%3D", "password%25", "%", "4111.", "4111  ",
     "bearer ", "cookie:", "1.", "GB29 ", "authorization: x", "4-1", "\"password='x", "-", "_", "=",
 ]  # fmt: skip
 
