@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 try:
@@ -38,10 +38,13 @@ class ConvoTrace(convotrace.ConvoTrace):
 
     def init_app(self, app: flask.Flask) -> None:
         """Wrap the app's `wsgi_app` and listen to its signals; nothing else of it is touched."""
+        app.extensions["convotrace"] = self
+        if "wsgi_app" in vars(app):
+            app.wsgi_app = ConvoTraceMiddleware(app.wsgi_app, convotrace=self)  # type: ignore[method-assign]
+        else:
+            _enter_class(app, self)
         found = weakref.ref(app)
         self.debug = lambda: bool((alive := found()) and alive.debug)
-        app.extensions["convotrace"] = self
-        app.wsgi_app = ConvoTraceMiddleware(_inner(app), convotrace=self)  # type: ignore[method-assign]
         flask.request_started.connect(self._matched, app)
         flask.request_finished.connect(self._answered, app)
         flask.got_request_exception.connect(self._crashed, app)
@@ -64,20 +67,28 @@ class ConvoTrace(convotrace.ConvoTrace):
             trace.fail(failure_of(exception), 500)
 
 
-def _inner(app: flask.Flask) -> Callable[[Environ, StartResponse], Iterable[bytes]]:
-    """Return the app's own `wsgi_app` without a reference back to the app, which would make a cycle."""
-    before = app.wsgi_app
-    if getattr(before, "__self__", None) is not app:
-        return before
-    weak = weakref.ref(app)
+def _enter_class(app: flask.Flask, convotrace: ConvoTrace) -> None:
+    """Put the middleware into a class for this app alone, where its `wsgi_app` stays what it is: a method.
 
-    def call(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        alive = weak()
-        assert alive is not None  # it is being called
-        body: Iterable[bytes] = type(alive).wsgi_app(alive, environ, start_response)
+    As an attribute of the app it would hold the app in a cycle; and holding it weakly, whoever is given `app.wsgi_app`
+    alone, such as a dispatcher, would soon have nobody to call.
+    """
+    own, found = type(app), weakref.ref(app)
+
+    def inner(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        alive = found()
+        assert alive is not None  # its method is being called
+        body: Iterable[bytes] = own.wsgi_app(alive, environ, start_response)
         return body
 
-    return call
+    door = ConvoTraceMiddleware(inner, convotrace=convotrace)
+
+    def wsgi_app(self: flask.Flask, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        return door(environ, start_response)
+
+    told = {"__module__": own.__module__, "__qualname__": own.__qualname__, "__doc__": own.__doc__}
+    kind: Any = type(own)
+    app.__class__ = kind(own.__name__, (own,), {**told, "wsgi_app": wsgi_app})
 
 
 def _trace() -> OpenTrace | None:
