@@ -11,6 +11,7 @@ from convotrace.capture.current import Place, enter, leave, now_of
 from convotrace.exchange import captured
 from convotrace.identity import Incoming
 from convotrace.observer import ConvoTrace
+from convotrace.observer.cookie import joined
 from convotrace.observer.guard import Guard
 from convotrace.observer.mirror import Mirror
 from convotrace.recorder import OpenTrace
@@ -129,12 +130,14 @@ class _Exchange:
         request = self.trace.incoming
         if not self._observer.issues_cookies or request is None:
             return headers
+        headers = list(headers)
         https = self._mirror.copy.get("wsgi.url_scheme") == "https"
-        cookie = self._observer.issue_cookie(request, {name.lower(): value for name, value in headers}, https)
+        cookie = self._observer.issue_cookie(request, joined(headers), https)
         return headers if cookie is None else [*headers, ("Set-Cookie", cookie)]
 
     def _note_start(self, status: str, headers: Headers) -> None:
-        named = {name.lower(): value for name, value in headers}
+        # Others than a list a server may read only once, and later: then it does.
+        named = {name.lower(): value for name, value in headers} if isinstance(headers, (list, tuple)) else {}
         kind, encoding = named.get("content-type", ""), named.get("content-encoding", "")
         code = int(status[:3]) if status[:3].isdecimal() else 0
         self.trace.respond(code, kind, captured(kind), encoding, named.get("content-length", ""))
@@ -244,28 +247,38 @@ class TeedInput:
         self._guard = guard
         self._limit = limit
 
-    def read(self, *size: int) -> bytes:
+    def read(self, *size: int, **named: int) -> bytes:
         """Read as the stream inside does."""
-        return self._noted(self._stream.read(*size))
+        return self._noted(self._stream.read(*size, **named))
 
-    def readline(self, *size: int) -> bytes:
+    def readline(self, *size: int, **named: int) -> bytes:
         """Read a line as the stream inside does."""
-        return self._noted(self._stream.readline(*size))
+        return self._noted(self._stream.readline(*size, **named))
 
-    def readlines(self, *hint: int) -> list[bytes]:
+    def readlines(self, *hint: int, **named: int) -> list[bytes]:
         """Read lines as the stream inside does."""
-        return [self._noted(line) for line in self._stream.readlines(*hint)]
+        return [self._noted(line) for line in self._stream.readlines(*hint, **named)]
 
     def __iter__(self) -> Iterator[bytes]:
         for line in self._stream:
             yield self._noted(line)
 
+    def __next__(self) -> bytes:
+        return self._noted(next(self._stream))
+
+    def __enter__(self) -> TeedInput:
+        self._stream.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> Any:
+        return self._stream.__exit__(*error)
+
     def __getattr__(self, name: str) -> Any:
         # What the stream can do beyond the protocol stays possible, no more and no less.
         found = getattr(self._stream, name)
-        if name == "readinto":
+        if name in ("readinto", "readinto1"):
             return lambda buffer: self._noted_buffer(buffer, found(buffer))
-        return (lambda *size: self._noted(found(*size))) if name == "read1" else found
+        return (lambda *size: self._noted(found(*size))) if name in ("read1", "readall") else found
 
     def _noted_buffer(self, buffer: Any, size: int | None) -> int | None:
         if size:
@@ -302,7 +315,7 @@ def _acting_app(
     """Return the app with hooks and budgets before it: they may answer in its place."""
 
     def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        refusal = observer.guard.attempt("acting", at_the_door)
+        refusal = _asked(observer.guard, at_the_door)
         if refusal is None:
             return middleware.app(environ, start_response)
         _body(environ, middleware._limit)  # what was said is part of the conversation
@@ -316,9 +329,8 @@ def _acting_app(
             return act.before(may_refuse=True)
         given = ours.get("wsgi.input")
         if isinstance(given, _ActingInput) and trace.incoming is not None:
-            length = trace.incoming.headers.get("content-length", "")
-            given.length = int(length) if length.isdecimal() else _MOST
-            given.asks = lambda: observer.guard.attempt("acting", when_read)
+            given.length = _length(trace.incoming.headers.get("content-length", ""), _MOST)
+            given.asks = lambda: _asked(observer.guard, when_read)
         return None
 
     def when_read() -> None:
@@ -326,6 +338,15 @@ def _acting_app(
             act.before()
 
     return app
+
+
+def _asked(guard: Guard, ask: Callable[[], Refusal | None]) -> Refusal | None:
+    """Ask hooks and budgets; what ends the worker or greenlet that waits for them here passes through."""
+    try:
+        return ask()
+    except Exception as fault:  # whatever is wrong with us, the app answers its request
+        guard.failed("acting", fault)
+        return None
 
 
 def _reason(status: int) -> str:
@@ -386,8 +407,7 @@ def answer_page(observer: ConvoTrace, environ: Environ, start_response: StartRes
 
 def _body(environ: Environ, most: int) -> bytes | None:
     """Return the body, None where so many bytes came or nothing was to be read: then nothing is kept."""
-    length = environ.get("CONTENT_LENGTH") or "0"
-    wanted = min(int(length) if length.isdecimal() else 0, most)
+    wanted = min(_length(environ.get("CONTENT_LENGTH") or "", 0), most)
     if not environ.get("CONTENT_LENGTH") and environ.get("wsgi.input_terminated"):
         wanted = most  # sent in chunks, and the server tells where they end
     pieces, left = [], wanted
@@ -395,6 +415,13 @@ def _body(environ: Environ, most: int) -> bytes | None:
         pieces.append(piece)
         left -= len(piece)
     return b"".join(pieces) if wanted - left < most else None
+
+
+def _length(text: str, otherwise: int) -> int:
+    """Return what a `Content-Length` says; Python reads no number of thousands of digits, and no body is so long."""
+    if not text.isdecimal():
+        return otherwise
+    return int(text) if len(text) < 19 else _MOST
 
 
 def _as_utf8(text: str) -> str:

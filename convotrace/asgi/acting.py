@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from convotrace.asgi.http import Exchange
 from convotrace.asgi.protocol import ASGIApp, Message, Receive, Scope, Send
 from convotrace.insight.budgets import Refusal
@@ -12,7 +14,7 @@ class ActingExchange(Exchange):
 
     __slots__ = ()
 
-    async def run(self, app: ASGIApp) -> None:
+    async def run(self, app: ASGIApp) -> Any:
         """Call the app, unless a hook or budget answers in its place."""
         refusal = None
         try:
@@ -20,7 +22,7 @@ class ActingExchange(Exchange):
             refusal = await act.before_async(may_refuse=True) if act is not None else None
         except Exception as fault:  # whatever is wrong with us, the app answers its request
             self._observer.guard.failed("acting", fault)
-        await super().run(app if refusal is None else _refusing(refusal, self._limit))
+        return await super().run(app if refusal is None else _refusing(refusal, self._limit))
 
     async def receive(self) -> Message:
         """Hand on what the server gives; with the last of the body the session is known, and hooks are asked."""

@@ -7,6 +7,7 @@ from convotrace.asgi.protocol import Message, Receive, Send, decode, kind_of, ro
 from convotrace.capture.current import now_of
 from convotrace.exchange import captured
 from convotrace.observer import ConvoTrace
+from convotrace.observer.cookie import joined
 from convotrace.observer.mirror import Mirror
 from convotrace.recorder import OpenTrace
 
@@ -65,7 +66,7 @@ class Exchange(Passage):
             return message
         headers = list(message.get("headers", ()))
         https = self._mirror.copy.get("scheme") == "https"
-        cookie = observer.issue_cookie(request, dict(decode(headers)), https)
+        cookie = observer.issue_cookie(request, joined(decode(headers)), https)
         # Headers may be an iterator that is spent now: the list stands in its place.
         added = [] if cookie is None else [(b"set-cookie", cookie.encode("latin-1"))]
         return {**message, "headers": [*headers, *added]}
@@ -80,8 +81,9 @@ class Exchange(Passage):
     def _note_sent(self, message: Message) -> None:
         trace, kind = self._trace, message["type"]
         if kind == "http.response.start":
-            told = {}
-            for name, value in message.get("headers") or ():
+            told, headers = {}, message.get("headers")
+            # Others may read them only once, and a server may do so later: then it does.
+            for name, value in headers if isinstance(headers, (list, tuple)) else ():
                 if (known := bytes(name).lower()) in _TOLD:
                     told[known] = bytes(value).decode("latin-1")
             content_type, encoding, length = map(told.get, _TOLD, _NOTHING_TOLD)

@@ -6,7 +6,7 @@ from typing import Any
 
 from convotrace.asgi.http import Exchange
 from convotrace.asgi.page import answer_page
-from convotrace.asgi.protocol import SEEN, ASGIApp, Receive, Scope, Send, app_path, handshake, incoming
+from convotrace.asgi.protocol import SEEN, ASGIApp, Receive, Scope, Send, app_path, handshake, incoming, single
 from convotrace.capture.acting import HOOKS
 from convotrace.observer import ConvoTrace
 from convotrace.observer.mirror import Mirror
@@ -22,14 +22,14 @@ class ConvoTraceMiddleware:
     """
 
     def __init__(self, app: ASGIApp, /, convotrace: ConvoTrace | None = None, **options: Any) -> None:
-        self.app = app
+        self.app = single(app)
         self.convotrace = ConvoTrace(**options) if convotrace is None else convotrace
         self._mount = self.convotrace.settings.mount
         self._feedback = self.convotrace.settings.feedback_path
         self._limit = int(self.convotrace.settings.max_body_bytes)
         self.convotrace.warm("convotrace.observer.connection")
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         observer = self.convotrace
         kind = scope.get("type")
         if kind == "lifespan" and observer.enabled:
@@ -54,7 +54,7 @@ class ConvoTraceMiddleware:
             return await ActingExchange(observer, trace, mirror, receive, send, self._limit).run(self.app)
         return await Exchange(observer, trace, mirror, receive, send, self._limit).run(self.app)
 
-    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> Any:
         """Let the app live, and write what is queued before its server ends.
 
         A server that was told to end by a signal may kill its process with it as soon as the app has said that it is
@@ -62,11 +62,11 @@ class ConvoTraceMiddleware:
         returns, so the wait is a blocking one: nobody is served any more.
         """
         try:
-            await self.app(scope, receive, send)
+            return await self.app(scope, receive, send)
         finally:
             self.convotrace.last_call()
 
-    async def _connect(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
+    async def _connect(self, scope: Scope, receive: Receive, send: Send, path: str) -> Any:
         observer = self.convotrace
         store, seen = observer.store_name, scope.get(SEEN, ())
         if store in seen:

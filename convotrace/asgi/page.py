@@ -21,8 +21,11 @@ def page_app(convotrace: ConvoTrace) -> ASGIApp:
     """Return the page as an ASGI app to mount anywhere; its answers are the same bytes."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope.get("type") == "http":
+        kind = scope.get("type")
+        if kind == "http":
             await answer_page(convotrace, scope, receive, send, mounted_path(scope))
+        elif kind == "websocket":  # one that is left unanswered is an error in the server's log
+            await send({"type": "websocket.close"})
 
     return app
 

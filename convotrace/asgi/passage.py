@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 from convotrace.asgi.protocol import ASGIApp, Message, Receive, Send
 from convotrace.capture.current import enter, leave
@@ -22,17 +23,18 @@ class Passage(ABC):
         self._receive = receive
         self._send = send
 
-    async def run(self, app: ASGIApp) -> None:
-        """Call the app, with the trace that is open at first current."""
+    async def run(self, app: ASGIApp) -> Any:
+        """Call the app, with the trace that is open at first current; return what it returns."""
         opening = self._opening()
         before = enter(opening)
         try:
-            await app(self._mirror.copy, self.receive, self.send)
+            returned: Any = await app(self._mirror.copy, self.receive, self.send)
         except BaseException as error:
             self._end(error)
             raise
         else:
             self._end(None)
+            return returned
         finally:
             leave(opening, before)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from typing import Any
 
@@ -11,10 +12,29 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[Any]]
 
 SEEN = "convotrace.stores"
 """Key in the app's scope: the stores that already record this request."""
+
+
+def single(app: Any) -> ASGIApp:
+    """Return an app as ASGI 3 calls it: one of ASGI 2 takes the scope alone and returns what takes the rest."""
+    if not _takes(app, 1) or _takes(app, 3):
+        return app  # type: ignore[no-any-return]
+
+    async def called(scope: Scope, receive: Receive, send: Send) -> Any:
+        return await app(scope)(receive, send)
+
+    return called
+
+
+def _takes(app: Any, count: int) -> bool:
+    try:
+        inspect.signature(app, follow_wrapped=False).bind(*range(count))
+    except Exception:  # it takes another number, or does not tell
+        return False
+    return True
 
 
 def kind_of(message: Any) -> Any:
@@ -24,7 +44,7 @@ def kind_of(message: Any) -> Any:
 
 def app_path(scope: Scope) -> str:
     """Return the path without the prefix under which the app is mounted, as far as the server tells it."""
-    path: str = scope.get("path", "")
+    path: str = scope.get("path") or ""
     root: str = (scope.get("root_path") or "").rstrip("/")
     return path[len(root) :] if root and path.startswith(root + "/") else path
 
@@ -32,8 +52,9 @@ def app_path(scope: Scope) -> str:
 def incoming(scope: Scope, path: str) -> Incoming:
     """Return the request of a scope; nothing is decoded before it is asked for."""
     client = scope.get("client")
-    query = scope.get("query_string", b"").decode("latin-1")
-    headers: Sequence[tuple[bytes, bytes]] = scope.get("headers", ())
+    query = scope.get("query_string") or b""
+    query = query if isinstance(query, str) else query.decode("latin-1")
+    headers: Sequence[tuple[bytes, bytes]] = scope.get("headers") or ()
     return Incoming(scope.get("method", "GET"), path, query, headers, decode, scope, client[0] if client else None)
 
 

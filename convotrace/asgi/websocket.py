@@ -7,6 +7,7 @@ from convotrace.asgi.protocol import Message, Receive, Send, decode, kind_of, ro
 from convotrace.capture.acting import HOOKS
 from convotrace.observer import ConvoTrace
 from convotrace.observer.connection import Connection
+from convotrace.observer.cookie import joined
 from convotrace.observer.mirror import Mirror
 from convotrace.recorder import OpenTrace
 
@@ -60,7 +61,7 @@ class Socket(Passage):
         if not self._observer.issues_cookies:
             return message
         headers = list(message.get("headers") or ())
-        cookie = self._connection.issue_cookie(dict(decode(headers)), self._mirror.copy.get("scheme") == "wss")
+        cookie = self._connection.issue_cookie(joined(decode(headers)), self._mirror.copy.get("scheme") == "wss")
         added = [] if cookie is None else [(b"set-cookie", cookie.encode("latin-1"))]
         return {**message, "headers": [*headers, *added]}
 

@@ -9,11 +9,13 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import blake2b
 
 from convotrace.export import dump
 from convotrace.export.records import iso
 from convotrace.model import Activity, Json
+from convotrace.page.access import admit
 from convotrace.page.http import NO_STORE, SHIELD, PageResponse, first_of_each, respond, wrong
 from convotrace.page.visit import Visit
 from convotrace.page.watch import TICK, WINDOW_NS, Changes
@@ -21,6 +23,8 @@ from convotrace.page.watch import TICK, WINDOW_NS, Changes
 OVERLAP_NS = 5 * 10**9
 """A commit may come this much later than what it tells of; what is told twice has the same `version`."""
 HEARTBEAT = 15.0
+RECHECK = 15.0
+"""Seconds after which who listens is asked again whether they may: a right may be taken away meanwhile."""
 LONGEST = 300.0
 """Seconds after which a stream ends, for proxies and servers that wait for it; the browser comes again by itself."""
 
@@ -101,7 +105,7 @@ class Stream:
     def __init__(self, topic: Topic, tab: Tab, found: Changes) -> None:
         self._topic, self._tab, self._found = topic, tab, found
         self._watch = topic.visit.backend.watch()
-        self._begun = self._spoke = time.monotonic()
+        self._begun = self._spoke = self._checked = time.monotonic()
         self._closed = False
         self._first = True
 
@@ -113,7 +117,7 @@ class Stream:
             await asyncio.sleep(TICK)
             self._found = await self._look()
         self._first, now = False, time.monotonic()
-        if self._closed or now - self._begun > LONGEST:
+        if self._closed or now - self._begun > LONGEST or not await self._may_go_on(now):
             raise StopAsyncIteration
         part = self._part(now)
         self._spoke = now if part else self._spoke
@@ -124,6 +128,15 @@ class Stream:
         if not self._closed:
             self._closed = True
             self._watch.close_stream()
+
+    async def _may_go_on(self, now: float) -> bool:
+        if now - self._checked <= RECHECK:
+            return True
+        self._checked = now
+        visit = self._topic.visit
+        ask = partial(admit, visit.request, visit.backend, is_html=False)
+        admission = await asyncio.to_thread(visit.backend.quietly, ask)
+        return admission is not None and "read" in admission.rights
 
     def _part(self, now: float) -> bytes:
         if news := self._tab.news(self._found):

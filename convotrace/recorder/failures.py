@@ -32,7 +32,9 @@ def _type_name(kind: type[BaseException]) -> str:
 
 def _stack(error: BaseException, seen: set[int]) -> list[str]:
     seen.add(id(error))
-    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    cause = error.__cause__
+    if cause is None and not error.__suppress_context__:
+        cause = error.__context__
     lines: list[str] = []
     if cause is not None and id(cause) not in seen and len(seen) < _MOST_ERRORS:
         lines = [*_stack(cause, seen), f"{_type_name(type(cause))}, then:\n"]

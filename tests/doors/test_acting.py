@@ -1,6 +1,7 @@
 """Hooks and budgets behind every door: they see the session's totals, and act; no answer suffers from them."""
 
 import asyncio
+import io
 import threading
 import time
 
@@ -8,6 +9,7 @@ import pytest
 
 import convotrace as ct
 from convotrace.capture import acting as face
+from convotrace.wsgi import ConvoTraceMiddleware as WSGI
 from tests.patience import until
 
 NAMED = [("x-session-id", "s1")]
@@ -173,3 +175,30 @@ def test_many_requests_of_one_session_at_once_are_all_counted(door):
         thread.join()
     chat(client, session_id="s1")
     assert seen[-1] == 12
+
+
+class Ends(BaseException):
+    """What a server or a greenlet's own time limit ends the work of a request with."""
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_what_ends_the_work_of_a_request_while_it_waits_for_a_hook_passes_through(store_url, monkeypatch, named):
+    def ends(*_):
+        raise Ends
+
+    def app(environ, start_response):
+        environ["wsgi.input"].read()
+        start_response("200 OK", [])
+        return [b"never"]
+
+    observer = ct.ConvoTrace(store=store_url)
+    observer.on_turn(lambda turn: None)
+    monkeypatch.setattr("convotrace.observer.acting.act.wait", ends)
+    monkeypatch.setattr("convotrace.observer.acting.calling.wait", ends)
+    environ = {"REQUEST_METHOD": "POST", "PATH_INFO": "/chat", "CONTENT_TYPE": "application/json",
+               "CONTENT_LENGTH": "16", "wsgi.input": io.BytesIO(b'{"message": "x"}'),
+               **({"HTTP_X_SESSION_ID": "s"} if named else {})}  # fmt: skip
+    with pytest.raises(Ends):
+        WSGI(app, convotrace=observer)(environ, lambda *_: None)
+    assert observer.ledger.open == {}
+    observer.close()

@@ -19,6 +19,7 @@ from starlette.routing import Mount, Route
 
 import convotrace as ct
 from convotrace.asgi import ConvoTraceMiddleware
+from convotrace.wsgi import ConvoTraceMiddleware as WSGI
 
 chat_apps = sys.modules["convotrace_test_chat_apps"]
 START = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]}
@@ -116,6 +117,48 @@ def test_headers_that_can_be_read_once_reach_the_server(store_url):
     assert names == [b"a", b"b", b"set-cookie"]
 
 
+def test_headers_that_can_be_read_once_are_read_by_the_server_whenever_it_does(observer):
+    async def app(scope, receive, send):
+        await send({**START, "headers": (pair for pair in [(b"a", b"1")])})
+        await send(BODY)
+        return "what nobody asks for"
+
+    def wsgi_app(environ, start_response):
+        start_response("200 OK", (pair for pair in [("a", "1")]))
+        return [b"x"]
+
+    kept, returned = [], []
+
+    async def outer(scope, receive, send):
+        returned.append(await ConvoTraceMiddleware(app, convotrace=observer)(scope, receive, send))
+
+    (start, _) = asyncio.run(call(outer))
+    WSGI(wsgi_app, convotrace=observer)({"REQUEST_METHOD": "POST"}, lambda status, headers: kept.append(headers))
+    assert (list(start["headers"]), list(kept[0])) == ([(b"a", b"1")], [("a", "1")])
+    assert returned == ["what nobody asks for"] and observer.health()["hooks"] == {}
+
+
+@pytest.mark.parametrize("control", [[b"public", b"no-cache"], [b"no-cache", b"public"], [b"max-age=5", b"s-maxage=5"]])
+def test_no_cookie_is_added_to_what_caches_share_however_the_app_says_so(store_url, control):
+    made = ct.ConvoTrace(store=store_url, issue_cookie=True)
+    headers = [(b"cache-control", value) for value in control]
+
+    async def app(scope, receive, send):
+        await send({**START, "headers": headers})
+        await send(BODY)
+
+    def wsgi_app(environ, start_response):
+        start_response("200 OK", told)
+        return []
+
+    (start, _) = asyncio.run(call(ConvoTraceMiddleware(app, convotrace=made)))
+    told, seen = [(name.decode(), value.decode()) for name, value in headers], []
+    environ = {"REQUEST_METHOD": "POST", "PATH_INFO": "/chat", "wsgi.url_scheme": "http"}
+    WSGI(wsgi_app, convotrace=made)(environ, lambda status, headers: seen.append(headers))
+    made.close()
+    assert start["headers"] == headers and seen == [told]
+
+
 @pytest.mark.parametrize("kind", ["http", "websocket"])
 @pytest.mark.parametrize("message", [None, {}, [], "text", {"type": None}, {"status": 200}])
 def test_what_is_no_message_reaches_the_server_which_answers_for_it(observer, kind, message):
@@ -203,6 +246,52 @@ def test_a_scope_with_next_to_nothing_in_it(observer):
 
     sent = asyncio.run(call(ConvoTraceMiddleware(app, convotrace=observer), {"type": "http"}))
     assert len(sent) == 2 and sum(counted(observer).values()) == 1
+
+
+@pytest.mark.parametrize("name", ["path", "query_string", "headers", "root_path", "client", "raw_path", "scheme"])
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+def test_a_server_that_says_nothing_where_it_should_is_the_apps_to_judge(observer, kind, name):
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.append(scope[name])
+
+    asyncio.run(call(ConvoTraceMiddleware(app, convotrace=observer), {**scope_of(type=kind), name: None}))
+    asyncio.run(call(ConvoTraceMiddleware(app, convotrace=observer), scope_of(type=kind, query_string="a=b")))
+    assert seen[0] is None and len(seen) == 2 and observer.health()["hooks"] == {}
+
+
+class OfAsgi2:
+    """An app as ASGI 2 had them: called twice."""
+
+    def __init__(self, scope):
+        self.scope = scope
+
+    async def __call__(self, receive, send):
+        await receive()
+        await send({**START, "headers": self.scope["headers"][:1]})
+        await send(BODY)
+
+
+def of_asgi_2(scope):
+    return OfAsgi2(scope)
+
+
+class OfAsgi3:
+    """An app whose class is called, and what that makes awaited."""
+
+    def __init__(self, scope, receive, send):
+        self.scope, self.receive, self.send = scope, receive, send
+
+    def __await__(self):
+        return OfAsgi2(self.scope)(self.receive, self.send).__await__()
+
+
+@pytest.mark.parametrize("app", [OfAsgi2, of_asgi_2, OfAsgi3])
+def test_an_app_is_called_as_its_own_version_of_asgi_says(observer, app):
+    sent, trace = behind(observer, app)
+    assert sent == [{**START, "headers": JSON[:1]}, BODY] and trace.input.text == "x" and trace.output.text == "x"
+    assert trace.status == "ok" and ConvoTraceMiddleware(OfAsgi3, convotrace=observer).app is OfAsgi3
 
 
 def counted(observer):

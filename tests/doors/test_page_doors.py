@@ -200,3 +200,14 @@ def test_a_porch_answers_the_same_page(store_url, porch):
     status, body = ask(app, "/_sessions/")
     assert status == 200 and re.search(rb"No conversations yet", body)
     made.close()
+
+
+@pytest.mark.parametrize(("kind", "answers"), [("websocket", [{"type": "websocket.close"}]), ("lifespan", [])])
+def test_a_mounted_page_refuses_a_connection_and_leaves_the_rest_to_the_server(observer, kind, answers):
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(asgi.page_app(observer)({"type": kind, "path": "/_sessions/"}, None, send))
+    assert sent == answers

@@ -1,8 +1,10 @@
 """Odd WSGI apps, bodies and streams, and Flask's own idioms: bare and behind the door they are the same."""
 
+import gc
 import io
 import sys
 import threading
+import weakref
 from wsgiref.util import FileWrapper
 
 import flask
@@ -257,6 +259,24 @@ def test_the_stream_of_the_body_does_what_the_servers_does(observer):
         start_response("200 OK", TEXT)
         return [io.TextIOWrapper(io.BufferedReader(environ["wsgi.input"]), "ascii").read().encode()]
 
+    def beyond_the_protocol(environ, start_response):
+        start_response("200 OK", TEXT)
+        with environ["wsgi.input"] as stream:
+            read = [next(stream), stream.readline(size=3)] if named else [next(stream), stream.readline(3)]
+            into = bytearray(2)
+            return [*read, b"%d" % stream.readinto1(into), bytes(into), *stream.readlines(), *stream]
+
+    class Named(io.BytesIO):
+        """A stream that takes its arguments by name, too, as servers written in Python have."""
+
+        def readline(self, size=-1):
+            return super().readline(size)
+
+    for named in (False, True):
+        made = Named if named else io.BytesIO
+        bare = serve(beyond_the_protocol, environ_of(raw, **{"wsgi.input": made(raw)}))
+        behind = ConvoTraceMiddleware(beyond_the_protocol, convotrace=observer)
+        assert serve(behind, environ_of(raw, **{"wsgi.input": made(raw)})) == bare != []
     for each in (app, buffered):
         bare = serve(each, environ_of(raw))
         assert serve(ConvoTraceMiddleware(each, convotrace=observer), environ_of(raw)) == bare
@@ -272,10 +292,13 @@ def test_a_file_is_sent_by_the_server_itself(observer):
     assert type(wrapped(environ_of(**{"wsgi.file_wrapper": FileWrapper}), lambda *_: None)) is FileWrapper
 
 
-@pytest.mark.parametrize("length", ["²", "-1", "x", "99999999999999999999"])
-def test_a_wrong_length_does_not_break_the_page(observer, length):
+@pytest.mark.parametrize("length", ["²", "-1", "x", "99999999999999999999", "9" * 5000])
+def test_a_wrong_length_breaks_neither_the_page_nor_a_hook(observer, length):
     environ = environ_of(CONTENT_LENGTH=length, PATH_INFO="/_sessions/s/s/scores")
     assert serve(ConvoTraceMiddleware(writing, convotrace=observer), environ)[0][0].startswith("404")
+    observer.on_turn(lambda turn: turn.refuse("no"))
+    refused = serve(ConvoTraceMiddleware(writing, convotrace=observer), environ_of(CONTENT_LENGTH=length))
+    assert (refused[0][0], refused[1]) == ("429 Too Many Requests", b"no")
 
 
 @pytest.mark.parametrize("step", ["read", "respond", "sent", "finish_response", "end"])
@@ -406,9 +429,6 @@ def test_threads_started_by_a_flask_view_do_not_mix(app):
 
 
 def test_a_flask_app_behind_the_porch_is_freed_when_it_is_let_go(store_url):
-    import gc
-    import weakref
-
     app = flask.Flask("freed")
     convotrace_flask.ConvoTrace(app, store=store_url)
     gc.disable()
@@ -418,3 +438,46 @@ def test_a_flask_app_behind_the_porch_is_freed_when_it_is_let_go(store_url):
         assert weak() is None
     finally:
         gc.enable()
+
+
+def test_a_server_may_be_given_what_answers_for_a_flask_app_without_the_app(store_url):
+    def made():
+        app = flask.Flask("let go", static_folder=None)
+        app.config["REPLY"] = "still here"
+
+        @app.post("/chat/<name>")
+        def chat(name):
+            if name == "boom":
+                raise ValueError("boom")
+            return {"reply": flask.current_app.config["REPLY"]}
+
+        observers.append(convotrace_flask.ConvoTrace(app, store=store_url))
+        return app.wsgi_app
+
+    observers = []
+    serves = made()
+    gc.collect()
+    for name in ("ann", "boom"):
+        environ = environ_of(PATH_INFO=f"/chat/{name}")
+        status, *rest = serve(serves, environ)
+        assert status[0][:3] == ("200" if name == "ann" else "500") and (name == "boom" or b"still here" in rest[0])
+    assert type(serves.__self__).__name__ == "Flask" and isinstance(serves.__self__, flask.Flask)
+    first, second = observers[0].store.session("s").traces
+    assert (first.route, second.route, second.error.message) == ("/chat/<name>", "/chat/<name>", "boom")
+    observers[0].close()
+
+
+def test_another_method_of_a_flask_app_that_answers_for_it_is_the_one_that_is_called(store_url):
+    class Shop(flask.Flask):
+        def counted(self, environ, start_response):
+            environ["shop.counted"] = True
+            return self.wsgi_app_of_all(environ, start_response)
+
+        wsgi_app_of_all = flask.Flask.wsgi_app
+
+    app = Shop("shop")
+    app.wsgi_app = app.counted
+    observer = convotrace_flask.ConvoTrace(app, store=store_url)
+    environ = environ_of(PATH_INFO="/nothing")
+    assert serve(app, environ)[0][0].startswith("404") and environ["shop.counted"] is True
+    observer.close()

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from convotrace.identity import Incoming, identify
-from convotrace.observer.cookie import own_cookie
+from convotrace.observer.cookie import joined, own_cookie
 from convotrace.settings import Settings
 
 
@@ -31,6 +31,7 @@ def test_a_cookie_is_hidden_from_scripts_for_the_whole_site_and_secure_where_the
         ("POST", "max-age=5", True),
         ("POST", "public", False),
         ("POST", "PUBLIC, no-store", False),
+        ("POST", "s-maxage=5", False),
         ("WEBSOCKET", None, True),
         ("WEBSOCKET", "public", False),
         ("GET", None, False),
@@ -44,6 +45,12 @@ def test_a_cookie_is_hidden_from_scripts_for_the_whole_site_and_secure_where_the
 )
 def test_it_is_set_only_on_answers_that_no_cache_shares(method, control, is_set):
     assert (issued(method, control) is not None) is is_set
+
+
+def test_a_header_that_comes_twice_counts_as_one_with_both():
+    told = joined([("Cache-Control", "public"), ("X", "1"), ("cache-control", "no-store"), ("CACHE-CONTROL", "x")])
+    assert told == {"cache-control": "public, no-store, x", "x": "1"}
+    assert own_cookie(incoming(), told, False) is None
 
 
 def test_one_that_came_is_kept_and_an_empty_one_is_none():

@@ -157,6 +157,23 @@ def test_a_quiet_stream_has_a_heartbeat_and_ends_some_day(new_house, monkeypatch
     assert asyncio.run(listen()) == (b": still here\n\n", [])
 
 
+@pytest.mark.parametrize("may", [False, {"annotate"}])
+def test_a_stream_ends_when_who_listens_may_no_longer(new_house, recent, monkeypatch, may):
+    monkeypatch.setattr(live_module, "TICK", 0.0)
+    monkeypatch.setattr(live_module, "RECHECK", -1.0)
+    house, answers = new_house([recent]), [True, True, True, may]
+    house.settings = dataclasses.replace(house.settings, auth=lambda request: answers.pop(0))
+
+    async def listen():
+        stream = _stream(house)
+        parts = [part async for part in stream.parts]
+        await stream.parts.aclose()
+        return parts
+
+    told, *rest = asyncio.run(listen())
+    assert b"event: change" in told and rest == [b""] and answers == []
+
+
 def test_a_store_that_is_away_for_a_moment_ends_no_stream_and_is_counted(new_house, monkeypatch):
     monkeypatch.setattr(live_module, "TICK", 0.0)
     house = new_house([])

@@ -71,3 +71,16 @@ def test_of_very_many_exceptions_the_first_ten_are_told(number):
 def test_the_record_keeps_no_frame_alive():
     failure = failure_of(raised(ValueError("no")))
     assert all(isinstance(part, str) for part in (failure.type, failure.message, failure.stack))
+
+
+def test_an_exception_that_says_it_is_nothing_is_a_cause_all_the_same():
+    class Empty(ValueError):
+        def __len__(self):
+            return 0
+
+    class Unsure(ValueError):
+        def __bool__(self):
+            raise RuntimeError
+
+    for cause in (Empty("first"), Unsure("first")):
+        assert f"{type(cause).__name__}, then:" in failure_of(raised(KeyError("no"), cause=cause)).stack
