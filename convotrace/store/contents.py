@@ -1,21 +1,21 @@
 """What is long is stored once per session and referred to: packed values, and the lists that messages stand in.
 
 A packed value is JSON, or one tag byte and what it refers to. A list of messages is known by the hash of its
-items' hashes; it is stored as the list it grew from and what was added, so re-sent histories cost little.
+items' names; it is stored as the list it grew from and what was added, so re-sent histories cost little.
 Everything refers by content, so nothing can point in a circle or at a row that was replaced.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from typing import Any
 
 from convotrace.model import Json
+from convotrace.store.bundles import CHAIN, FILE, HASH_BYTES, NO_BASE, PLAIN, ZLIB, bundle, name_of, new_mark
 from convotrace.store.codec import encode
 from convotrace.store.deflate import compress
+from convotrace.store.remembered import Held, KnownList, Memory
 from convotrace.store.rows import ContentRow
 
 INLINE_BELOW = 1_000
@@ -26,46 +26,44 @@ FULL_LIST_EVERY = 32
 
 WHOLE, LIST, ITEMS, PARTS = b"\x01", b"\x02", b"\x03", b"\x04"
 """Tags: one value · a stored list · a short list of items · an object whose long members are packed apart."""
-PLAIN, ZLIB, CHAIN, FILE = 0, 1, 2, 3
-"""How a content is held; from FILE on it is no JSON, and is read only where it is asked for."""
-HASH_BYTES = 16
-NO_BASE = bytes(HASH_BYTES)
 
 _SHORT_LIST = 4
-_LISTS_REMEMBERED = 4
-_SESSIONS_REMEMBERED = 512
-_HASHES_REMEMBERED, _HASHES_IN_ALL = 20_000, 200_000
-"""Names of contents that are remembered of one session, and of all: of a tenth of a KB each."""
-
-
-@dataclass(slots=True)
-class _List:
-    """A list that is stored, as its items' hashes, and how many links a reader follows to its end."""
-
-    name: bytes
-    items: list[bytes]
-    depth: int
-
-
-@dataclass(slots=True)
-class _Known:
-    """What a session is known to hold; `born` tells its present life from an earlier one."""
-
-    born: int
-    hashes: set[bytes] = field(default_factory=set)
-    lists: list[_List] = field(default_factory=list)
+_ROOM = 16_000
+"""Bytes of contents that stand in the row of their trace; what is more has rows of its own."""
+_FEW = 1
+"""Where more items of a list are new, others may have stored them: that is looked at, once for each trace."""
 
 
 class Packer:
-    """Packs values for one transaction at a time and remembers, after its commit, what each session holds."""
+    """Packs values for one transaction at a time, the contents of a trace between `begin` and `end`.
 
-    def __init__(self, secret: bytes) -> None:
+    Args:
+        secret: What the hashes begin with.
+        held: Returns what traces of a session hold that began after another one, None where there is no session.
+    """
+
+    def __init__(self, secret: bytes, held: Callable[[int, bytes], Held | None] | None = None) -> None:
         # Keyed, so that equal hashes of two stores say nothing; SHA-256, because processors have it built in.
         self._of_value, self._of_list, self._of_file = (sha256(secret + kind) for kind in (b"value", b"list", b"file"))
-        self._known: OrderedDict[int, _Known] = OrderedDict()
-        self._staged: dict[int, _Known] = {}
-        self._held = 0
+        self.memory = Memory(self._value_hash, self._list_hash, held)
+        self._place, self._mark, self._room, self._may_look = b"", b"", 0, False
+        self._bundle: list[tuple[int, bytes]] = []
         self.rows: list[ContentRow] = []
+
+    def begin(self, place: bytes, may_look: bool) -> None:
+        """Let new contents stand in the row of a trace until `end`.
+
+        Args:
+            place: What their names begin with; nothing, where they are to have rows of their own.
+            may_look: Whether what other processes wrote may be looked at now.
+        """
+        self._place, self._room, self._may_look, self._bundle = place, _ROOM if place else 0, may_look, []
+
+    def end(self) -> bytes | None:
+        """Return the contents that are to stand in the row, None for none."""
+        made = bundle(self._mark, self._bundle)
+        self.begin(b"", may_look=False)
+        return made
 
     def pack(self, sid: int, value: Json) -> bytes | None:
         """Return the packed form of a value, staging the contents it needs; None for None."""
@@ -87,20 +85,13 @@ class Packer:
 
     def pack_file(self, sid: int, data: bytes) -> bytes:
         """Return the hash under which the bytes of a file of the session are stored."""
-        name = _named(self._of_file, data)
-        if self._is_new(sid, name):
-            self.rows.append(ContentRow(sid, name, FILE, len(data), data))
-        return name
+        digest = _hash(self._of_file, data)
+        return self.memory.find(sid, digest) or self._add_row(ContentRow(sid, digest, FILE, len(data), data))
 
     def take_rows(self) -> list[ContentRow]:
         """Return the contents staged since the last call, to be inserted now."""
         rows, self.rows = self.rows, []
         return rows
-
-    def is_of(self, sid: int, born: int) -> bool:
-        """Tell whether what is remembered of a session, if anything, is of its present life."""
-        known = self._known.get(sid)
-        return known is None or known.born == born
 
     def commit(self, born: dict[int, int]) -> None:
         """Remember what was staged: its transaction is durable.
@@ -108,35 +99,19 @@ class Packer:
         Args:
             born: The birth of each session that was written.
         """
-        for sid, staged in self._staged.items():
-            known = self._known.pop(sid, None)
-            self._held -= len(known.hashes) if known else 0
-            if known is None or len(known.hashes) > _HASHES_REMEMBERED:
-                known = _Known(born[sid])
-            known.hashes |= staged.hashes
-            known.lists = [*staged.lists, *known.lists][:_LISTS_REMEMBERED]
-            self._known[sid] = known
-            self._held += len(known.hashes)
-        while len(self._known) > _SESSIONS_REMEMBERED or self._held > _HASHES_IN_ALL:
-            self._held -= len(self._known.popitem(last=False)[1].hashes)
-        self.rollback()
+        self.memory.commit(born)
+        self.rows.clear()
 
     def rollback(self) -> None:
         """Drop what was staged: its transaction never happened."""
-        self._staged.clear()
+        self.memory.rollback()
         self.rows.clear()
-
-    def forget(self, sid: int) -> None:
-        """Drop what is remembered about a session."""
-        if (known := self._known.pop(sid, None)) is not None:
-            self._held -= len(known.hashes)
-        self._staged.pop(sid, None)
 
     def _pack_list(self, sid: int, values: Sequence[Json]) -> bytes:
         encoded = [encode(value) for value in values]
         if sum(map(len, encoded)) < INLINE_BELOW and not any(data[:1] == b" " for data in encoded):
             return b"[" + b",".join(encoded) + b"]"
-        items = [self._store(sid, data) for data in encoded]
+        items = self._items(sid, encoded)
         if len(items) <= _SHORT_LIST:
             return ITEMS + b"".join(items)
         return LIST + self._store_list(sid, items)
@@ -154,47 +129,69 @@ class Packer:
             return WHOLE + self._store(sid, data)
         return None
 
+    def _items(self, sid: int, encoded: list[bytes]) -> list[bytes]:
+        """Return the names under which the items of a list are stored."""
+        digests = [self._value_hash(data) for data in encoded]
+        names = self.memory.find_all(sid, digests)
+        if self._may_look and names.count(None) > _FEW:
+            self._may_look = False
+            self.memory.look(sid)
+            names = self.memory.find_all(sid, digests)
+        each = zip(names, digests, encoded, strict=True)
+        return [name or self._put(sid, digest, data) for name, digest, data in each]
+
     def _store(self, sid: int, data: bytes) -> bytes:
-        name = _named(self._of_value, data)
-        if self._is_new(sid, name):
-            self.rows.append(_content_row(sid, name, data))
-        return name
+        return self._put(sid, self._value_hash(data), data)
+
+    def _put(self, sid: int, digest: bytes, data: bytes) -> bytes:
+        name = self.memory.find(sid, digest) or self._add(sid, digest, PLAIN, data)
+        return name or self._add_row(content_row(sid, digest, data))
 
     def _store_list(self, sid: int, items: list[bytes]) -> bytes:
-        name = _named(self._of_list, b"".join(items))
-        if not self._is_new(sid, name):
-            return name
+        digest = self._list_hash(items)
+        if (found := self.memory.find(sid, digest)) is not None:
+            return found
         base, shared = self._best_base(sid, items)
-        depth = base.depth + 1 if base else 0
         body = (base.name if base else NO_BASE) + shared.to_bytes(4, "big") + b"".join(items[shared:])
-        self.rows.append(ContentRow(sid, name, CHAIN, len(items), body))
-        staged = self._staged[sid]
-        staged.lists = [_List(name, items, depth), *staged.lists][:_LISTS_REMEMBERED]
+        name = self._add(sid, digest, CHAIN, body)
+        name = name or self._add_row(ContentRow(sid, digest, CHAIN, len(items), body))
+        self.memory.add_list(sid, KnownList(name, items, base.depth + 1 if base else 0))
         return name
 
-    def _is_new(self, sid: int, name: bytes) -> bool:
-        known = self._known.get(sid)
-        staged = self._staged.get(sid)
-        if staged is None:
-            staged = self._staged[sid] = _Known(known.born if known else 0)
-        if name in staged.hashes or (known and name in known.hashes):
-            return False
-        staged.hashes.add(name)
-        return True
+    def _add(self, sid: int, digest: bytes, codec: int, data: bytes) -> bytes | None:
+        """Put a content into the row of the trace; return its name, None where there is no room."""
+        if len(data) > self._room:
+            return None
+        if not self._bundle:
+            self._mark = new_mark()
+        name = name_of(self._place, self._mark, len(self._bundle))
+        self._room -= len(data)
+        self._bundle.append((codec, data))
+        self.memory.add(sid, digest, name, self._place)
+        return name
 
-    def _best_base(self, sid: int, items: list[bytes]) -> tuple[_List | None, int]:
-        known = self._known.get(sid)
-        lists = [*self._staged[sid].lists, *(known.lists if known else ())]
+    def _add_row(self, row: ContentRow) -> bytes:
+        self.rows.append(row)
+        self.memory.add(row.sid, row.hash, row.hash)
+        return row.hash
+
+    def _value_hash(self, data: bytes) -> bytes:
+        return _hash(self._of_value, data)
+
+    def _list_hash(self, items: list[bytes]) -> bytes:
+        return _hash(self._of_list, b"".join(items))
+
+    def _best_base(self, sid: int, items: list[bytes]) -> tuple[KnownList | None, int]:
         best, length = None, 1
-        for candidate in lists:
+        for candidate in self.memory.lists(sid):
             shared = _shared(candidate.items, items)
             if shared > length and candidate.depth < FULL_LIST_EVERY - 1:
                 best, length = candidate, shared
         return (best, length) if best else (None, 0)
 
 
-def _named(keyed: Any, data: bytes) -> bytes:
-    """Return the name of a content: a hash that begins with the store's secret."""
+def _hash(keyed: Any, data: bytes) -> bytes:
+    """Return the hash of a content, which begins with the store's secret."""
     found = keyed.copy()
     found.update(data)
     name: bytes = found.digest()[:HASH_BYTES]
@@ -210,7 +207,8 @@ def _shared(one: Iterable[bytes], other: Iterable[bytes]) -> int:
     return count
 
 
-def _content_row(sid: int, name: bytes, data: bytes) -> ContentRow:
+def content_row(sid: int, name: bytes, data: bytes) -> ContentRow:
+    """Return the row of a value, compressed if it is long."""
     if len(data) > COMPRESS_ABOVE and len(small := compress(data)) < len(data):
         return ContentRow(sid, name, ZLIB, len(data), small)
     return ContentRow(sid, name, PLAIN, len(data), data)

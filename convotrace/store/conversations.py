@@ -11,6 +11,7 @@ from convotrace.insight.definitions import ScoreDefinition
 from convotrace.insight.friction import with_signals
 from convotrace.insight.versions import with_versions
 from convotrace.model import Conversation, Event, Score, Session, Span, Trace
+from convotrace.store.bundles import bundled
 from convotrace.store.codec import original, storable
 from convotrace.store.database import Connection
 from convotrace.store.definitions import definitions
@@ -110,10 +111,12 @@ def _rows(sql: Statements, connection: Connection, row: SessionRow, kind: type[_
     def rows(statement: str) -> Iterable[tuple[object, ...]]:
         return connection.execute(statement, (row.sid,))
 
+    contents = [ContentRow._make(columns) for columns in rows(sql.contents_of)]
+    traces = [trace_row(columns, with_bundle=True) for columns in rows(sql.traces_of)]
     return kind(
         original(row.id) or "",
-        Contents(map(ContentRow._make, rows(sql.contents_of))),
-        [trace_row(columns) for columns in rows(sql.traces_of)],
+        Contents([*contents, *(one for trace in traces for one in bundled(row.sid, trace.tk, trace.pressed))]),
+        traces,
         [EventRow._make(columns) for columns in rows(sql.events_of)],
         [ScoreRow._make(columns) for columns in rows(sql.scores_of)],
     )

@@ -33,10 +33,9 @@ def compress_with(dictionary: bytes, data: bytes) -> bytes:
     return made
 
 
-def decompress_with(dictionary: bytes, data: bytes) -> bytes:
-    """Return what `compress_with` was given.
+def inflating(dictionary: bytes) -> Any:
+    """Return what reads, piece by piece, what `compress_with` made by this dictionary.
 
-    Raises:
-        zlib.error: It is damaged, or was compressed by another dictionary.
+    It raises zlib.error for what is damaged, or was compressed by another one.
     """
-    return zlib.decompressobj(_RAW, dictionary).decompress(data)
+    return zlib.decompressobj(_RAW, dictionary)

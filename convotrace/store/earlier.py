@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from convotrace.model import Change, Trace
 from convotrace.store.counting import Count
 from convotrace.store.database import Connection
+from convotrace.store.holding import loosen
 from convotrace.store.keys import SessionKeys, pack_trace_id, trace_key
 from convotrace.store.recount import facets_between
 from convotrace.store.sessions import OldState, old_state
@@ -56,6 +57,7 @@ class Earlier:
         said = facets_between(self._sql, self._connection, old.sid, old.tk, old.tk)
         touched.unsaid[old.sid] = touched.unsaid.get(old.sid, set()) | said
         self._count.leaves(old.sid, old.tk)
+        loosen(self._sql, self._connection, old.sid, old.tk)
         for statement in self._sql.delete_trace:
             self._connection.execute(statement, (old.sid, old.tk))
         if old.sid == sid:

@@ -5,7 +5,6 @@ A whole session is read by `conversations`, whose way of putting rows together t
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from convotrace.insight.friction import with_signals
@@ -14,10 +13,11 @@ from convotrace.model import Conversation, Excerpt
 from convotrace.store.codec import original
 from convotrace.store.conversations import Parts, definitions_for, row_of_key, with_totals_of
 from convotrace.store.database import Connection
+from convotrace.store.holding import fetcher
 from convotrace.store.keys import pack_trace_id, unpack_trace_id
 from convotrace.store.opening import Opened
 from convotrace.store.packing import trace_row
-from convotrace.store.rows import ContentRow, EventRow, ScoreRow, SessionRow, TraceRow
+from convotrace.store.rows import EventRow, ScoreRow, SessionRow, TraceRow
 from convotrace.store.sql import portions
 from convotrace.store.statements import TRACES_AT_ONCE, Statements
 from convotrace.store.to_records import session_record
@@ -122,7 +122,7 @@ def _parts(
     events = [EventRow._make(columns) for columns in connection.execute(sql.events_of, (row.sid,))]
     scores, left_scores = _scores(sql, connection, row, [one.trace_id for one in (*turns, *others)])
     parts = Parts(
-        original(row.id) or "", Contents((), _fetcher(sql, connection, row.sid)),
+        original(row.id) or "", Contents((), fetcher(sql, connection, row.sid)),
         [one if one.tk in full or not one.is_turn else _light_trace(one) for one in (*turns, *others)],
         events, scores,
         frozenset(one.tk for one in (*turns, *others)) - full,
@@ -148,14 +148,6 @@ def _scores(
 
 def _light_trace(row: TraceRow) -> TraceRow:
     return row._replace(input_body=None, output_body=None)
-
-
-def _fetcher(sql: Statements, connection: Connection, sid: int) -> Callable[[bytes], ContentRow | None]:
-    def fetch(name: bytes) -> ContentRow | None:
-        found = connection.execute(sql.content_at, (sid, name)).fetchone()
-        return None if found is None else ContentRow._make(found)
-
-    return fetch
 
 
 def _failing(sql: Statements, connection: Connection, row: SessionRow, place: _Range) -> str | None:

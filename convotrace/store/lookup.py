@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from convotrace.model import Conversation, Score, Stored, Trace
 from convotrace.store.codec import original, storable
 from convotrace.store.database import Connection
+from convotrace.store.holding import fetcher
 from convotrace.store.keys import SessionKeys, pack_trace_id
 from convotrace.store.packing import trace_row
-from convotrace.store.rows import ContentRow, ScoreRow, SessionRow, TraceRow
+from convotrace.store.rows import ScoreRow, SessionRow, TraceRow
 from convotrace.store.sessions import Row, old_state
 from convotrace.store.statements import Statements
 from convotrace.store.to_records import happened, score_record, session_record, trace_record
@@ -99,10 +100,11 @@ class StoreLookup:
 
     def _stored(self, row: TraceRow) -> Stored:
         session_id = self._session_id(row.sid)
-        found = happened(Contents((), self._fetcher(row.sid)), row)
+        contents = Contents((), fetcher(self._sql, self._connection, row.sid))
+        found = happened(contents, row)
         by_span, scores, session_scores = self._scores(row, session_id)
         spans = [replace(span, scores=tuple(by_span[span.id])) if span.id in by_span else span for span in found.spans]
-        trace = trace_record(Contents((), self._fetcher(row.sid)), session_id, row, None, spans, found.events, scores)
+        trace = trace_record(contents, session_id, row, None, spans, found.events, scores)
         return Stored(trace, found.on_session, tuple(session_scores))
 
     def _scores(self, row: TraceRow, session_id: str) -> tuple[dict[str, list[Score]], list[Score], list[Score]]:
@@ -126,13 +128,6 @@ class StoreLookup:
             return SessionRow(**row)
         found = self._connection.execute(self._sql.session_by_sid, (sid,)).fetchone()
         return None if found is None else SessionRow._make(found)
-
-    def _fetcher(self, sid: int) -> Callable[[bytes], ContentRow | None]:
-        def fetch(name: bytes) -> ContentRow | None:
-            found = self._connection.execute(self._sql.content_at, (sid, name)).fetchone()
-            return None if found is None else ContentRow._make(found)
-
-        return fetch
 
     def _all(self, statement: str, *values: Any) -> list[Any]:
         return self._connection.execute(statement, values).fetchall()

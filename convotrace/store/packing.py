@@ -9,9 +9,10 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from struct import Struct
+from struct import error as StructError
 from typing import Any
 
-from convotrace.store.deflate import compress_with, decompress_with
+from convotrace.store.deflate import compress_with, inflating
 from convotrace.store.rows import TraceRow
 
 _FROM = 1800
@@ -42,26 +43,32 @@ _PRIMER = (
 )
 
 
-def pressed(row: TraceRow) -> TraceRow:
-    """Return a row with its long columns in `pressed`, if they are long."""
+def pressed(row: TraceRow, bundle: bytes | None = None) -> TraceRow:
+    """Return a row with its long columns in `pressed`, if they are long.
+
+    Args:
+        row: The row, with nothing pressed.
+        bundle: The contents that it brings, where any stand with it.
+    """
     columns = [_bytes(column) for column in (row.extra, row.work, row.input_body, row.output_body)]
     texts = len(row.input_text or "") + len(row.output_text or "")
-    if texts + sum([len(column) for column in columns if column is not None]) < _FROM:
+    if bundle is None and texts + sum([len(column) for column in columns if column is not None]) < _FROM:
         return row
     if row.extra is not None and '"attachments"' in row.extra:
         # Files are looked up by this column alone.
         columns[0] = None
     head = _HEAD.pack(*(_NONE if column is None else len(column) for column in columns))
-    whole = b"".join([head, *(column for column in columns if column is not None)])
+    # The bundle is last: most who read a row do not want it. It has no length, so rows without one are as ever.
+    whole = b"".join([head, *(column for column in columns if column is not None), bundle or b""])
     data = compress_with(_dictionary(row), whole)
     extra = None if columns[0] is not None else row.extra
     return row._replace(extra=extra, work=None, input_body=None, output_body=None, pressed=data)
 
 
-def trace_row(columns: Sequence[Any]) -> TraceRow:
-    """Return the row that was stored, its long columns in their places."""
+def trace_row(columns: Sequence[Any], with_bundle: bool = False) -> TraceRow:
+    """Return the row that was stored, its long columns in their places, its bundle in `pressed` where it is wanted."""
     data = columns[_PRESSED]
-    return TraceRow._make(columns if data is None else _unpressed([*columns], data))
+    return TraceRow._make(columns if data is None else _unpressed([*columns], data, with_bundle))
 
 
 def work_in(work: str | None, data: bytes | None, input_text: str | None, output_text: str | None) -> str | None:
@@ -71,29 +78,39 @@ def work_in(work: str | None, data: bytes | None, input_text: str | None, output
     return _text(_parts(data, _words(input_text, output_text))[1])
 
 
-def _unpressed(columns: list[Any], data: bytes) -> list[Any]:
+def bundle_in(data: bytes | None, input_text: str | None, output_text: str | None) -> bytes | None:
+    """Return the bundle of a trace by its columns `pressed` and the texts."""
+    return None if data is None else _parts(data, _words(input_text, output_text), with_bundle=True)[-1]
+
+
+def _unpressed(columns: list[Any], data: bytes, with_bundle: bool) -> list[Any]:
     # By position: a session is read a row at a time, and `_replace` takes longer than all the rest.
-    extra, work, input_body, output_body = _parts(data, _words(columns[_INPUT_TEXT], columns[_OUTPUT_TEXT]))
+    dictionary = _words(columns[_INPUT_TEXT], columns[_OUTPUT_TEXT])
+    extra, work, input_body, output_body, bundle = _parts(data, dictionary, with_bundle)
     if extra is not None:
         columns[_EXTRA] = _text(extra)
     columns[_WORK], columns[_INPUT_BODY], columns[_OUTPUT_BODY] = _text(work), input_body, output_body
-    columns[_PRESSED] = None
+    columns[_PRESSED] = bundle
     return columns
 
 
-def _parts(data: bytes, dictionary: bytes) -> list[bytes | None]:
-    """Return what was pressed; of a damaged row nothing."""
+def _parts(data: bytes, dictionary: bytes, with_bundle: bool = False) -> list[bytes | None]:
+    """Return what was pressed, the bundle where it is wanted; of a damaged row nothing."""
     try:
-        raw = decompress_with(dictionary, data)
-        lengths = _HEAD.unpack_from(raw)
-    except (zlib.error, ValueError):
-        return [None] * 4
+        press = inflating(dictionary)
+        lengths = _HEAD.unpack(press.decompress(data, _HEAD.size))
+        room = sum(max(length, 0) for length in lengths)
+        # Asked for no more than nothing, it would give all.
+        raw = press.decompress(press.unconsumed_tail, room) if room else b""
+        bundle = press.decompress(press.unconsumed_tail) + press.flush() if with_bundle else b""
+    except (zlib.error, StructError):
+        return [None] * 5
     found: list[bytes | None] = []
-    at = _HEAD.size
+    at = 0
     for length in lengths:
         found.append(None if length == _NONE else raw[at : at + length])
         at += max(length, 0)
-    return found
+    return [*found, bundle or None]
 
 
 def _dictionary(row: TraceRow) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from convotrace.store.bundles import bundled
 from convotrace.store.codec import countable, encode_column
 from convotrace.store.database import Connection
 from convotrace.store.labels import Label, facets_column, facets_of_work
@@ -60,9 +61,10 @@ def facets_between(
 def sweep(sql: Statements, connection: Connection, sid: int) -> None:
     """Delete the contents of a session that nothing in it refers to: they were those of a trace that left."""
     rows = [ContentRow(*columns) for columns in connection.execute(sql.contents_of, (sid,))]
-    contents = Contents(rows)
+    traces = [trace_row(columns, with_bundle=True) for columns in connection.execute(sql.traces_of, (sid,))]
+    contents = Contents([*rows, *(one for trace in traces for one in bundled(sid, trace.tk, trace.pressed))])
     used: set[bytes] = set()
-    for trace in map(trace_row, connection.execute(sql.traces_of, (sid,))):
+    for trace in traces:
         work = read_work(trace.work)
         for packed in (trace.input_body, trace.output_body, *packed_in(work)):
             used |= contents.names_in(packed)

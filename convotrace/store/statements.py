@@ -10,7 +10,7 @@ from typing import Any
 from peewee import EXCLUDED, SQL, Expression, Value, fn
 
 from convotrace.store.bucket_sql import BucketStatements
-from convotrace.store.contents import FILE
+from convotrace.store.bundles import FILE
 from convotrace.store.keeping_sql import KeepingStatements
 from convotrace.store.label_sql import LabelStatements
 from convotrace.store.rows import (
@@ -159,6 +159,12 @@ class Statements:
         scores = selection(score, ScoreRow).where(score.sid == 0, score.origin == 0)
         self.scores_at = text(scores.order_by(score.at, score.seq))
         self.content_at = text(selection(content, ContentRow).where(content.sid == 0, content.hash == b""))
+        # Contents in rows of traces: of one (sid, tk), of the newest after one (sid, tk, limit).
+        pressed = (trace.pressed, trace.input_text, trace.output_text)
+        self.bundle_at = text(trace.select(*pressed).where(trace.sid == 0, trace.tk == 0))
+        after = trace.select(trace.tk, *pressed).where(trace.sid == 0, trace.tk > 0)
+        self.bundles_after = text(after.order_by(trace.tk.desc()).limit(1))
+        self.born_of = text(tables.session.select(tables.session.born).where(tables.session.sid == 0))
 
     def _rewrite(self, tables: Tables) -> None:
         """A trace written before: its states (trace id), whose key it is (sid, tk), all it brought (sid, tk)."""

@@ -57,7 +57,7 @@ class Touched:
         Raises:
             Again: Its key is another session's, or what was remembered of it is of an earlier life.
         """
-        packer = self._builder.packer
+        memory = self._builder.packer.memory
         sid = self._builder.keys.of(facts.id)
         row = self.at(sid)
         if row is None:
@@ -66,9 +66,9 @@ class Touched:
         elif original(row["id"]) != facts.id:
             self._builder.keys.take_next(facts.id)
             raise Again
-        if not packer.is_of(sid, row["born"]):
+        if not memory.is_of(sid, row["born"]):
             # Deleted or swept by another process: what was remembered of its contents is void.
-            packer.forget(sid)
+            memory.forget(sid)
             raise Again
         self.rows[sid] = row
         return row
@@ -119,4 +119,4 @@ class Touched:
             delete_session(self._sql, self._connection, sid)
             del self.rows[sid]
         if sid in self.left:
-            self._builder.packer.forget(sid)
+            self._builder.packer.memory.forget(sid)

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable
 import orjson
 
 from convotrace.model import Json
+from convotrace.store.bundles import CHAIN, HASH_BYTES, NO_BASE, ZLIB, list_of
 from convotrace.store.codec import decode
-from convotrace.store.contents import CHAIN, HASH_BYTES, ITEMS, LIST, NO_BASE, PARTS, WHOLE, ZLIB
+from convotrace.store.contents import ITEMS, LIST, PARTS, WHOLE
 from convotrace.store.rows import ContentRow
 
 MISSING = "[missing from the store]"
@@ -96,8 +97,8 @@ class Contents:
                 row = self._row(link)
                 if row is None:
                     continue
-                kept = int.from_bytes(row.body[HASH_BYTES : HASH_BYTES + 4], "big")
-                items = items[:kept] + _hashes(row.body[HASH_BYTES + 4 :])
+                _, kept, added = list_of(row.body)
+                items = items[:kept] + added
             self._lists[name] = items
         return self._lists[name]
 

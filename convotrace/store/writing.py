@@ -8,9 +8,11 @@ from convotrace.model import Change
 from convotrace.store.building import Builder
 from convotrace.store.counting import Count, Counter
 from convotrace.store.database import Again
+from convotrace.store.holding import held_since
 from convotrace.store.lonely import settled, stored_of
 from convotrace.store.native import new_lock
 from convotrace.store.opening import Opened
+from convotrace.store.remembered import Held
 from convotrace.store.transaction import Transaction
 from convotrace.store.uniting import runs, spread, united
 
@@ -22,7 +24,7 @@ class Recorder:
 
     def __init__(self, opened: Opened, sid_secret: bytes, content_secret: bytes, worker: int) -> None:
         self._opened = opened
-        self._builder = Builder(sid_secret, content_secret, worker, opened.presses)
+        self._builder = Builder(sid_secret, content_secret, worker, opened.presses, self._held)
         self._counter = Counter(opened.sql.buckets, worker)
         self._lock = new_lock()
 
@@ -93,6 +95,10 @@ class Recorder:
             born = transaction.finish()
         count.committed()
         return written, born
+
+    def _held(self, sid: int, place: bytes) -> Held | None:
+        with self._opened.connections.reading() as connection:
+            return held_since(self._opened.sql, connection, sid, place)
 
     def _sessions(self, changes: Sequence[Change]) -> set[int] | None:
         """Return the keys of all sessions that changes touch, None where what is stored decides.

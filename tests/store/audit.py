@@ -7,6 +7,7 @@ from peewee import SqliteDatabase
 from convotrace.insight.sums import COUNTS, KNOWN, Sums
 from convotrace.store.bucket_sql import BucketStatements
 from convotrace.store.buckets import DAY, DIMENSIONS
+from convotrace.store.bundles import FILE, bundled
 from convotrace.store.counting import worths_of
 from convotrace.store.judgements import verdict_column
 from convotrace.store.marks import marks_of
@@ -72,7 +73,7 @@ def _troubles(tables, connection):
             if row["sid"] not in sessions:
                 yield f"{name} holds rows of a session that is not there"
     stored = rows(f"select {', '.join(TraceRow._fields)} from trace")
-    traces = [trace_row([*row.values()])._asdict() for row in stored]
+    traces = [trace_row([*row.values()], with_bundle=True)._asdict() for row in stored]
     places = {(row["sid"], row["tk"]): row for row in traces}
     for row in rows("select sid, tk from awaited"):
         if (row["sid"], row["tk"]) not in places:
@@ -124,8 +125,9 @@ def _wrong_totals(row, own, rows):
 
 
 def _lost_contents(sid, own, rows):
-    held = rows("select * from content where sid = ?", sid)
-    contents = Contents(ContentRow(sid, c["hash"], c["codec"], c["size"], c["body"]) for c in held if c["codec"] < 3)
+    own_rows = [ContentRow(**row) for row in rows("select * from content where sid = ?", sid)]
+    held = [*own_rows, *(one for trace in own for one in bundled(sid, trace["tk"], trace["pressed"]))]
+    contents = Contents(row for row in held if row.codec < FILE)
     needed = set()
     for trace in own:
         needed |= contents.names_in(trace["input_body"]) | contents.names_in(trace["output_body"])
@@ -134,5 +136,5 @@ def _lost_contents(sid, own, rows):
         for packed in packed_in(work):
             needed |= contents.names_in(packed)
         needed |= set(texts_in(work))
-    for name in needed - {c["hash"] for c in held}:
+    for name in needed - {row.hash for row in held}:
         yield f"the content {name.hex()} is missing"

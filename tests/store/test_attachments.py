@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from convotrace.insight.join import joined
 from convotrace.model import Attachment, Change, SessionFacts, Trace
 from convotrace.store import Store
-from convotrace.store.contents import FILE
+from convotrace.store.bundles import FILE
 from tests.store.conftest import rows, run_sql
 
 BYTES = bytes(range(256)) * 8

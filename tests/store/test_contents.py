@@ -5,14 +5,18 @@ from dataclasses import replace
 
 import pytest
 
-import convotrace.store.contents as contents_room
+import convotrace.store.remembered as remembered
 from convotrace.model import Document, Payload, ToolDefinition
 from convotrace.store import Store
+from convotrace.store.bundles import bundled
 from convotrace.store.contents import FULL_LIST_EVERY, INLINE_BELOW, Packer
+from convotrace.store.packing import bundle_in
 from convotrace.store.unpacking import MISSING, Contents
 from tests.store.conftest import rows, run_sql
 
 LONG = "word " * 300
+TOO_LONG = "word " * 4000
+"""For the row of its trace."""
 
 
 def message(number, role="user"):
@@ -20,8 +24,12 @@ def message(number, role="user"):
 
 
 def contents(store):
-    """Return (number of contents, their bytes) as another program would see them."""
-    return rows(store, "SELECT count(*), coalesce(sum(length(body)), 0) FROM content")[0]
+    """Return (number of contents, bytes of what holds them), whether in rows of their own or in those of traces."""
+    number, size = rows(store, "SELECT count(*), coalesce(sum(length(body)), 0) FROM content")[0]
+    for pressed, asked, answered in rows(store, "SELECT pressed, input_text, output_text FROM trace"):
+        number += len(bundled(1, 1, bundle_in(pressed, asked, answered)))
+        size += len(pressed or b"")
+    return number, size
 
 
 def agent_turns(make, turns):
@@ -72,18 +80,31 @@ def test_no_reader_follows_more_links_than_a_chain_has(make):
 
 
 def test_of_all_sessions_together_only_so_many_names_are_remembered(monkeypatch):
-    monkeypatch.setattr(contents_room, "_HASHES_IN_ALL", 50)
+    monkeypatch.setattr(remembered, "_NAMES_IN_ALL", 50)
     packer = Packer(b"secret")
     for sid in range(30):
         for number in range(4):
             packer.pack(sid, f"{sid} {number} {LONG}")
         packer.commit({sid: 1})
         if sid % 7 == 3:
-            packer.forget(sid - 1)
-        assert packer._held == sum(len(known.hashes) for known in packer._known.values()) <= 50
+            packer.memory.forget(sid - 1)
+        memory = packer.memory
+        assert memory._weight == sum(known.weight for known in memory._known.values()) <= 50
     packer.take_rows()
     packer.pack(29, f"29 0 {LONG}")
     assert packer.take_rows() == []
+
+
+def test_two_processes_that_take_turns_need_little_more_than_one(tmp_path, make):
+    sizes = []
+    for number in (1, 2):
+        stores = [Store.open(f"sqlite:///{tmp_path}/{number}.db") for _ in range(number)]
+        for turn, change in enumerate(agent_turns(make, 60)):
+            stores[turn % number].write([change])
+        sizes.append(contents(stores[0])[1])
+        for store in stores:
+            store.close()
+    assert sizes[1] < 1.3 * sizes[0]
 
 
 def test_a_second_process_stores_no_body_again_and_reads_the_same(store, make):
@@ -144,6 +165,29 @@ def test_threads_that_write_at_once_lose_no_content(store, make):
     assert all(span.input == [message(n) for n in range(len(span.input))] for span in spans)
 
 
+def test_what_is_new_in_a_trace_stands_in_its_row_and_what_is_too_long_beside_it(store, make):
+    spans = (make.span(result=LONG), make.span(result=TOO_LONG), make.span(result=LONG + "more"))
+    store.write([make.change(trace=make.trace(spans=spans))])
+    store.write([make.change(trace=make.trace(spans=spans))])
+    beside = rows(store, "SELECT count(*) FROM content")[0][0]
+    assert (beside, contents(store)[0]) == ((1, 3) if store.url.startswith("sqlite") else (3, 3))
+    assert [span.result for trace in store.session("s").traces for span in trace.spans] == [s.result for s in spans] * 2
+
+
+def test_what_a_trace_brought_stays_when_it_is_written_again_and_others_refer_to_it(store, make):
+    history = [message(n) for n in range(8)]
+    first = make.trace(spans=(make.span(input=history, result=LONG),))
+    later = make.trace(spans=(make.span(input=[*history, message(8)], result=LONG),))
+    store.write([make.change(trace=first), make.change(trace=later)])
+    other = Store.open(store.url)
+    for text in ("again", "and again"):
+        first = replace(first, spans=(make.span(trace_id=first.id, input=[message(text)] * 6, result=LONG + text),))
+        other.write([make.change(trace=first, written_as="s")])
+    assert store.session("s").traces == (replace(first, turn=1), replace(later, turn=2))
+    assert store.excerpt_by_key("s", turn=2, count=1).conversation.traces[-1].spans == later.spans
+    other.close()
+
+
 def test_two_sessions_share_no_content(store, make):
     trace = make.trace(spans=(make.span(result=LONG),))
     store.write([make.change("a", trace), make.change("b", replace(trace, session_id="b", id="f" * 32))])
@@ -187,7 +231,8 @@ def test_a_trace_that_leaves_takes_its_contents_along(store, make):
 
 
 def test_a_content_that_is_gone_shows_as_missing(store, make):
-    store.write([make.change(trace=make.trace(spans=(make.span(input=[message(n) for n in range(9)], result=LONG),)))])
+    spans = (make.span(input=[message(n) for n in range(9)], result=TOO_LONG), make.span(result=LONG))
+    store.write([make.change(trace=make.trace(spans=spans))])
     run_sql(store, "DELETE FROM content")
-    (span,) = store.session("s").traces[0].spans
+    (span, _) = store.session("s").traces[0].spans
     assert span.result == MISSING

@@ -32,10 +32,10 @@ def plain():
 def test_either_reads_what_the_other_wrote(plain, data, dictionary):
     for module in (deflate, plain):
         assert zlib.decompress(module.compress(data)) == data
-        assert module.decompress_with(dictionary, deflate.compress_with(dictionary, data)) == data
-        assert deflate.decompress_with(dictionary, module.compress_with(dictionary, data)) == data
+        assert module.inflating(dictionary).decompress(deflate.compress_with(dictionary, data)) == data
+        assert deflate.inflating(dictionary).decompress(module.compress_with(dictionary, data)) == data
 
 
 def test_what_is_damaged_is_told():
     with pytest.raises(zlib.error):
-        deflate.decompress_with(b"dictionary", b"\xff\xff\xff")
+        deflate.inflating(b"dictionary").decompress(b"\xff\xff\xff")
