@@ -115,7 +115,7 @@ def _trace(it: model.Trace) -> dict[str, Json]:
     return trace_json(it, [_span(span) for span in it.spans])
 
 
-def trace_json(it: model.Trace, spans: list[dict[str, Json]]) -> dict[str, Json]:
+def trace_json(it: model.Trace, spans: Json) -> dict[str, Json]:
     """Return a trace as JSON, with spans that are JSON already in the place of its own."""
     return {
         "id": it.id, "session_id": it.session_id, "turn": it.turn, "replaces": it.replaces, "name": it.name,

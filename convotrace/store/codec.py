@@ -33,6 +33,14 @@ def encode(value: Json) -> bytes:
     return _encode_slowly(value) if b"null" in data and _holds_nan(value) else data
 
 
+def made(value: Json) -> Json:
+    """Return a value as JSON that is made already, for `dump` alone; itself where only the slow codec holds it."""
+    try:
+        return orjson.Fragment(orjson.dumps(value))
+    except (TypeError, ValueError, RecursionError):
+        return value
+
+
 def decode(data: bytes) -> Json:
     """Return the value of JSON bytes; bytes that are no JSON come back as a text that says so."""
     try:

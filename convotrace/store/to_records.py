@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from convotrace.insight.definitions import ScoreDefinition, tallied
@@ -74,7 +75,6 @@ def trace_record(
     scores: Sequence[Score] = (),
 ) -> Trace:
     """Return a trace with what belongs to it."""
-    extra = decode_column(row.extra) or {}
     return Trace(
         id=unpack_trace_id(row.trace_id), session_id=session_id, name=original(row.name) or "",
         is_turn=bool(row.is_turn), turn=turn, replaces=original(row.replaces), route=original(row.route),
@@ -84,21 +84,11 @@ def trace_record(
         output=Payload(original(row.output_text), contents.unpack(row.output_body)),
         input_tokens=row.input_tokens, output_tokens=row.output_tokens, cached_tokens=row.cached_tokens,
         cache_write_tokens=row.cache_write_tokens, reasoning_tokens=row.reasoning_tokens, cost_nano=row.cost_nano,
-        errors=row.errors, error=_failure(extra), service=original(row.service), user_id=original(row.user_id),
+        errors=row.errors, service=original(row.service), user_id=original(row.user_id),
         id_source=row.id_source, tags=tuple(decode_column(row.tags) or ()),
-        metadata=decode_column(row.metadata) or {}, protocol=row.protocol, request=_request(extra, row.client),
-        close_code=extra.get("close_code"), request_bytes=extra.get("request_bytes"),
-        response_bytes=extra.get("response_bytes"), chunks=extra.get("chunks"),
-        largest_gap_ns=extra.get("largest_gap_ns"), retries=extra.get("retries"),
-        span_id=extra.get("span_id"), parent_id=extra.get("parent_id"), resent=extra.get("resent"),
-        answer_ids=tuple(extra.get("answer_ids", ())), regenerates=extra.get("regenerates", False),
-        placed=bool(row.placed), exported=extra.get("exported", False),
-        left=Left(*extra["left"]) if "left" in extra else None, origin=extra.get("origin", "own"),
-        flow=tuple([Flow(*mark) for mark in extra["flow"]]) if "flow" in extra else (),
-        cut=Cut(*extra.get("cut", ())),
-        signals=tuple(Signal(*signal) for signal in extra.get("signals", ())),
-        attachments=_attachments(extra),
+        metadata=decode_column(row.metadata) or {}, protocol=row.protocol, placed=bool(row.placed),
         spans=tuple(spans), events=tuple(events), scores=tuple(scores),
+        **(_NOTHING if row.extra is None else _rare(row.extra, row.client)),
     )  # fmt: skip
 
 
@@ -148,13 +138,10 @@ def span_record(
     )  # fmt: skip
 
 
-def begun(line: Sequence[Any]) -> int:
-    """Return when a span began, from the start of its trace on."""
-    return int(line[5])
-
-
 def in_order(lines: Sequence[list[Any]], started_ns: int) -> tuple[Event, ...]:
     """Return events as their lines in the document of a trace tell them, in the order of time."""
+    if not lines:
+        return ()
     return tuple(sorted([_event(line, started_ns) for line in lines], key=lambda event: event.at_ns))
 
 
@@ -172,7 +159,9 @@ def event_record(row: EventRow) -> Event:
 
 def attachments_in(extra: str | None) -> tuple[Attachment, ...]:
     """Return the files of a trace, as its column of rare fields tells of them: without their bytes."""
-    return _attachments(decode_column(extra)) if extra is not None and '"attachments"' in extra else ()
+    if extra is None or '"attachments"' not in extra:
+        return ()
+    return _attachments(decode_column(extra).get("attachments", ()))
 
 
 def score_record(session_id: str, row: ScoreRow) -> Score:
@@ -187,22 +176,26 @@ def score_record(session_id: str, row: ScoreRow) -> Score:
     )  # fmt: skip
 
 
-def _attachments(extra: dict[str, Json]) -> tuple[Attachment, ...]:
+def _rare(extra: str, client: str | None) -> dict[str, Any]:
+    """Return the fields of a trace that few have, from their column and who asked; no other one is looked at."""
+    found: dict[str, Any] = {}
+    for name, value in (decode_column(extra) or _NOTHING).items():
+        if name in _RARE:
+            read = _RARE[name]
+            found[name] = value if read is None else read(value)
+    if "request" in found:
+        method, path, query, headers = found["request"]
+        found["request"] = Request(method, path, query, headers, original(client))
+    return found
+
+
+def _attachments(files: Sequence[list[Any]]) -> tuple[Attachment, ...]:
     return tuple(
-        Attachment(own_id, name, media_type, size, url, None, content, left_out)
-        for own_id, name, media_type, size, url, content, left_out in extra.get("attachments", ())
+        [
+            Attachment(own_id, name, media_type, size, url, None, content, left_out)
+            for own_id, name, media_type, size, url, content, left_out in files
+        ]
     )
-
-
-def _failure(extra: dict[str, Json]) -> Failure | None:
-    return Failure(*extra["error"]) if "error" in extra else None
-
-
-def _request(extra: dict[str, Json], client: str | None) -> Request | None:
-    if "request" not in extra:
-        return None
-    method, path, query, headers = extra["request"]
-    return Request(method, path, query, headers, original(client))
 
 
 def _document(contents: Contents, found: dict[str, Any]) -> Document:
@@ -229,7 +222,20 @@ def _object(contents: Contents, value: Json, started_ns: int) -> Json:
     return value or {}
 
 
-_NOTHING: Mapping[str, str] = {}
+begun = itemgetter(5)
+"""When a span began, by its line: from the start of its trace on."""
+
+_NOTHING: Mapping[str, Any] = {}
+_RARE: dict[str, Callable[[Any], Any] | None] = {
+    **dict.fromkeys((
+        "close_code", "request_bytes", "response_bytes", "chunks", "largest_gap_ns", "retries", "span_id", "parent_id",
+        "resent", "regenerates", "exported", "origin", "request",
+    )),
+    "answer_ids": tuple, "error": lambda value: Failure(*value), "cut": lambda value: Cut(*value),
+    "left": lambda value: Left(*value), "flow": lambda value: tuple([Flow(*mark) for mark in value]),
+    "signals": lambda value: tuple([Signal(*signal) for signal in value]), "attachments": _attachments,
+}  # fmt: skip
+"""The fields of a trace that stand in `extra` where they say something; how those are read that are no plain values."""
 _Read = Callable[[Contents, Any, int], Any]
 _SAME = (
     "service", "model", "provider", "input", "output", "arguments", "result", "query", "call_id", "finish_reason",
