@@ -77,8 +77,14 @@ _BY_KIND = {"generation": _generation, "tool": _tool, "retrieval": _retrieval}
 def _said(output: Any) -> Message:
     if not isinstance(output, Mapping):
         return say.answer(None if output is None else str(output), [])
-    calls = [{name: call.get(name) for name in ("id", "name", "arguments")} for call in output.get("tool_calls") or ()]
-    return say.answer(output.get("content"), calls)
+    return say.answer(output.get("content"), [_call(call) for call in output.get("tool_calls") or ()])
+
+
+def _call(call: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a tool call; in OpenAI's form name and arguments lie one deeper."""
+    function = call.get("function")
+    told = function if isinstance(function, Mapping) else call
+    return {"id": call.get("id"), "name": told.get("name"), "arguments": told.get("arguments")}
 
 
 def _document(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def turn(visit: Visit) -> PageResponse:
         return as_data(as_json(trace))
     if visit.parts["form"] == "md":
         return plain(as_markdown(_alone(excerpt.conversation, trace)))
-    command = as_curl(trace, _base(visit))
+    command = as_curl(trace, base(visit))
     if command is None:
         raise Unknown
     return plain(command)
@@ -31,7 +31,7 @@ def _alone(conversation: Conversation, trace: Trace) -> Conversation:
     return replace(conversation, traces=(replace(trace, is_turn=True),), events=(), scores=())
 
 
-def _base(visit: Visit) -> str:
+def base(visit: Visit) -> str:
     """Return where the app is reachable: as the options say, else as the page was asked for."""
     settings, host = visit.backend.settings, visit.request.header("host") or ""
     if settings.page_url:

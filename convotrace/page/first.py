@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import time
 from collections.abc import Mapping
@@ -11,24 +10,23 @@ from shlex import quote
 from convotrace.identity import session_key
 from convotrace.model import Change, Json, Payload, SessionFacts, Trace
 from convotrace.options import shown_url
+from convotrace.page.copies import base
 from convotrace.page.format import plural
 from convotrace.page.http import PageResponse, as_data, redirect, wrong
 from convotrace.page.visit import Visit
 
-_HOST = re.compile(r"[A-Za-z0-9.-]{1,200}(:[0-9]{1,5})?|\[[0-9a-fA-F:]{2,39}\](:[0-9]{1,5})?")
 _ASKED = "Hello! Does this conversation arrive?"
 _ANSWERED = "It does. This turn was made by the button on the page; your app was not asked. Delete it when you like."
 
 
 def snippet(visit: Visit) -> str:
     """Return a command that sends a turn to the app, as far as its address is known here."""
-    host = visit.request.header("host") or ""
-    base = f"{visit.request.scheme}://{host if _HOST.fullmatch(host) else '127.0.0.1:8000'}"
+    app = base(visit)
     return (
-        f"curl -s {quote(base + '/chat')} \\\n"
+        f"curl -s {quote(app + '/chat')} \\\n"
         "  -H 'content-type: application/json' -H 'x-session-id: first-try' \\\n"
         """  -d '{"message": "Hello"}'\n"""
-        f"# then open {base}{visit.backend.settings.mount}/"
+        f"# then open {app}{visit.backend.settings.mount}/"
     )
 
 

@@ -14,6 +14,7 @@ from convotrace.identity import session_key
 from convotrace.insight.rehearsal import Rehearsal
 from convotrace.model import Incident, Json
 from convotrace.page.http import PageResponse, as_data, redirect
+from convotrace.page.list import FIRST_ERROR, title
 from convotrace.page.render import page as render
 from convotrace.page.sent import sent, text_of
 from convotrace.page.visit import Visit
@@ -21,12 +22,16 @@ from convotrace.query.values import read_duration
 
 _SINCE, _MOST_NS = "24h", 30 * 86400 * 10**9
 _SHOWN = 100
+_NAMED = 10
+"""Incidents, the newest, whose sessions are shown by what they are called."""
 
 
 def page(visit: Visit) -> PageResponse:
     """Return the incidents and the rules as a page; with `test=` also what that rule would have told."""
     fields, found = visit.request.fields(), visit.reader().incidents()
-    told = [{"it": one, "links": [{"id": id, "key": session_key(id)} for id in one.sessions]} for one in found]
+    told = [
+        {"it": one, "links": [_link(visit, id, at < _NAMED) for id in one.sessions]} for at, one in enumerate(found)
+    ]
     name, since, wrong, tried = fields.get("test", ""), fields.get("since") or _SINCE, "", None
     try:
         tried = _tried(visit, name, since) if name else None
@@ -67,6 +72,15 @@ def test(visit: Visit) -> PageResponse:
         notice["at"] = iso(notice.pop("at_ns"))
     every_ms = told.pop("every_ns") / 1e6
     return as_data({**told, "alerts": tried.alerts, "every_ms": every_ms})
+
+
+def _link(visit: Visit, session_id: str, is_named: bool) -> dict[str, object]:
+    """Return the way to the turn of a session that failed first, and what the session is called where it is read."""
+    key = session_key(session_id)
+    excerpt = visit.reader().excerpt_by_key(key, turn=1, count=1, is_light=True) if is_named else None
+    session = excerpt.conversation.session if excerpt else None
+    href = f"s/{key}" + (f"?at={FIRST_ERROR}#error" if session and session.errors else "")
+    return {"id": session_id, "href": href, "session": session, "title": title(session) if session else ""}
 
 
 def _tried(visit: Visit, name: str, since: str) -> Rehearsal:

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from convotrace.errors import BadRequest, FilterError
 from convotrace.model import Session, SessionPage, View
 from convotrace.page import first, health, strip, terms
+from convotrace.page.copies import base
 from convotrace.page.day import day
 from convotrace.page.facets import FIRST, beside
 from convotrace.page.http import PageResponse, as_data
@@ -22,6 +23,8 @@ _ROWS = 30
 """Rows of a page: with all that it needs it weighs less than 30 kB."""
 EVERY = 50
 """Rows of each piece that a list which scrolls asks for, and of JSON where nobody says how many."""
+FIRST_ERROR = "error"
+"""What an address of a session has in place of a trace id: the first turn that failed, wherever it is."""
 _MOST = 500
 _COUNTED = 10_000
 
@@ -50,7 +53,7 @@ def page(visit: Visit) -> PageResponse:
     sessions, wrong = _read_or_refuse(visit, fields)
     q, after, order = fields.get("q", ""), fields.get("after"), fields.get("order") or "-last"
     view = {
-        **_rows(sessions), "q": q, "order": order, "heads": _heads(q, order),
+        **_rows(sessions, "" if wrong else q), "q": q, "order": order, "heads": _heads(q, order),
         "older": terms.address(q, order, sessions.next) if sessions.next else None,
         "newest": terms.address(q, order) if after else None, "every": EVERY,
         **_around(visit, q, order, wrong, is_new=not (sessions.sessions or q or after)),
@@ -62,7 +65,8 @@ def page(visit: Visit) -> PageResponse:
 
 def rows(visit: Visit) -> PageResponse:
     """Return rows alone, for a list that scrolls."""
-    view = _rows(_read(visit, {"limit": str(EVERY), **visit.request.fields()}))
+    fields = visit.request.fields()
+    view = _rows(_read(visit, {"limit": str(EVERY), **fields}), fields.get("q", ""))
     return render("rows.html", {**visit.frame("sessions"), **view})
 
 
@@ -122,8 +126,10 @@ def _asked(fields: Mapping[str, str]) -> tuple[str | None, str, int, str | None]
     return fields.get("q") or None, order, limit, fields.get("after") or None
 
 
-def _rows(sessions: SessionPage) -> dict[str, object]:
-    return {"rows": [_row(session) for session in sessions], "now_ns": time.time_ns()}
+def _rows(sessions: SessionPage, q: str) -> dict[str, object]:
+    # Who looks for what failed is led to the turn that did.
+    place = f"?at={FIRST_ERROR}#error" if terms.asks_for_errors(terms.parts(q)) else ""
+    return {"rows": [_row(session) for session in sessions], "place": place, "now_ns": time.time_ns()}
 
 
 def _around(visit: Visit, q: str, order: str, wrong: FilterError | None, is_new: bool) -> dict[str, object]:
@@ -133,7 +139,8 @@ def _around(visit: Visit, q: str, order: str, wrong: FilterError | None, is_new:
     return {
         "banner": health.worst(visit, visit.backend.health()),
         "wrong": wrong, "wrong_parts": _place(q, wrong), "terms": FIELDS.values(), "is_new": is_new,
-        "snippet": first.snippet(visit) if is_new else "", "checks": first.checks(visit) if is_new else [],
+        "snippet": first.snippet(visit) if is_new else "", "app": base(visit), "mount": visit.backend.settings.mount,
+        "checks": first.checks(visit) if is_new else [],
         "views": _views(reader.views(), q, order),
         "beside": beside(reader, q, order, FIRST) if is_asked else None,
         "day": day(reader, q, now_ns) if is_asked else None,

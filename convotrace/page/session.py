@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
 from urllib.parse import urlencode
 
@@ -15,7 +15,7 @@ from convotrace.page.backend import Reader
 from convotrace.page.falls import falls
 from convotrace.page.finding import LEAD, Found, find
 from convotrace.page.http import PageResponse
-from convotrace.page.list import title
+from convotrace.page.list import FIRST_ERROR, title
 from convotrace.page.render import page as render
 from convotrace.page.signs import kinds_of
 from convotrace.page.transcript import WINDOW, Feed, feed
@@ -54,6 +54,7 @@ def page(visit: Visit) -> PageResponse:
     frame |= {"may_delete": visit.may("delete"), "zoom": zoom, "zooms": ZOOMS}
     frame |= {"topic": f"session={visit.parts['key']}", "after_ns": excerpt.conversation.session.last_ns}
     frame |= {"found": found, "along": found.fields(zoom)}
+    frame |= {"error_at": next(_failed(shown), None) if fields.get("at") == FIRST_ERROR else None}
     falling = falls(shown.turns) if zoom == "waterfall" else None
     return render("session.html", {**frame, **view(shown, excerpt, visit.backend.store()), "falls": falling})
 
@@ -74,10 +75,24 @@ def _excerpt(visit: Visit, fields: Mapping[str, str], found: Found) -> Excerpt:
     start, at = _start(fields.get("turn")), fields.get("at")
     if found.hit and not at and "turn" not in fields:
         start = max(1, found.hit.turn - LEAD) if found.hit.turn > WINDOW else 1
+    if at == FIRST_ERROR:
+        return _failing(visit)
     try:
         return visit.excerpt(start, at or None, WINDOW, is_light=True)
     except Unknown:
         return visit.excerpt(start, None, WINDOW, is_light=True)
+
+
+def _failing(visit: Visit) -> Excerpt:
+    """Return the first turns, or those from the first that failed on where none of these did."""
+    excerpt = visit.excerpt(1, None, WINDOW, is_light=True)
+    if not excerpt.failing or any(_failed(feed(excerpt))):
+        return excerpt
+    return visit.excerpt(1, excerpt.failing, WINDOW, is_light=True)
+
+
+def _failed(shown: Feed) -> Iterator[str]:
+    return (turn.trace.id for turn in shown.turns if turn.trace.errors)
 
 
 def _head(excerpt: Excerpt) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import urlencode
 
-from convotrace.query import And, Has, Match, Node, Or, When, parse
+from convotrace.query import And, Compare, Has, Match, Node, Or, When, Within, parse
 from convotrace.query.nodes import joined
 
 
@@ -51,9 +51,20 @@ def since_of(found: Sequence[Node]) -> str:
     return next((str(part.moment) for part in found if isinstance(part, When) and part.field == "since"), "")
 
 
+def asks_for_errors(found: Sequence[Node]) -> bool:
+    """Tell whether a filter wants sessions in which something failed."""
+    return any(map(_fails, found))
+
+
 def text(found: Sequence[Node]) -> str:
     """Return terms as the text of a filter."""
     return str(joined(And, found)) if found else ""
+
+
+def _fails(part: Node) -> bool:
+    if isinstance(part, Compare):
+        return part.field == "errors" and part.operator in (">", ">=")
+    return part == Has("error") or (isinstance(part, Within) and part.field == "failing")
 
 
 def _values(part: Node, field: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from convotrace.page.http import PageResponse, as_data
 from convotrace.page.list import limit_of
 from convotrace.page.render import page as render
 from convotrace.page.visit import Visit
+from convotrace.query import Match
 
 _READ, _MORE = 25, (100, 400)
 _MOST = 1_000
@@ -36,6 +37,7 @@ def page(visit: Visit) -> PageResponse:
         "q": q, "wrong": wrong, "it": found, "rows": _ROWS, "moments": KINDS,
         "more": [(number, _address(q, number)) for number in _MORE if number > limit and found.sessions >= limit],
         "json": "tools.json" + (f"?{urlencode({'q': q})}" if q else ""),
+        "sessions_of": lambda name, failed=False: _sessions(q, name, failed),
         "drawn": {one.name: _bars(one.scores) for one in found.retrievals if one.scores},
     }  # fmt: skip
     return render("tools.html", {**visit.frame("tools"), **view}, 400 if wrong else 200)
@@ -64,6 +66,12 @@ def _bars(scores: Scores) -> list[tuple[int, int]]:
     """Return the bars of a distribution: where each stands, and how high it is, in pixels of 16."""
     most = max(scores.bins)
     return [(place * 8, round(number / most * 16)) for place, number in enumerate(scores.bins)]
+
+
+def _sessions(q: str, tool: str, failed: bool) -> str:
+    """Return the fields of a list of the sessions that called a tool, or of those of them in which something failed."""
+    terms = [f"({q})" if q else "", str(Match("tool", tool)), "has:error" if failed else ""]
+    return urlencode({"q": " ".join(filter(None, terms))}, errors="replace")
 
 
 def _address(q: str, limit: int) -> str:

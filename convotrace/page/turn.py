@@ -12,6 +12,7 @@ from convotrace.page.http import PageResponse
 from convotrace.page.messages import of_call
 from convotrace.page.render import page as render
 from convotrace.page.sections import part_of, sections_of_span, sections_of_trace
+from convotrace.page.sifting import LONGEST, sift
 from convotrace.page.signs import kinds_of
 from convotrace.page.stream import stream_of
 from convotrace.page.turn_view import log_lines
@@ -21,7 +22,7 @@ from convotrace.page.visit import Visit
 from convotrace.page.waterfall import Row, note, rows
 
 _NOTHING: dict[str, object] = {"note": "", "facts": (), "sections": (), "made": {}}
-KEPT: tuple[str, ...] = ("began", "only", "squeeze")
+KEPT: tuple[str, ...] = ("began", "only", "squeeze", "find")
 """Fields of the address that links on the page keep."""
 _SLOW = 0.1
 """A step is slow that takes a tenth of its turn."""
@@ -35,9 +36,10 @@ def page(visit: Visit) -> PageResponse:
     asked = visit.request.fields()
     fields = {name: asked[name] for name in KEPT if name in asked}
     frame = {**visit.frame("sessions"), "kinds": sorted({*kinds_of([trace]), "http", "tool"}), "marks": True}
-    chosen = _chosen(trace, asked.get("span"))
-    view = {**_head(excerpt, trace), **_waterfall(trace, fields), **_below(trace, chosen)}
-    return render("turn.html", {**frame, **view, "to": _Addresses(trace, fields)})
+    sought = fields.get("find", "").strip()[:LONGEST]
+    chosen = _chosen(trace, asked.get("span"), sought)
+    view = {**_head(excerpt, trace), **_waterfall(trace, fields, sought), **_below(trace, chosen)}
+    return render("turn.html", {**frame, **view, "to": _Addresses(trace, fields), "asked": fields})
 
 
 class _Addresses:
@@ -87,7 +89,7 @@ def _head(excerpt: Excerpt, trace: Trace) -> dict[str, object]:
     }
 
 
-def _waterfall(trace: Trace, fields: Mapping[str, str]) -> dict[str, object]:
+def _waterfall(trace: Trace, fields: Mapping[str, str], sought: str) -> dict[str, object]:
     axis, bars = rows(trace, squeezed=fields.get("squeeze") == "1")
     tests: dict[str, Callable[[Row], bool]] = {
         "errors": lambda row: row.span is not None and row.span.status == "error",
@@ -96,11 +98,16 @@ def _waterfall(trace: Trace, fields: Mapping[str, str]) -> dict[str, object]:
     }
     only = fields.get("only", "") if fields.get("only") in tests else ""
     spans = [row for row in bars if row.span is not None]
+    is_meant = sift(sought)
+    found = {row.span.id for row in spans if row.span and is_meant(row.span)} if sought else set()
+    dimmed = {row.span.id for row in spans if row.span and only and not tests[only](row)}
     return {
         "axis": axis,
         "rows": bars,
         "only": only,
-        "dimmed": {row.span.id for row in spans if row.span and only and not tests[only](row)},
+        "sought": sought,
+        "found": f"{len(found)} of {plural(len(spans), 'span')}",
+        "dimmed": dimmed | {row.span.id for row in spans if row.span and sought and row.span.id not in found},
         "filters": [
             ("path", "Critical path", duration(_on_path(bars))),
             ("errors", "Errors", str(sum(map(tests["errors"], spans)))),
@@ -141,11 +148,13 @@ def _below(trace: Trace, chosen: Span | None) -> dict[str, object]:
     }
 
 
-def _chosen(trace: Trace, wanted: str | None) -> Span | None:
-    """Return the span asked for, else the first failed one, else the first model call, else the first."""
+def _chosen(trace: Trace, wanted: str | None, sought: str) -> Span | None:
+    """Return the span asked for, else the first one found, else the first failed one, else the first model call."""
+    is_meant = sift(sought)
     tests: tuple[Callable[[Span], bool], ...] = (
-        lambda span: span.id == wanted, lambda span: span.status == "error" and _is_inner(trace, span),
-        lambda span: span.kind == "generation", lambda span: True,
+        lambda span: span.id == wanted, lambda span: bool(sought) and is_meant(span),
+        lambda span: span.status == "error" and _is_inner(trace, span), lambda span: span.kind == "generation",
+        lambda span: True,
     )  # fmt: skip
     return next((span for test in tests for span in trace.spans if test(span)), None)
 

@@ -107,6 +107,13 @@ def test_a_generation_keeps_model_output_tokens_and_cost(via: str) -> None:
     assert last.usage is None and last.cost is None
 
 
+def test_a_call_in_the_form_of_openai_keeps_its_name_and_arguments(via: str) -> None:
+    told = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": CALL["arguments"]}}
+    asked = {**ASKED, "output": {"content": None, "tool_calls": [told]}}
+    first, *_ = spans_of(replayed(via, [turn("hi", [asked], None, index=0)]))
+    assert first.output[0]["parts"] == [{"type": "tool_call", **CALL}]
+
+
 def test_a_tool_keeps_arguments_result_call_id_and_error(via: str) -> None:
     _, tool, broken, *_ = spans_of(replayed(via, TURNS))
     assert (tool.arguments, tool.result, tool.call_id, tool.status) == ({"q": 1}, ["a", None], "c1", "ok")

@@ -61,6 +61,12 @@ KEYS = [
     (TURN, "t", None, f"at={FIRST}"), (TURN, "n", None, SECOND), (f"s/{KEY}/t/{SECOND}", "p", None, FIRST),
     (f"s/{KEY}/t/{SECOND}", "d", None, "/diff"), (TURN, "j", "a.wr:focus", None), (TURN, "y", "#toast.on", None),
     (TURN, "]", ".fold[open]", None), (TURN, "] [", ".call:not(:has(.fold[open]))", None),
+    (f"s/{KEY}", "j r", None, f"/t/{FIRST}.json"), (f"s/{KEY}?zoom=cards", "r", None, f"{KEY}.json"),
+    (TURN, "r", None, f"/t/{FIRST}.json"), (TURN, "/", ".sift [name=find]:focus", None),
+    ("search?q=person", "r", None, "search.json?q=person"), (f"compare?s={KEY}&s=s1", "r", None, "compare.json?s="),
+    ("health", "r", None, "health.json"), ("tools?q=has:error", "r", None, "tools.json?q=has"),
+    ("review", "j", "h3 a:focus", None), ("datasets", "j", "h3 a:focus", None),
+    ("incidents", "j", ".hits a:focus", None),
     (f"s/{KEY}/t/{SECOND}/diff", "t", None, f"at={SECOND}"), (f"s/{KEY}/t/{SECOND}/diff", "j", ".dnav a:focus", None),
     ("dashboard", "r", None, "dashboard.json"), ("search?q=person", "j", ".way:focus", None),
     (QUEUE, "m", "[name=note]:focus", None), (QUEUE, "r", "[name=correction]:focus", None),
@@ -95,6 +101,20 @@ def test_every_key_that_a_page_tells_of_is_tried(browser, stocked, open_page, pa
     # What is new, and calls before and after, have tests of their own; the others are the same as one that is tried.
     tried |= {".", ",", ";", "9", "k", "n", "p", "x", "Ctrl", "Esc"}
     assert told - tried == set()
+
+
+@pytest.mark.parametrize(
+    ("path", "without"),
+    [("", ""), (f"s/{KEY}", ""), (TURN, "f"), (f"s/{KEY}/t/{SECOND}/diff", "rf/"), ("health", "jkef/"),
+     ("nowhere", "jkerf/"), ("dashboard", "jke"), ("incidents", "f/")],
+)  # fmt: skip
+def test_the_help_is_silent_about_keys_that_do_nothing_here(browser, stocked, open_page, path, without):
+    page = open_page(browser, stocked, viewport=WINDOW)
+    page.goto(f"{stocked}/{path}")
+    page.keyboard.press("?")
+    page.locator("#help[open]").wait_for()
+    told = page.locator("#help dt >> visible=true").all_inner_texts()
+    assert set("jkerf/") - set("".join(told).replace("Enter", "")) == set(without)
 
 
 @pytest.mark.parametrize("path", ["", f"s/{KEY}", TURN, f"s/{KEY}/t/{SECOND}/diff", QUEUE, "datasets/golden"])

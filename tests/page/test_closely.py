@@ -9,6 +9,7 @@ import pytest
 
 from convotrace.model import Conversation, Failure, Payload, Request, Session, Span, ToolDefinition, Trace
 from convotrace.page.calls import caller_of, definition_of, made_by, place_of
+from convotrace.page.sifting import sift
 from convotrace.page.waterfall import rows
 
 S = 1_000_000_000
@@ -106,6 +107,23 @@ def test_a_filter_dims_what_it_does_not_name_and_hides_nothing(look, only, dim):
     _, page = look(query=f"only={only}")
     assert page.count('class="wr dim"') == dim
     assert page.count('id="sp-') == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [("BOOK", "123"), ("tool", "2"), ("kind", ""), ("m chat", "13"), ("seat booked", "3"), (">1s", ""),
+     (">999ms", "123"), ("<2s tool book", "2"), ("Generation", "13"), ("nothing", ""), (">", ""), ("  ", "123")],
+)  # fmt: skip
+def test_a_text_finds_the_spans_that_say_it_and_how_long_they_took(text, ids):
+    assert "".join(span.id[0] for span in TURN.spans if sift(text)(span)) == ids
+
+
+def test_what_a_text_does_not_find_is_dimmed_and_the_first_it_finds_is_chosen(look):
+    _, page = look(query="find=booked&only=slow")
+    assert page.count('class="wr dim"') == 2 and "1 of 3 spans" in page
+    assert re.search(f'id="sp-{SECOND.id}" aria-current="true"', page)
+    assert f'href="?only=slow&amp;find=booked&amp;span={FIRST.id}#call"' in page
+    assert '<input type="hidden" name="only" value="slow">' in page and 'name="find" value="booked"' in page
 
 
 def test_filters_and_drawing_short_are_kept_when_another_span_is_chosen(look):

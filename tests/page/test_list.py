@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html import unescape
 from urllib.parse import urlencode
 
@@ -47,6 +48,25 @@ def test_choosing_twice_is_as_before_whatever_the_value(value):
     chosen = terms.toggled(terms.parts("refund has:error"), "tag", value)
     assert terms.chosen(terms.parts(chosen), "tag") == (value,)
     assert terms.toggled(terms.parts(chosen), "tag", value) == str(parse("refund has:error"))
+
+
+@pytest.mark.parametrize(
+    ("q", "asks"),
+    [("has:error", True), ("tag:a errors>=2", True), ("errors>0", True), ("failing:24h..", True), ("errors<2", False),
+     ("-has:error", False), ("", False), ("error", False), ("turns>2", False)],
+)  # fmt: skip
+def test_it_is_known_whether_a_filter_is_about_errors(q, asks):
+    assert terms.asks_for_errors(terms.parts(q)) is asks
+
+
+def test_a_list_of_what_failed_leads_to_the_turns_that_did(ask, new_house, seed):
+    house = new_house([seed("has:error"), seed("has:error, not")])
+    failed, fine = house.shelf.conversations
+    house.shelf.conversations = [failed, replace(fine, session=replace(fine.session, errors=0))]
+    for path in ("/", "/rows"):
+        page = ask(house, path, query="q=has:error").body.decode()
+        assert page.count("?at=error#error") == 1
+        assert "at=error" not in ask(house, path).body.decode()
 
 
 def test_a_time_replaces_a_time():

@@ -63,6 +63,19 @@ def test_the_errors_in_the_head_lead_to_where_they_are(see):
     assert "data-beyond" not in see("turn=81")
 
 
+def test_who_asks_for_the_first_error_is_led_to_it_however_far_it_is(see):
+    page = see("at=error")
+    assert _numbers(page)[0] == 90
+    assert re.search(r'<section [^>]*data-turn="90"[^>]* data-current>\s*<i id="error">', page)
+    assert page.count('id="error"') == 1 and 'id="error"' not in see("turn=81")
+
+
+def test_where_nothing_failed_the_first_error_is_the_beginning(ask, new_house):
+    house = new_house([Conversation(Session("s", "s", turns=2), (_trace(1), _trace(2)))])
+    page = ask(house, "/s/s", query="at=error").body.decode()
+    assert _numbers(page) == [1, 2] and 'id="error"' not in page
+
+
 def test_a_link_to_a_turn_that_has_gone_opens_the_session(see):
     assert _numbers(see("at=" + "f" * 32))[0] == 1
     assert _numbers(see("at=nonsense&turn=5"))[0] == 5

@@ -1,5 +1,4 @@
 // The dashboard: it follows what happens, and a stretch of a chart that is drawn across leads to its sessions.
-import { bind } from "./keys.js";
 import { onChange } from "./live.js";
 import { fetchPage, swap } from "./part.js";
 import { localTimes } from "./time.js";
@@ -93,5 +92,3 @@ function joined(first, last, term) {
   address.searchParams.set("q", `${head}${term}:${stretch(first)[0]}..${stretch(last)[1]}`);
   return address.href;
 }
-
-bind({ r: () => { location.href = `dashboard.json${location.search}`; } });

@@ -11,9 +11,13 @@ export function bind(keys) {
   for (const [key, act] of Object.entries(keys)) actions.set(key, act);
 }
 
+const STOPS = "[data-stop], .turn, .hits a.way, a.wr";
+const BOX = "[data-filter]";
+const RAW = "[data-raw]";
+
 /** Everything that j and k stop at. */
 export function stops() {
-  return all("[data-stop], .turn, .hits a.way, a.wr");
+  return all(STOPS);
 }
 
 /** The stop where the reader is. */
@@ -21,6 +25,11 @@ export function here() {
   const items = stops();
   const at = items.find((item) => item === document.activeElement || item.hasAttribute("data-current"));
   return at ?? (location.hash ? items.find((item) => `#${item.id}` === location.hash) : null) ?? null;
+}
+
+/** Go where a link leads, if there is one; the twin of a page is asked what the page was. */
+export function open(link, asked) {
+  if (link) location.href = link.href + (link.matches("link") ? asked : "");
 }
 
 export function step(by) {
@@ -51,13 +60,23 @@ export function copyLink(item) {
   copy(link.href, item?.dataset.turn ? `Link to turn ${item.dataset.turn} copied` : "Link copied");
 }
 
+/** Tell of the keys that do something on this page. */
+export function help() {
+  const needs = { stop: STOPS, box: BOX, raw: RAW, live: ".live" };
+  for (const key of all("#help [data-of]")) {
+    key.hidden = key.nextElementSibling.hidden = !document.querySelector(needs[key.dataset.of]);
+  }
+  document.getElementById("help").showModal();
+}
+
 bind({
   j: () => step(1),
   k: () => step(-1),
   e: () => nextError(),
   c: () => copyLink(here()),
-  "/": () => document.querySelector("[data-filter]")?.focus(),
-  "?": () => document.getElementById("help").showModal(),
+  r: () => open(document.querySelector(RAW), location.search),
+  "/": () => document.querySelector(BOX)?.focus(),
+  "?": help,
 });
 
 function isTyping(target) {

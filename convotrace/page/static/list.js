@@ -41,8 +41,15 @@ async function scrollThrough() {
 
 addEventListener("pagehide", () => {
   remember(`at ${location.search}`, String(scrollY), tab);
-  if (table) remember("trail", JSON.stringify(loaded().map(keyOf).filter(Boolean)), tab);
+  if (table) remember("trail", JSON.stringify(trail()), tab);
 });
+
+// On a page that begins further on, nobody knows which number a row has.
+function trail() {
+  const total = asked.has("after") ? "" : document.getElementById("total")?.textContent;
+  const placed = rows?.placed() ?? loaded().map((row, at) => [row, at]);
+  return { total, rows: placed.map(([row, at]) => [row.querySelector("[data-key]")?.getAttribute("href"), at]).filter(([way]) => way) };
+}
 
 function loaded() {
   return rows ? rows.loaded() : [...table.tBodies[0].rows];
@@ -141,12 +148,25 @@ document.querySelector("[data-both]")?.addEventListener("submit", (event) => {
   compare();
 });
 
+// Before the first turn: behind a proxy only the browser knows where app and page are.
+
+function nameApp(box) {
+  const { app, mount } = box.dataset;
+  const path = location.pathname;
+  if (!/^[\w./~-]+$/.test(path)) return; // what is copied goes into a shell
+  const real = location.origin + (path.endsWith(`${mount}/`) ? path.slice(0, -mount.length - 1) : "");
+  const named = (text) => text.replaceAll(app, real).replaceAll(`${real}${mount}/`, location.origin + path);
+  const [button, pre] = box.querySelectorAll("[data-text], pre");
+  button.dataset.text = pre.textContent = named(pre.textContent);
+}
+
+for (const box of document.querySelectorAll("[data-app]")) nameApp(box);
+
 bind({
   ".": merge,
   "=": compare,
   x: () => here()?.closest("tr")?.querySelector(".pick")?.click(),
   y: () => here() && copy(here().textContent, "First words copied"),
-  r: () => { location.href = address("sessions.json"); },
   "[": () => document.documentElement.classList.add("nofacets"),
   "]": () => document.documentElement.classList.remove("nofacets"),
 });

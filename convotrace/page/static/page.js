@@ -1,6 +1,6 @@
 // What a page does beyond being read: local times, keys, theme, copying, the rail that follows.
 import { copy } from "./copy.js";
-import { bind, copyLink, listen, nextError } from "./keys.js";
+import { bind, copyLink, help, listen, nextError, open } from "./keys.js";
 import * as live from "./live.js";
 import { recall, remember, tab } from "./store.js";
 import { goOn, localTimes } from "./time.js";
@@ -17,7 +17,7 @@ function toggleTheme() {
 const CLICKS = {
   theme: toggleTheme,
   live: live.toggle,
-  help: () => document.getElementById("help").showModal(),
+  help,
   "next-error": nextError,
   "copy-link": (button) => copyLink(button.closest(".turn")),
   copy: (button) => copy(button.dataset.text, "Copied"),
@@ -53,16 +53,28 @@ function followRail() {
 }
 
 // The list leaves its rows in this tab: from a session the one before and the one after are a key away.
-function neighbour(by) {
-  const keys = JSON.parse(recall("trail", tab) ?? "[]");
-  const key = decodeURIComponent(location.pathname.split("/s/").at(-1).split("/")[0]);
-  const at = keys.indexOf(key);
-  const next = at < 0 ? undefined : keys[at + by];
-  if (next) location.href = `${document.body.dataset.root}s/${next}`;
+function sayPlace() {
+  const { rows = [], total } = JSON.parse(recall("trail", tab) ?? "{}");
+  const own = `s/${location.pathname.split("/s/").at(-1)}`;
+  const at = rows.findIndex(([way]) => way.split("?")[0] === own);
+  const say = document.getElementById("place");
+  if (at < 0 || !say) return;
+  if (total) say.append(`${(rows[at][1] + 1).toLocaleString("en")} of ${total}`);
+  for (const [way, by, sign, words] of [["p", -1, "←", "Previous"], ["n", 1, "→", "Next"]]) {
+    const [other, place] = rows[at + by] ?? [];
+    if (place !== rows[at][1] + by) continue;
+    const link = document.createElement("a");
+    link.href = document.body.dataset.root + other;
+    link.className = "ib";
+    link.title = link.ariaLabel = `${words} session of the list (${way})`;
+    link.append(sign);
+    say.append(link);
+    bind({ [way]: () => open(link) });
+  }
 }
 
 bind({ f: live.toggle, g: () => { location.href = `${document.body.dataset.root}dashboard`; } });
-if (location.pathname.includes("/s/")) bind({ n: () => neighbour(1), p: () => neighbour(-1) });
+sayPlace();
 localTimes(document);
 goOn(document);
 listen();

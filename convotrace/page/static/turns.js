@@ -1,6 +1,6 @@
 // What the pages of a session, a turn and a diff do beyond being read: zooms that keep the turn, copies, scores, folds.
 import { copy, say } from "./copy.js";
-import { bind, here, stops } from "./keys.js";
+import { bind, here, open, stops } from "./keys.js";
 import { onChange } from "./live.js";
 
 const one = (selector) => document.querySelector(selector);
@@ -35,9 +35,8 @@ function own(name) {
   return at ? one(`#${CSS.escape(at.id)} ${name}`) : one(name);
 }
 
-function open(name) {
-  const link = own(name) ?? one(name);
-  if (link) location.href = link.href;
+function go(name) {
+  open(own(name) ?? one(name));
 }
 
 async function carry(link) {
@@ -136,17 +135,17 @@ bind({
   w: () => zoom("w"),
   o: () => {
     const at = turn();
-    const link = at?.matches("a") ? at : own("a.ib");
-    if (link) location.href = link.href;
+    open(at?.matches("a") ? at : own("a.ib"));
   },
-  d: () => open("[data-diff]"),
+  d: () => go("[data-diff]"),
+  r: () => go("[data-raw]"),
   y: copyTurn,
   "[": () => foldAll(false),
   "]": () => foldAll(true),
-  ",": () => open('[data-call="before"]'),
-  ";": () => open('[data-call="after"]'),
+  ",": () => go('[data-call="before"]'),
+  ";": () => go('[data-call="after"]'),
 });
 if (one("[data-scores]")) for (let n = 1; n <= 9; n++) bind({ [n]: () => score(n) });
-if (one(".call")) bind({ n: () => open("[rel=next]"), p: () => open("[rel=prev]") });
+if (one(".call")) bind({ n: () => go("[rel=next]"), p: () => go("[rel=prev]") });
 unfoldTarget();
 watch();

@@ -50,7 +50,13 @@ export class RowWindow {
 
   /** All rows that are loaded, in order. */
   loaded() {
-    return [...this.blocks.keys()].sort((a, b) => a - b).flatMap((n) => this.blocks.get(n).rows);
+    return this.placed().map(([row]) => row);
+  }
+
+  /** The same, each with its place in the whole list. */
+  placed() {
+    const blocks = [...this.blocks].sort(([a], [b]) => a - b);
+    return blocks.flatMap(([n, { rows }]) => rows.map((row, at) => [row, n * this.every + at]));
   }
 
   measure() {
@@ -114,7 +120,8 @@ export class RowWindow {
     }
     let before = this.above;
     for (const row of rows) {
-      if (before.nextSibling !== row) before.after(row);
+      // Between rows from the server lies white space; a row that is moved loses the focus.
+      if (before.nextElementSibling !== row) before.after(row);
       before = row;
     }
   }
