@@ -16,7 +16,7 @@ from convotrace.intake.sent import Batch, Rejected, SentLog, first_sentences
 from convotrace.intake.spans import SpanReader
 from convotrace.intake.union import events_of_both, united
 from convotrace.model import Change, Event, Lookup, Score, SessionFacts, Span, Stored, Trace
-from convotrace.pricing import Prices
+from convotrace.pricing import PRICED, Prices
 from convotrace.settings import Settings
 
 _PARSERS: dict[tuple[str, bool], Callable[[bytes], Batch]] = {
@@ -25,7 +25,6 @@ _PARSERS: dict[tuple[str, bool], Callable[[bytes], Batch]] = {
     ("logs", False): json_format.logs,
     ("logs", True): protobuf_format.logs,
 }
-_PRICED = frozenset({"generation", "embedding", "reranker"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +111,7 @@ def _add_record(parts: dict[str, _Part], reader: SpanReader, record: SentLog) ->
 
 
 def _priced(prices: Prices, span: Span) -> Span:
-    if span.cost_nano is not None or span.kind not in _PRICED:
+    if span.cost_nano is not None or span.kind not in PRICED:
         return span
     cost = prices.cost(span.provider, span.model, span.usage, span.started_ns)
     return span if cost is None else replace(span, cost_nano=cost)

@@ -16,7 +16,10 @@ from convotrace.pricing.table import shipped
 if TYPE_CHECKING:
     from convotrace.model import Usage
 
-__all__ = ["Prices"]
+__all__ = ["PRICED", "Prices"]
+
+PRICED = frozenset({"generation", "embedding", "reranker"})
+"""Kinds of spans that have a price of their own: what stands around them repeats their tokens."""
 
 _REMEMBERED = 1_000
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from convotrace.dialects.messages import as_documents, as_mapping, as_messages, as_nano, as_text, as_tools, as_whole
 from convotrace.model import Span
-from convotrace.pricing import Prices
+from convotrace.pricing import PRICED, Prices
 from convotrace.recorder.note_records import event_records, score_records
 from convotrace.recorder.open import OpenSpan, OpenTrace
 from convotrace.recorder.told import CONTENT_FIELDS, is_hidden, told_events, told_fields
@@ -19,7 +19,6 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "model": as_text, "provider": as_text, "call_id": as_text, "finish_reason": as_text, "first_token_ns": as_whole,
     "parameters": as_mapping, "tools": as_tools, "documents": as_documents, "usage": told_usage, "tags": tuple,
 }  # fmt: skip
-_PRICED = frozenset({"generation", "embedding"})
 
 
 class SpanRecords:
@@ -73,7 +72,7 @@ class SpanRecords:
         own: int | None = fields.get("cost_nano")
         if own is None and "cost_nano" not in fields and "cost" in span.fields:
             own = as_nano(span.fields["cost"])
-        if own is not None or span.kind not in _PRICED:
+        if own is not None or span.kind not in PRICED:
             return own
         return self._prices.cost(fields.get("provider"), fields.get("model"), fields.get("usage"), span.started)
 

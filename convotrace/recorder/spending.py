@@ -6,11 +6,9 @@ from typing import Any
 
 from convotrace.dialects.messages import as_nano
 from convotrace.insight.spending import Spent, is_handing_over, key_of_call, key_of_failure
-from convotrace.pricing import Prices
+from convotrace.pricing import PRICED, Prices
 from convotrace.recorder.open import OpenSpan, OpenTrace
 from convotrace.recorder.usage import told_usage
-
-_PRICED = frozenset({"generation", "embedding"})
 
 
 class Meter:
@@ -73,7 +71,7 @@ class Meter:
 
     def _cost(self, kind: str, fields: dict[str, Any], usage: Any, started: int) -> int | None:
         own = as_nano(fields["cost"]) if fields.get("cost") is not None else None
-        if own is not None or kind not in _PRICED or usage is None:
+        if own is not None or kind not in PRICED or usage is None:
             return own
         return self._prices.cost(fields.get("provider"), fields.get("model"), usage, started)
 

@@ -96,7 +96,7 @@ def test_a_parent_that_alone_knows_the_cost_keeps_it(bench):
 TOKENS = {"input": 1_000_000, "output": 0}
 
 
-@pytest.mark.parametrize("kind", ["generation", "embedding"])
+@pytest.mark.parametrize("kind", ["generation", "embedding", "reranker"])
 def test_a_call_without_a_cost_gets_its_models_price(bench, kind):
     trace = bench.exchange({"message": "hi"})
     bench.work(trace, kind=kind, model="gpt-4.1-mini-2025-04-14", usage=TOKENS)

@@ -86,6 +86,7 @@ def test_a_trace_that_failed_is_one_error_unless_a_span_of_it_is(trace):
         ("generation", {"cost": 0.5, "usage": {"input": 9}, "model": "m"}, 5 * 10**8),
         ("generation", {"usage": {"input": 1, "output": 1}, "model": "m"}, 3 * 10**9),
         ("embedding", {"usage": {"input": 1}, "model": "e"}, 10**9),
+        ("reranker", {"usage": {"input": 1}, "model": "e"}, 10**9),
         ("generation", {"usage": {"input": 1}, "model": "m"}, 0),  # what came out is not known
         ("generation", {"usage": {"input": 1}, "model": "unknown to all"}, 0),
         ("generation", {"usage": {"input": 1}}, 0),
