@@ -23,7 +23,7 @@ WINDOW = 1.0
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=300, help="of chaos; as long without it before, up to 60")
+    parser.add_argument("--seconds", type=float, default=300, help="of chaos; as long before it with its bursts alone")
     parser.add_argument("--rate", type=float, default=60, help="requests a second")
     parser.add_argument(
         "--bare", action="store_true", help="without the middleware: what kills and bursts cost any app"
@@ -45,29 +45,36 @@ def run(store, seconds, rate, disk, bare):
     try:
         load = Load(port)
         wait_for(load)
-        calm = load.run(rate, min(seconds, 60))
+        bursts = Chaos(load, server.pid, store, 5, disk, harmless=True)
+        calm = under(bursts, load, rate, seconds)
         chaos = Chaos(load, server.pid, store, 5, disk)
-        chaos.thread.start()
-        rough = load.run(rate, seconds)
-        chaos.stop()
+        rough = under(chaos, load, rate, seconds)
         time.sleep(3)
     finally:
         server.send_signal(signal.SIGTERM)
         said = server.communicate(timeout=30)[0]
-    latency(calm, rough, chaos)
+    latency("without", calm, bursts)
+    latency("in chaos", rough, chaos)
+    print(f"p99 in chaos x {quantile(rough, 0.99) / quantile(calm, 0.99):.2f} that of the same load without")
     return 0 if bare else judge(store, load, chaos, said)
 
 
-def latency(calm, rough, chaos):
-    """Print how long requests took: without chaos, in all of it, and while and after each kind of fault."""
-    found = {"calm": calm, "in chaos": rough}
-    for sent in rough:
-        found.setdefault(chaos.phase(sent.at - sent.took, sent.at), []).append(sent)
-    usual = {share: quantile(calm, share) for share in (0.5, 0.99)}
+def under(chaos, load, rate, seconds):
+    """Return what was answered of a steady load while something was done to its server."""
+    chaos.thread.start()
+    answered = load.run(rate, seconds)
+    chaos.stop()
+    return answered
+
+
+def latency(title, sent, chaos):
+    """Print how long requests took: in all of a run, and while and after each thing that was done."""
+    found = {title: sent}
+    for one in sent:
+        found.setdefault(f"- {chaos.phase(one.at - one.took, one.at)}", []).append(one)
     for name, some in found.items():
-        at = {share: quantile(some, share) for share in usual}
-        told = [f"p{share * 100:g} {at[share] * 1e3:6.1f} ms (x {at[share] / usual[share]:5.2f})" for share in at]
-        print(f"{name:10} {len(some):6,} requests  {'  '.join(told)}")
+        at = "  ".join(f"p{share * 100:g} {quantile(some, share) * 1e3:6.1f} ms" for share in (0.5, 0.99))
+        print(f"{name:12} {len(some):6,} requests  {at}")
 
 
 def judge(path, load, chaos, said):

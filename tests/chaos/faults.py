@@ -9,16 +9,17 @@ import time
 from pathlib import Path
 
 HELD, FULL = 3.0, 3.0
+TAKES = {"lock": HELD, "full disk": FULL}
 AFTER = 3.0
 """Seconds after a fault that still belong to it: a worker starts again, a queue empties."""
 
 
 class Chaos:
-    """Does harm in a thread of its own until it is told to stop."""
+    """Does harm in a thread of its own until it is told to stop; harmless, it only sends its bursts, as often."""
 
-    def __init__(self, load, master, store, every, disk):
+    def __init__(self, load, master, store, every, disk, harmless=False):
         self._load, self._master, self._store, self._every = load, master, store, every
-        self._disk = disk
+        self._disk, self._harmless = disk, harmless
         self._stop = threading.Event()
         self.killed = {}
         self.done = {"locks": 0, "kills": 0, "bursts": 0, "full disks": 0}
@@ -40,10 +41,13 @@ class Chaos:
         number = 0
         while not self._stop.wait(self._every):
             name, step = steps[number % len(steps)]
+            number += 1
             began = time.time()
+            if self._harmless and name != "burst":
+                self._stop.wait(TAKES.get(name, 0))
+                continue
             step()
             self.phases.append((name, began, time.time() + AFTER))
-            number += 1
 
     def _lock(self):
         connection = sqlite3.connect(self._store, timeout=5, isolation_level=None)
