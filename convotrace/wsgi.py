@@ -59,21 +59,37 @@ class ConvoTraceMiddleware:
         observer = self.convotrace
         if not observer.enabled:
             return self.app(environ, start_response)
-        path = app_path(environ)
+        page = exchange = None
+        try:
+            path = app_path(environ)
+            page = self._page(path)
+            exchange = self._exchange(environ, start_response, path) if page is None else None
+        except Exception as fault:  # whatever a server calls a request, the app gets it
+            observer.guard.failed("recording", fault)
+        if page is not None:
+            return answer_page(observer, environ, start_response, page)
+        if exchange is None:
+            return self.app(environ, start_response)
+        return exchange.run(_acting_app(observer, exchange, self) if HOOKS or observer.deeds else self.app)
+
+    def _page(self, path: str) -> str | None:
+        """Return the path below the mount, None for a request of the app's."""
         if path == self._mount or path.startswith(self._mount + "/"):
-            return answer_page(observer, environ, start_response, path[len(self._mount) :])
-        if path == self._feedback:
-            return answer_page(observer, environ, start_response, "/feedback")
+            return path[len(self._mount) :]
+        return "/feedback" if path == self._feedback else None
+
+    def _exchange(self, environ: Environ, start_response: StartResponse, path: str) -> _Exchange | None:
+        """Return what a request passes through, None where it is not recorded."""
+        observer = self.convotrace
         store, seen = observer.store_name, environ.get(SEEN, ())
         trace = None if store in seen else observer.begin(incoming(environ, path))
         if trace is None:
-            return self.app(environ, start_response)
+            return None
         ours = {SEEN: (*seen, store), TRACE: trace}
         if "wsgi.input" in environ:
             tee = _ActingInput if HOOKS or observer.deeds else TeedInput
             ours["wsgi.input"] = tee(environ["wsgi.input"], trace, observer.guard, self._limit)
-        exchange = _Exchange(observer, trace, Mirror(environ, ours), start_response, self._limit)
-        return exchange.run(_acting_app(observer, trace, ours, self) if HOOKS or observer.deeds else self.app)
+        return _Exchange(observer, trace, Mirror(environ, ours), start_response, self._limit)
 
 
 class _Exchange:
@@ -84,7 +100,7 @@ class _Exchange:
     ) -> None:
         self.trace = trace
         self._observer = observer
-        self._mirror = mirror
+        self.mirror = mirror
         self._limit = limit
         self._start = start
         self._finished = False
@@ -95,7 +111,7 @@ class _Exchange:
         """Call the app, with the trace current; return the body for the server."""
         before = enter(self.trace)
         try:
-            body = app(self._mirror.copy, self.start)
+            body = app(self.mirror.copy, self.start)
         except BaseException as error:
             self.finish(error)
             raise
@@ -118,7 +134,7 @@ class _Exchange:
 
     def _before_start(self, headers: Headers) -> Headers:
         try:
-            self._mirror.hand_back()
+            self.mirror.hand_back()
             if self.trace.telemetry is not None:
                 self.trace.telemetry.answering(self.trace)
             return self._with_cookie(headers)
@@ -131,7 +147,7 @@ class _Exchange:
         if not self._observer.issues_cookies or request is None:
             return headers
         headers = list(headers)
-        https = self._mirror.copy.get("wsgi.url_scheme") == "https"
+        https = self.mirror.copy.get("wsgi.url_scheme") == "https"
         cookie = self._observer.issue_cookie(request, joined(headers), https)
         return headers if cookie is None else [*headers, ("Set-Cookie", cookie)]
 
@@ -149,7 +165,7 @@ class _Exchange:
                 self.sent(chunk)
             self.finish()
             return body
-        wrapper = self._mirror.copy.get("wsgi.file_wrapper")
+        wrapper = self.mirror.copy.get("wsgi.file_wrapper")
         if isinstance(wrapper, type) and isinstance(body, wrapper):
             # Servers send such a body by themselves, and know it by its type.
             self.finish()
@@ -173,11 +189,11 @@ class _Exchange:
         self._observer.finish(self.trace, error)
 
     def _last(self, complete: bool) -> None:
-        self._mirror.hand_back()
+        self.mirror.hand_back()
         if not complete:
             self.trace.disconnect(now_of(self.trace))
         if self.trace.incoming is not None and not self._observer.announcer.done:
-            scheme, host = self._mirror.copy.get("wsgi.url_scheme", "http"), self.trace.incoming.headers.get("host", "")
+            scheme, host = self.mirror.copy.get("wsgi.url_scheme", "http"), self.trace.incoming.headers.get("host", "")
             self._observer.announcer.announce(scheme, host)
 
 
@@ -309,10 +325,9 @@ class _ActingInput(TeedInput):
         return chunk
 
 
-def _acting_app(
-    observer: ConvoTrace, trace: OpenTrace, ours: dict[str, Any], middleware: ConvoTraceMiddleware
-) -> WSGIApp:
+def _acting_app(observer: ConvoTrace, exchange: _Exchange, middleware: ConvoTraceMiddleware) -> WSGIApp:
     """Return the app with hooks and budgets before it: they may answer in its place."""
+    trace = exchange.trace
 
     def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         refusal = _asked(observer.guard, at_the_door)
@@ -327,7 +342,7 @@ def _acting_app(
         act = observer.acting().at_the_door(trace)
         if act is not None:
             return act.before(may_refuse=True)
-        given = ours.get("wsgi.input")
+        given = exchange.mirror.copy.get("wsgi.input")
         if isinstance(given, _ActingInput) and trace.incoming is not None:
             given.length = _length(trace.incoming.headers.get("content-length", ""), _MOST)
             given.asks = lambda: _asked(observer.guard, when_read)

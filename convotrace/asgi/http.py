@@ -26,8 +26,6 @@ class Exchange(Passage):
         super().__init__(observer, mirror, receive, send)
         self._trace = trace
         self._limit = limit
-        if trace.incoming is not None:
-            trace.incoming.native = mirror.copy
 
     def _opening(self) -> OpenTrace:
         return self._trace

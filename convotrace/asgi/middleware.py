@@ -6,7 +6,19 @@ from typing import Any
 
 from convotrace.asgi.http import Exchange
 from convotrace.asgi.page import answer_page
-from convotrace.asgi.protocol import SEEN, ASGIApp, Receive, Scope, Send, app_path, handshake, incoming, single
+from convotrace.asgi.passage import Passage
+from convotrace.asgi.protocol import (
+    SEEN,
+    ASGIApp,
+    Receive,
+    Scope,
+    Send,
+    app_path,
+    handshake,
+    incoming,
+    keep,
+    single,
+)
 from convotrace.capture.acting import HOOKS
 from convotrace.observer import ConvoTrace
 from convotrace.observer.mirror import Mirror
@@ -30,29 +42,57 @@ class ConvoTraceMiddleware:
         self.convotrace.warm("convotrace.observer.connection")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
-        observer = self.convotrace
-        kind = scope.get("type")
+        observer, kind = self.convotrace, scope.get("type")
         if kind == "lifespan" and observer.enabled:
             return await self._live(scope, receive, send)
         if kind not in ("http", "websocket") or not observer.enabled:
             return await self.app(scope, receive, send)
-        path = app_path(scope)
-        if kind == "websocket":
-            return await self._connect(scope, receive, send, path)
-        if path == self._mount or path.startswith(self._mount + "/"):
-            return await answer_page(observer, scope, receive, send, path[len(self._mount) :])
-        if path == self._feedback:
-            return await answer_page(observer, scope, receive, send, "/feedback")
-        store, seen = observer.store_name, scope.get(SEEN, ())
-        trace = None if store in seen else observer.begin(incoming(scope, path))
-        if trace is None:
-            return await self.app(scope, receive, send)
-        mirror = Mirror(scope, {SEEN: (*seen, store)})
-        if HOOKS or observer.deeds:
-            from convotrace.asgi.acting import ActingExchange
+        page = passage = None
+        try:
+            keep(scope)
+            path = app_path(scope)
+            page = self._page(path) if kind == "http" else None
+            passage = self._passage(kind, scope, receive, send, path) if page is None else None
+        except Exception as fault:  # whatever a server calls a request, the app gets it
+            observer.guard.failed("recording", fault)
+        if page is not None:
+            return await answer_page(observer, scope, receive, send, page)
+        return await (self.app(scope, receive, send) if passage is None else passage.run(self.app))
 
-            return await ActingExchange(observer, trace, mirror, receive, send, self._limit).run(self.app)
-        return await Exchange(observer, trace, mirror, receive, send, self._limit).run(self.app)
+    def _page(self, path: str) -> str | None:
+        """Return the path below the mount, None for a request of the app's."""
+        if path == self._mount or path.startswith(self._mount + "/"):
+            return path[len(self._mount) :]
+        return "/feedback" if path == self._feedback else None
+
+    def _passage(self, kind: str, scope: Scope, receive: Receive, send: Send, path: str) -> Passage | None:
+        """Return what a request passes through, None where it is not recorded."""
+        observer = self.convotrace
+        store, seen = observer.store_name, scope.get(SEEN, ())
+        if store in seen:
+            return None
+        mirror = Mirror(scope, {SEEN: (*seen, store)})
+        if kind == "websocket":
+            return self._socket(mirror, receive, send, path)
+        trace = observer.begin(incoming(mirror.copy, path))
+        if trace is None:
+            return None
+        return self._exchange()(observer, trace, mirror, receive, send, self._limit)
+
+    def _exchange(self) -> type[Exchange]:
+        if not (HOOKS or self.convotrace.deeds):
+            return Exchange
+        from convotrace.asgi.acting import ActingExchange
+
+        return ActingExchange
+
+    def _socket(self, mirror: Mirror, receive: Receive, send: Send, path: str) -> Passage | None:
+        connection = self.convotrace.connect(handshake(mirror.copy, path))
+        if connection is None:
+            return None
+        from convotrace.asgi.websocket import Socket
+
+        return Socket(self.convotrace, connection, mirror, receive, send)
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> Any:
         """Let the app live, and write what is queued before its server ends.
@@ -65,16 +105,3 @@ class ConvoTraceMiddleware:
             return await self.app(scope, receive, send)
         finally:
             self.convotrace.last_call()
-
-    async def _connect(self, scope: Scope, receive: Receive, send: Send, path: str) -> Any:
-        observer = self.convotrace
-        store, seen = observer.store_name, scope.get(SEEN, ())
-        if store in seen:
-            return await self.app(scope, receive, send)
-        mirror = Mirror(scope, {SEEN: (*seen, store)})
-        connection = observer.connect(handshake(mirror.copy, path))
-        if connection is None:
-            return await self.app(scope, receive, send)
-        from convotrace.asgi.websocket import Socket
-
-        return await Socket(observer, connection, mirror, receive, send).run(self.app)

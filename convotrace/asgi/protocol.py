@@ -49,6 +49,14 @@ def app_path(scope: Scope) -> str:
     return path[len(root) :] if root and path.startswith(root + "/") else path
 
 
+def keep(scope: Scope) -> None:
+    """Put lists in the place of what can be read only once: the app has to read it too, after us."""
+    for name in ("headers", "client"):
+        given = scope.get(name)
+        if type(given) is not list and type(given) is not tuple and given is not None and iter(given) is given:
+            scope[name] = list(given)
+
+
 def incoming(scope: Scope, path: str) -> Incoming:
     """Return the request of a scope; nothing is decoded before it is asked for."""
     client = scope.get("client")

@@ -294,6 +294,32 @@ def test_an_app_is_called_as_its_own_version_of_asgi_says(observer, app):
     assert trace.status == "ok" and ConvoTraceMiddleware(OfAsgi3, convotrace=observer).app is OfAsgi3
 
 
+def test_what_of_a_scope_can_be_read_once_is_read_by_the_app_too(observer):
+    read = []
+
+    async def app(scope, receive, send):
+        read.append((list(scope["headers"]), list(scope["client"])))
+        await send(START)
+        await send(BODY)
+
+    behind(observer, app, scope=scope_of(headers=iter(JSON), client=iter(["203.0.113.9", 1])))
+    assert read == [(JSON, ["203.0.113.9", 1])]
+
+
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+@pytest.mark.parametrize(
+    "odd", [{"path": 7}, {"headers": 7}, {"client": 7}, {"query_string": 7}, {"root_path": 7}, {"method": None}]
+)
+def test_a_scope_that_is_none_reaches_the_app_which_answers_for_it(observer, kind, odd):
+    got = []
+
+    async def app(scope, receive, send):
+        got.append({name: scope[name] for name in odd})
+
+    asyncio.run(ConvoTraceMiddleware(app, convotrace=observer)({**scope_of(type=kind), **odd}, None, None))
+    assert got == [odd] and observer.ledger.open == {}
+
+
 def counted(observer):
     """What became of the requests."""
     observer.flush()

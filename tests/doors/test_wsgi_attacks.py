@@ -319,6 +319,20 @@ def test_a_fault_of_ours_never_reaches_the_app(observer, step, body, monkeypatch
     assert caplog.text.count("convotrace:guard") == bool(used)
 
 
+@pytest.mark.parametrize("odd", [{"PATH_INFO": None}, {"PATH_INFO": b"/chat"}, {"QUERY_STRING": None}, {7: "x"}])
+def test_an_environ_that_is_none_reaches_the_app_which_answers_for_it(observer, odd):
+    got = []
+
+    def app(environ, start_response):
+        got.append({name: environ[name] for name in odd})
+        start_response("200 OK", TEXT)
+        return [b"x"]
+
+    environ = environ_of() | odd
+    assert serve(ConvoTraceMiddleware(app, convotrace=observer), environ) == [("200 OK", TEXT, None), b"x"]
+    assert got == [odd] and observer.ledger.open == {}
+
+
 # Flask
 
 
