@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 from convotrace.store.rows import ContentRow
 
-PLAIN, ZLIB, CHAIN, FILE = 0, 1, 2, 3
-"""How a content is held; from FILE on it is no JSON, and is read only where it is asked for."""
+PLAIN, ZLIB, CHAIN, FILE, JOINT = 0, 1, 2, 3, 4
+"""How a content is held. A file is no JSON, and is read only where it is asked for; JOINT is in bundles alone."""
 
 HASH_BYTES = 16
 PLACE_BYTES = 8
@@ -72,6 +72,30 @@ def bundled(sid: int, tk: int, data: bytes | None) -> list[ContentRow]:
         rows.append(ContentRow(sid, name_of(place, mark, number), codec, len(body), body))
         at = end
     return rows
+
+
+def joint(parts: Sequence[bytes]) -> bytes:
+    """Return a value whose long texts are contents: what stands before, between and behind them, with their names.
+
+    Args:
+        parts: In turn what stands there, and the name of a text.
+    """
+    head = [part.hex().encode() if number % 2 else b"%d" % len(part) for number, part in enumerate(parts)]
+    return b",".join(head) + _END + b"".join(parts[::2])
+
+
+def parts_of(body: bytes) -> list[bytes]:
+    """Return the parts of which `joint` made a value."""
+    head, _, rest = body.partition(_END)
+    parts: list[bytes] = []
+    at = 0
+    for number, word in enumerate(head.split(b",")):
+        if number % 2:
+            parts.append(bytes.fromhex(word.decode()))
+        else:
+            parts.append(rest[at : at + int(word)])
+            at += int(word)
+    return parts
 
 
 def list_of(body: bytes) -> tuple[bytes, int, list[bytes]]:

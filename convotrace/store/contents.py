@@ -7,12 +7,25 @@ Everything refers by content, so nothing can point in a circle or at a row that 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from typing import Any
 
 from convotrace.model import Json
-from convotrace.store.bundles import CHAIN, FILE, HASH_BYTES, NO_BASE, PLAIN, ZLIB, bundle, name_of, new_mark
+from convotrace.store.bundles import (
+    CHAIN,
+    FILE,
+    HASH_BYTES,
+    JOINT,
+    NO_BASE,
+    PLAIN,
+    ZLIB,
+    bundle,
+    joint,
+    name_of,
+    new_mark,
+)
 from convotrace.store.codec import encode
 from convotrace.store.deflate import compress
 from convotrace.store.remembered import Held, KnownList, Memory
@@ -30,7 +43,13 @@ WHOLE, LIST, ITEMS, PARTS = b"\x01", b"\x02", b"\x03", b"\x04"
 _SHORT_LIST = 4
 _ROOM = 16_000
 """Bytes of contents that stand in the row of their trace; what is more has rows of its own."""
-_FEW = 1
+_APART_FROM = 200
+"""Where a history is told again: bytes of a text from which it stands apart from its message, as there may be others
+with it. A client, a framework and a model's provider each have their own form of one."""
+_NAMED_FROM = 250
+"""There too: bytes a message from which a list refers to them, for the next one begins with it."""
+_TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
+_FEW = 2
 """Where more items of a list are new, others may have stored them: that is looked at, once for each trace."""
 
 
@@ -109,9 +128,11 @@ class Packer:
 
     def _pack_list(self, sid: int, values: Sequence[Json]) -> bytes:
         encoded = [encode(value) for value in values]
-        if sum(map(len, encoded)) < INLINE_BELOW and not any(data[:1] == b" " for data in encoded):
+        retold = self._room > 0 and (len(encoded) > _SHORT_LIST or self.memory.has_lists(sid))
+        limit = min(INLINE_BELOW, _NAMED_FROM * len(encoded)) if retold else INLINE_BELOW
+        if sum(map(len, encoded)) < limit and not any(data[:1] == b" " for data in encoded):
             return b"[" + b",".join(encoded) + b"]"
-        items = self._items(sid, encoded)
+        items = self._items(sid, encoded, self._put_message if retold else self._put)
         if len(items) <= _SHORT_LIST:
             return ITEMS + b"".join(items)
         return LIST + self._store_list(sid, items)
@@ -129,7 +150,7 @@ class Packer:
             return WHOLE + self._store(sid, data)
         return None
 
-    def _items(self, sid: int, encoded: list[bytes]) -> list[bytes]:
+    def _items(self, sid: int, encoded: list[bytes], put: Callable[[int, bytes, bytes], bytes]) -> list[bytes]:
         """Return the names under which the items of a list are stored."""
         digests = [self._value_hash(data) for data in encoded]
         names = self.memory.find_all(sid, digests)
@@ -138,10 +159,29 @@ class Packer:
             self.memory.look(sid)
             names = self.memory.find_all(sid, digests)
         each = zip(names, digests, encoded, strict=True)
-        return [name or self._put(sid, digest, data) for name, digest, data in each]
+        return [name or put(sid, digest, data) for name, digest, data in each]
 
     def _store(self, sid: int, data: bytes) -> bytes:
         return self._put(sid, self._value_hash(data), data)
+
+    def _put_message(self, sid: int, digest: bytes, data: bytes) -> bytes:
+        """Store a message of a session that tells its history again, its long texts apart."""
+        if _APART_FROM < len(data) <= self._room and (found := self.memory.find(sid, digest)) is None:
+            parts = self._parts(sid, data)
+            found = self._add(sid, digest, JOINT, joint(parts)) if len(parts) > 1 else None
+            if found is not None:
+                return found
+        return self._put(sid, digest, data)
+
+    def _parts(self, sid: int, data: bytes) -> list[bytes]:
+        """Return what stands in JSON around its long texts, and between each two the name of one."""
+        parts, at = [], 0
+        for found in _TEXT.finditer(data):
+            start, end = found.span()
+            if end - start >= _APART_FROM:
+                parts += [data[at:start], self._store(sid, found.group())]
+                at = end
+        return [*parts, data[at:]]
 
     def _put(self, sid: int, digest: bytes, data: bytes) -> bytes:
         name = self.memory.find(sid, digest) or self._add(sid, digest, PLAIN, data)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from convotrace.store.bundles import PLACE_BYTES, PLAIN, at_place, bundled
+from convotrace.store.bundles import CHAIN, PLACE_BYTES, at_place, bundled
 from convotrace.store.contents import content_row
 from convotrace.store.database import Connection
 from convotrace.store.packing import bundle_in
 from convotrace.store.remembered import Held
 from convotrace.store.rows import ContentRow
 from convotrace.store.statements import Statements
+from convotrace.store.unpacking import Contents
 
 _LOOKED_AT = 100
 """Of what others wrote, so many of the newest traces are looked at."""
@@ -36,10 +37,12 @@ def fetcher(sql: Statements, connection: Connection, sid: int) -> Callable[[byte
 
 def loosen(sql: Statements, connection: Connection, sid: int, tk: int) -> None:
     """Make rows of the contents of a trace that is to be deleted: others may refer to them."""
-    rows = [
-        content_row(sid, row.hash, row.body) if row.codec == PLAIN else row for row in _at(sql, connection, sid, tk)
-    ]
-    connection.executemany(sql.insert_content, map(tuple, rows))
+    rows = _at(sql, connection, sid, tk)
+    contents = Contents(rows, fetcher(sql, connection, sid))
+    lists = [row for row in rows if row.codec == CHAIN]
+    values = [(row.hash, contents.stored(row.hash)) for row in rows if row.codec != CHAIN]
+    loose = [*lists, *(content_row(sid, name, data) for name, data in values if data is not None)]
+    connection.executemany(sql.insert_content, map(tuple, loose))
 
 
 def held_since(sql: Statements, connection: Connection, sid: int, place: bytes) -> Held | None:

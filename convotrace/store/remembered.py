@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from convotrace.store.bundles import CHAIN, NO_BASE, PLACE_BYTES, PLAIN, list_of
+from convotrace.store.bundles import CHAIN, JOINT, NO_BASE, PLACE_BYTES, PLAIN, list_of, parts_of
 from convotrace.store.rows import ContentRow
 
 _LISTS_REMEMBERED = 4
@@ -99,6 +99,11 @@ class Memory:
         staged = self._stage(sid)
         staged.lists = [one, *staged.lists][:_LISTS_REMEMBERED]
 
+    def has_lists(self, sid: int) -> bool:
+        """Tell whether a session is known to hold any."""
+        staged, known = self._staged.get(sid), self._known.get(sid)
+        return bool((known is not None and known.lists) or (staged is not None and staged.lists))
+
     def lists(self, sid: int) -> list[KnownList]:
         """Return the lists that a session is known to hold, the latest first."""
         staged, known = self._staged.get(sid), self._known.get(sid)
@@ -161,9 +166,14 @@ class Memory:
         """Add what rows hold to what is known of a session."""
         known.last = max(known.last, rows[-1].hash[:PLACE_BYTES])
         lists = {one.name: one for one in reversed(known.lists)}
+        texts: dict[bytes, bytes] = {}
         for row in rows:
             if row.codec == PLAIN:
+                texts[row.hash] = row.body
                 known.names.setdefault(self._value_hash(row.body), row.hash)
+            elif row.codec == JOINT:
+                value = b"".join([texts.get(part, b"") if n % 2 else part for n, part in enumerate(parts_of(row.body))])
+                known.names.setdefault(self._value_hash(value), row.hash)
             elif row.codec == CHAIN and (found := _read(row, lists)) is not None:
                 lists[row.hash] = found
                 known.names.setdefault(self._list_hash(found.items), row.hash)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 import orjson
 
 from convotrace.model import Json
-from convotrace.store.bundles import CHAIN, HASH_BYTES, NO_BASE, ZLIB, list_of
+from convotrace.store.bundles import CHAIN, HASH_BYTES, JOINT, NO_BASE, ZLIB, list_of, parts_of
 from convotrace.store.codec import decode
 from convotrace.store.contents import ITEMS, LIST, PARTS, WHOLE
 from convotrace.store.rows import ContentRow
@@ -61,17 +61,28 @@ class Contents:
 
     def _text(self, name: bytes) -> bytes:
         """Return the JSON of a stored value, empty where it is gone or only slowly read."""
-        row = self._row(name)
-        body = b"" if row is None else _body(row)
+        body = self.stored(name) or b""
         self._bodies[name] = body = b"" if body[:1] == b" " else body
         return body
 
     def value(self, name: bytes) -> Json:
         """Return the stored value of a hash."""
         if name not in self._values:
-            row = self._row(name)
-            self._values[name] = MISSING if row is None else decode(_body(row))
+            body = self.stored(name)
+            self._values[name] = MISSING if body is None else decode(body)
         return self._values[name]
+
+    def stored(self, name: bytes) -> bytes | None:
+        """Return the JSON of a stored value, None where it is gone, or a part of it."""
+        row = self._row(name)
+        if row is None or row.codec != JOINT:
+            return None if row is None else _body(row)
+        parts = parts_of(row.body)
+        rows = [self._row(part) for part in parts[1::2]]
+        if any(row is None or row.codec == JOINT for row in rows):
+            return None
+        parts[1::2] = [_body(row) for row in rows if row is not None]
+        return b"".join(parts)
 
     def names_in(self, packed: bytes | None) -> set[bytes]:
         """Return every hash that a packed column needs, lists and their bases included."""
@@ -79,12 +90,17 @@ class Contents:
         if tag == WHOLE:
             return {rest}
         if tag == LIST:
-            return {*self._chain(rest), *self._items(rest)}
+            return {*self._chain(rest), *self._with_texts(self._items(rest))}
         if tag == ITEMS:
-            return set(_hashes(rest))
+            return self._with_texts(_hashes(rest))
         if tag == PARTS:
             return set().union(*(self.names_in(bytes.fromhex(part)) for part in decode(rest)[1].values()))
         return set()
+
+    def _with_texts(self, names: list[bytes]) -> set[bytes]:
+        """Return names of messages with those of the texts that stand apart from them."""
+        rows = [self._row(name) for name in names]
+        return {*names, *(name for row in rows if row and row.codec == JOINT for name in parts_of(row.body)[1::2])}
 
     def _joined(self, data: bytes) -> Json:
         shell, parts = decode(data)

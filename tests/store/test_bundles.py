@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convotrace.store.bundles import CHAIN, PLAIN, at_place, bundle, bundled, new_mark, place_of
+from convotrace.store.bundles import CHAIN, PLAIN, at_place, bundle, bundled, joint, new_mark, parts_of, place_of
 from convotrace.store.packing import bundle_in, pressed, trace_row
 from convotrace.store.rows import TraceRow
 
@@ -21,6 +21,12 @@ def test_contents_come_back_as_they_were(held, tk, said):
     assert [(one.sid, one.codec, one.size, one.body) for one in found] == [(5, c, len(data), data) for c, data in held]
     assert {at_place(one.hash) for one in found} <= {tk}
     assert len({one.hash for one in found}) == len(held)
+
+
+@given(st.lists(st.tuples(st.binary(max_size=50), st.binary(min_size=16, max_size=16))), st.binary(max_size=50))
+def test_the_parts_of_a_value_come_back_as_they_were(pairs, rest):
+    parts = [part for pair in pairs for part in pair] + [rest]
+    assert parts_of(joint(parts)) == parts
 
 
 def test_what_is_bundled_again_for_the_same_trace_has_other_names():

@@ -54,8 +54,8 @@ def test_a_history_sent_again_grows_with_its_turns(tmp_path, make):
         sizes.append(contents(store))
         store.close()
     (rows, size), (rows_2, size_2), (rows_4, size_4) = sizes
-    # A message or two and a list a turn; twice the turns are twice the rows and bytes, and never their square.
-    assert rows_4 - rows_2 == 2 * (rows_2 - rows) <= 3 * 40
+    # Two messages, their text apart, and a list a turn; twice the turns are twice of all, and never their square.
+    assert rows_4 - rows_2 == 2 * (rows_2 - rows) <= 4 * 40
     assert size_4 - size_2 < 2.2 * (size_2 - size)
 
 
@@ -186,6 +186,21 @@ def test_what_a_trace_brought_stays_when_it_is_written_again_and_others_refer_to
     assert store.session("s").traces == (replace(first, turn=1), replace(later, turn=2))
     assert store.excerpt_by_key("s", turn=2, count=1).conversation.traces[-1].spans == later.spans
     other.close()
+
+
+@pytest.mark.sqlite
+def test_a_text_that_a_client_words_in_another_way_stands_once(store, make):
+    answers = [f"{n} {LONG[:400]}".replace("word", f'"wörd" {n}\n') for n in range(6)]
+    worded = [{"role": "assistant", "parts": [{"type": "text", "content": text}]} for text in answers]
+    again = [{"role": "assistant", "content": text, "n": [1.5, None]} for text in answers]
+    store.write([make.change(trace=make.trace(spans=(make.span(output=worded),)))])
+    store.write([make.change(trace=make.trace(input=Payload("q", {"messages": again})))])
+    assert contents(store)[0] == 3 * len(answers) + 2
+    first, second = store.session("s").traces
+    assert (first.spans[0].output, second.input.body) == (worded, {"messages": again})
+    run_sql(store, "DELETE FROM trace WHERE n = 1")
+    (left,) = store.session("s").traces
+    assert left.input.body == {"messages": [MISSING] * 6}
 
 
 def test_two_sessions_share_no_content(store, make):
