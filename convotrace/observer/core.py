@@ -20,7 +20,7 @@ from convotrace.observer.asking import Asker
 from convotrace.observer.by_hand import HandSession, Resumed
 from convotrace.observer.cookie import own_cookie
 from convotrace.observer.guard import Guard, to_log, to_stderr
-from convotrace.observer.health import health, with_set_aside
+from convotrace.observer.health import dropped, health, with_set_aside
 from convotrace.observer.house import House
 from convotrace.observer.ledger import Ledger
 from convotrace.observer.recording import Recording
@@ -361,6 +361,15 @@ class ConvoTrace:
             return with_set_aside(told, store.set_aside())
         except StoreError:
             return health(self.settings, own, (), None)
+
+    def dropped(self) -> Json:
+        """Return what `health` tells of records that were dropped: most pages ask for no more."""
+        own = self.writer.stats()
+        try:
+            store = self.open_store()
+            return dropped(own, store.workers(), store.worker)
+        except StoreError:
+            return dropped(own, (), None)
 
     # The process's side
 

@@ -38,8 +38,7 @@ def health(
         index: The state of the text index.
     """
     there = [worker for worker in workers if worker.present]
-    others = [worker.counters for worker in there if worker.id != here]
-    summed = {name: _sum(counters.get(name) for counters in (own, *others)) for name in _SUMMED}
+    summed = {name: _over_all(name, own, there, here) for name in _SUMMED}
     if "acting" not in own:
         del summed["acting"]
     return {
@@ -64,6 +63,17 @@ def health(
         "deletions": [_line(deletion) for deletion in deletions],
         "workers": [_shown(worker) for worker in there],
     }
+
+
+def dropped(own: Mapping[str, Json], workers: Iterable[Worker], here: int | None) -> Json:
+    """Return what was dropped of every process that is there, as `health` tells it beside the rest.
+
+    Args:
+        own: What this process counted.
+        workers: Every process that the store knows.
+        here: The number of this process among them.
+    """
+    return _over_all("dropped", own, [worker for worker in workers if worker.present], here)
 
 
 def with_set_aside(told: dict[str, Json], names: Mapping[str, int]) -> dict[str, Json]:
@@ -98,6 +108,12 @@ def _retention(settings: Settings, deletions: Sequence[Deletion]) -> dict[str, J
 
 def _line(deletion: Deletion) -> dict[str, Json]:
     return {"at": deletion.at, "by": deletion.actor, "action": deletion.action, **vars(deletion.removed)}
+
+
+def _over_all(name: str, own: Mapping[str, Json], there: Iterable[Worker], here: int | None) -> Json:
+    """Return what this process and all others that are there counted under a name."""
+    others = [worker.counters for worker in there if worker.id != here]
+    return _sum(counters.get(name) for counters in (own, *others))
 
 
 def _sum(values: Iterable[Json]) -> Json:

@@ -52,6 +52,8 @@ class Observed(Protocol):
 
     def health(self) -> dict[str, Json]: ...
 
+    def dropped(self) -> Json: ...
+
     def put(self, change: Change) -> bool: ...
 
     def take(self, changes: Sequence[Change], size: int) -> bool: ...
@@ -78,6 +80,9 @@ class House:
 
     def health(self) -> dict[str, Json]:
         return self._observer.health()
+
+    def dropped(self) -> Json:
+        return self._observer.dropped()
 
     def put(self, change: Change) -> bool:
         return self._observer.put(change)

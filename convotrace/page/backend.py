@@ -248,6 +248,9 @@ class Backend(Protocol):
     def health(self) -> dict[str, Json]:
         """Return the state of queue, writer and store."""
 
+    def dropped(self) -> Json:
+        """Return what that state tells of records that were dropped, by what they were and why."""
+
     def put(self, change: Change) -> bool:
         """Queue a change; return False where it was dropped (and counted)."""
 

@@ -59,7 +59,7 @@ def page(visit: Visit) -> PageResponse:
     except FilterError as error:
         return render("dashboard.html", {**frame, "wrong": error}, 400)
     frame |= {"topic": urlencode({"q": asked.q}, errors="replace"), "after_ns": time_ns()}
-    frame["banner"] = health.worst(visit, visit.backend.health())
+    frame["banner"] = health.worst(visit, visit.backend.dropped())
     return render("dashboard.html", {**frame, **_view(numbers, asked)})
 
 

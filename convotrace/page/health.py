@@ -29,9 +29,9 @@ class Banner:
 def page(visit: Visit) -> PageResponse:
     """Return the state as a page."""
     state = _state(visit)
-    cards = [card for card in _cards(visit, state) if card.rows]
+    cards, dropped = [card for card in _cards(visit, state) if card.rows], state.get("dropped")
     view = {
-        "banner": worst(visit, state), "lost": sum(number for number, _ in facts.lost(state.get("dropped"))),
+        "banner": worst(visit, dropped), "lost": sum(number for number, _ in facts.lost(dropped)),
         "warnings": _warnings(visit, state), "cards": cards, "report": _report(cards),
         "is_writing": state.get("last_error") is None,
     }  # fmt: skip
@@ -43,12 +43,12 @@ def data(visit: Visit) -> PageResponse:
     return as_data(_state(visit))
 
 
-def worst(visit: Visit, state: Mapping[str, Json]) -> Banner | None:
+def worst(visit: Visit, dropped: Json) -> Banner | None:
     """Return the worst that is true now: records that were dropped, or a page that others on the way can read."""
-    dropped = list(facts.lost(state.get("dropped")))
-    if dropped:
-        reasons = ", ".join(dict.fromkeys(reason for _, reason in dropped))
-        number = sum(number for number, _ in dropped)
+    lost = list(facts.lost(dropped))
+    if lost:
+        reasons = ", ".join(dict.fromkeys(reason for _, reason in lost))
+        number = sum(number for number, _ in lost)
         return Banner(f"{plural(number, 'record')} dropped", f": {reasons}. Requests were not delayed.")
     if is_exposed(visit.request):
         return Banner(

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 from convotrace.errors import BadRequest, FilterError
 from convotrace.export import dump
 from convotrace.model import Json
+from convotrace.page.visible import carriable
 
 MAX_BODY = 64 * 1024
 """Largest body that most of the page accepts; `reads` tells a door how much to read for a request."""
@@ -136,8 +137,8 @@ def for_any_site(response: PageResponse) -> PageResponse:
 
 
 def html(text: str, status: int = 200) -> PageResponse:
-    """Return a page. Lone surrogates, which UTF-8 cannot carry, are shown as escapes."""
-    return respond(status, "text/html; charset=utf-8", text.encode("utf-8", "backslashreplace"))
+    """Return a page, with what it cannot carry shown in another way."""
+    return respond(status, "text/html; charset=utf-8", carriable(text))
 
 
 def as_data(value: Json, status: int = 200) -> PageResponse:

@@ -137,7 +137,7 @@ def _around(visit: Visit, q: str, order: str, wrong: FilterError | None, is_new:
     reader, now_ns = visit.reader(), time.time_ns()
     is_asked = not (wrong or is_new)
     return {
-        "banner": health.worst(visit, visit.backend.health()),
+        "banner": health.worst(visit, visit.backend.dropped()),
         "wrong": wrong, "wrong_parts": _place(q, wrong), "terms": FIELDS.values(), "is_new": is_new,
         "snippet": first.snippet(visit) if is_new else "", "app": base(visit), "mount": visit.backend.settings.mount,
         "checks": first.checks(visit) if is_new else [],

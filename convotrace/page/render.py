@@ -26,7 +26,7 @@ from convotrace.page import (
 )
 from convotrace.page import score_words as scores
 from convotrace.page.http import PageResponse, html
-from convotrace.page.visible import carriable, visible
+from convotrace.page.visible import visible
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -40,7 +40,7 @@ def page(template: str, view: Mapping[str, object], status: int = 200) -> PageRe
         view: What the template shows.
         status: HTTP status.
     """
-    return html(carriable(_environment().get_template(template).render(view)), status)
+    return html(_environment().get_template(template).render(view), status)
 
 
 def unit(text: str) -> Markup:

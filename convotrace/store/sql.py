@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from peewee import EXCLUDED
+from peewee import EXCLUDED, SQL
 
 from convotrace.store.schema import Table
 
@@ -37,6 +37,17 @@ def selection(table: Table, row: Any) -> Any:
 def of_session(table: Table, row: Any) -> Any:
     """Return the selection of the rows of one session."""
     return selection(table, row).where(table.sid == 0)
+
+
+def active(session: Table, conditions: Iterable[Any], start_ns: int, width_ns: int, until_ns: int, most: int) -> Any:
+    """Return the selection of the sessions that were active in stretches of time, the latest first.
+
+    Each comes as the number of its stretch and whether it has errors.
+    """
+    place = (session.last - start_ns) / width_ns
+    found = session.select(place.alias("place"), SQL("CASE WHEN errors > 0 THEN 1 ELSE 0 END").alias("bad"))
+    found = found.where(session.last >= start_ns, session.last < until_ns, *conditions)
+    return found.order_by(session.last.desc()).limit(most)
 
 
 def upsert(table: Table, row: Any, *key: str, keep: Collection[str] = ()) -> str:

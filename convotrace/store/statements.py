@@ -25,7 +25,7 @@ from convotrace.store.rows import (
     WorkerRow,
 )
 from convotrace.store.schema import Table, Tables
-from convotrace.store.sql import insertion, of_session, selection, text, upsert
+from convotrace.store.sql import active, insertion, of_session, selection, text, upsert
 
 SESSIONS_AT_ONCE = 20
 """How many sessions one statement reads."""
@@ -94,6 +94,8 @@ class Statements:
     def _read(self, tables: Tables) -> None:
         """One session: (sid) or (key), several (so many sids), the newest (limit), how one stands (key, 1).
 
+        Those active in stretches of time: (start, width, start, end, limit).
+
         Its parts: (sid); some of its scores: (sid, limit), (sid, so many trace ids).
         """
         session, trace = tables.session, tables.trace
@@ -103,6 +105,7 @@ class Statements:
         self.sessions_by_sid = text(selection(session, SessionRow).where(several))
         self.session_by_key = text(selection(session, SessionRow).where(session.key == ""))
         self.newest = text(session.select(session.sid).order_by(session.last.desc(), session.sid.desc()).limit(1))
+        self.active = text(active(session, (), 0, 1, 0, 1))
         activity = session.select(*(getattr(session, name) for name in ACTIVITY))
         self.activity_by_key = text(activity.where(session.key == "").limit(1))
         self.traces_of = text(of_session(trace, TraceRow).order_by(trace.tk))

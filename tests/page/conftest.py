@@ -317,6 +317,9 @@ class House:
     def health(self) -> dict[str, Any]:
         return self.state
 
+    def dropped(self) -> Any:
+        return self.state.get("dropped")
+
     def put(self, change: Change) -> bool:
         if self.accepts:
             self.shelf.conversations = [_with_scores(c, change) for c in self.shelf.conversations]
