@@ -22,7 +22,7 @@ from convotrace.store.wording import OPEN, marked, terms
 MOST = 200
 _NEWEST = (1 << 63) - 1
 _PLACES = dict(zip(COLUMNS, ("input", "output", "error", "note"), strict=True))
-_UP_TO = "SELECT count(*) FROM trace WHERE sid = ? AND tk <= ?"
+_LATER = "SELECT count(*) FROM trace WHERE sid = ? AND tk > ?"
 _TURNS = "SELECT tk FROM trace WHERE sid = ? AND is_turn = 1 ORDER BY tk"
 
 
@@ -64,8 +64,9 @@ class _Hits:
     def _number(self, sid: int, tk: int) -> int | None:
         session = self._session(sid)
         if session.turns == session.traces:
-            # The index alone knows: none of the traces, which lie far apart, has to be read.
-            return int(self._connection.execute(_UP_TO, (sid, tk)).fetchone()[0])
+            # The index alone knows: none of the traces, which lie far apart, has to be read. Counted from the end,
+            # where the newest hits are: a session may have ten thousand turns before them.
+            return session.turns - int(self._connection.execute(_LATER, (sid, tk)).fetchone()[0])
         if sid not in self._turns:
             keys = self._connection.execute(_TURNS, (sid,))
             self._turns[sid] = {key: number for number, (key,) in enumerate(keys, 1)}
