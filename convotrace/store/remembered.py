@@ -16,8 +16,8 @@ from convotrace.store.rows import ContentRow
 
 _LISTS_REMEMBERED = 4
 _SESSIONS_REMEMBERED = 4096
-_HASHES_REMEMBERED, _NAMES_IN_ALL = 20_000, 200_000
-"""Hashes that are remembered of one session, and names of contents of all: of a tenth of a KB each."""
+_HASHES_REMEMBERED, _NAMES_IN_ALL = 20_000, 150_000
+"""Hashes that are remembered of one session, and names of contents of all: of a sixth of a KB each, at most."""
 
 
 class Held(NamedTuple):
