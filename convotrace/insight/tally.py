@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from convotrace.insight.ranges import Range
-from convotrace.insight.sketch import Sketch, summary
+from convotrace.insight.sketch import Sketch, of_values, summary
 from convotrace.insight.sums import KNOWN, Sums
 from convotrace.model import OUTCOMES, MetricPoint, MetricSeries, SessionTally, Tally, Times
 
@@ -75,18 +75,18 @@ def sessions_of(sessions: Iterable[Ended], share: float = 1.0) -> SessionTally:
     """Return sessions as one record."""
     counts = dict.fromkeys(OUTCOMES, 0)
     number = turns = resolved = unresolved = 0
-    sums = Sums()
+    durations: list[int] = []
     for duration, its_turns, outcome, is_resolved in sessions:
         number += 1
         turns += its_turns
         counts[outcome] += 1
         resolved += is_resolved == 1
         unresolved += is_resolved == 0
-        sums.add_times(1, duration, None)
+        durations.append(duration)
     scaled = {name: round(value / share) for name, value in counts.items()}
     return SessionTally(
         round(number / share), round(turns / share), resolved=round(resolved / share),
-        unresolved=round(unresolved / share), duration=times_of(sums.durations, sums.duration, share), **scaled,
+        unresolved=round(unresolved / share), duration=times_of(of_values(durations), sum(durations), share), **scaled,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from collections import defaultdict
 from functools import lru_cache
 from typing import Any
 
+import orjson
 from peewee import SQL, fn
 
 from convotrace.insight.cohort import Cohort, Label, Member, ScoreSum, Summary, summary
@@ -55,7 +56,7 @@ class Reading:
     def __init__(
         self, opened: Opened, connection: Connection, wanted: Wanted, since_ns: int, until_ns: int, most: int = MOST
     ) -> None:
-        self._tables, self._connection = opened.tables, connection
+        self._tables, self._connection, self._listed = opened.tables, connection, opened.connections.listed
         self._since, self._until, self._most = since_ns, until_ns, most
         session = opened.tables.session
         # Who began in this time was active in it or later: that is what the index is sorted by.
@@ -73,7 +74,7 @@ class Reading:
         """Return the sessions.
 
         Args:
-            is_whole: Whether the medians of their turns and what happened in them is wanted as well.
+            is_whole: Whether their ids, the medians of their turns and what happened in them are wanted as well.
         """
         session = self._tables.session
         columns = [getattr(session, name) if is_whole or name not in _LEFT else SQL("NULL") for name in _COLUMNS]
@@ -93,8 +94,9 @@ class Reading:
         share = self.share * len(read) / len(self._judged)
         columns = [score.sid, score.name, score.source, score.author, score.trace_id, score.span_id]
         columns += [score.at, score.seq, score.num, score.value, score.extra]
-        # Peewee would make a node of each of so many values.
-        query = score.select(*columns).where(score.sid.in_(SQL(f"({', '.join('?' * len(read))})", tuple(read))))
+        # As one value: Peewee would look at each of so many.
+        listed = SQL(f"({self._listed})", (orjson.dumps(read).decode(),))
+        query = score.select(*columns).where(score.sid.in_(listed))
         newest: dict[tuple[Any, ...], tuple[Any, ...]] = {}
         for row in self._connection.execute(*query.sql()):
             held = newest.get(row[:6])
@@ -121,7 +123,7 @@ class Reading:
         return SQL("1 = 1") if share >= 1 else self._tables.session.sid < _LOWEST + int(share * (1 << 64))
 
 
-_LEFT = frozenset({"marks", "facets", "tags"})
+_LEFT = frozenset({"id", "marks", "facets", "tags"})
 _VERDICT = _COLUMNS.index("verdict") + 1
 
 

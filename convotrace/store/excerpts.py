@@ -139,7 +139,7 @@ def _scores(
     number = int(connection.execute(sql.scores_number, (row.sid,)).fetchone()[0])
     if number <= MOST_SCORES:
         return [ScoreRow._make(columns) for columns in connection.execute(sql.scores_of, (row.sid,))], 0
-    found = connection.execute(sql.latest_scores, (row.sid, MOST_SCORES)).fetchall()
+    found = connection.execute(sql.latest_scores, (row.sid, row.sid, MOST_SCORES)).fetchall()
     for some in portions(traces, TRACES_AT_ONCE):
         found += connection.execute(sql.scores_on, (row.sid, *some)).fetchall()
     scores = {one.id: one for one in map(ScoreRow._make, found)}

@@ -96,7 +96,7 @@ class Statements:
 
         Those active in stretches of time: (start, width, start, end, limit).
 
-        Its parts: (sid); some of its scores: (sid, limit), (sid, so many trace ids).
+        Its parts: (sid); some of its scores: (sid, sid, limit), (sid, so many trace ids).
         """
         session, trace = tables.session, tables.trace
         event, score, content = tables.event, tables.score, tables.content
@@ -113,7 +113,10 @@ class Statements:
         of_one = of_session(score, ScoreRow)
         self.scores_of = text(of_one.order_by(score.at, score.seq))
         self.scores_number = text(score.select(fn.count(score.id)).where(score.sid == 0))
-        self.latest_scores = text(of_one.order_by(score.at.desc(), score.seq.desc()).limit(1))
+        # Of thousands the keys alone are sorted: sorting whole rows takes most of what a page of their session takes.
+        one = score.alias("one")
+        latest = one.select(one.id).where(one.sid == 0).order_by(one.at.desc(), one.seq.desc()).limit(1)
+        self.latest_scores = text(of_one.where(score.id.in_(latest)).order_by(score.at.desc(), score.seq.desc()))
         self.scores_on = text(of_one.where(score.trace_id.in_([b""] * TRACES_AT_ONCE)))
         self.contents_of = text(selection(content, ContentRow).where(content.sid == 0, content.codec < _FILE))
 
