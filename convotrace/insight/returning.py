@@ -50,7 +50,7 @@ def returning(source: str, text: str) -> tuple[Place, ...]:
     words, _ = _words(source)
     if not words or not there:
         return ()
-    found = _of_name(source, words, there) if is_name(source) else _runs(source, there)
+    found = _of_name(source, words, text) if is_name(source) else _runs(source, text)
     return tuple((places[start][0], _closed(text, places[end - 1][1])) for start, end in found)
 
 
@@ -78,14 +78,14 @@ def is_name(text: str) -> bool:
     return "\n" not in text.strip() and len(text) <= 400 and len(_words(text)[0]) <= _NAME
 
 
-def _of_name(source: str, words: tuple[str, ...], there: tuple[str, ...]) -> list[Place]:
+def _of_name(source: str, words: tuple[str, ...], text: str) -> list[Place]:
     """Return where a name stands: all of it, what stands before its brackets, or most of it in a row."""
-    front, _ = _words(_BRACKET.sub("", source))
+    (front, _), (there, _) = _words(_BRACKET.sub("", source)), _words(text)
     for wanted in (words, front if len(front) > 2 else ()):
         if wanted and (found := _whole(wanted, there)):
             return found
     enough = max(_RUN, ceil(_ENOUGH * len(words)))
-    return [run for run in _runs(source, there) if run[1] - run[0] >= enough]
+    return [run for run in _runs(source, text) if run[1] - run[0] >= enough]
 
 
 def _whole(wanted: tuple[str, ...], there: tuple[str, ...]) -> list[Place]:
@@ -94,9 +94,11 @@ def _whole(wanted: tuple[str, ...], there: tuple[str, ...]) -> list[Place]:
     return [(start, start + size) for start in starts]
 
 
-def _runs(source: str, there: tuple[str, ...]) -> list[Place]:
+def _runs(source: str, text: str) -> list[Place]:
     """Return runs of words that stand in a row in both, each as long as can be made of overlapping ones."""
-    known = _in_a_row(source)
+    known, (there, _) = _in_a_row(source), _words(text)
+    if known.isdisjoint(_in_a_row(text)):  # most have nothing in common, and each is compared with many
+        return []
     found: list[Place] = []
     for i in range(len(there) - _RUN + 1):
         if there[i : i + _RUN] in known:

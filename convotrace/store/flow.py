@@ -39,9 +39,11 @@ def flow(
         some = Reading(opened, connection, wanted, since_ns, until_ns, min(most_read, most))
         read = some.cohort()
         turns = list(_last_turns(opened, connection, some))
-        fewer = min(most_read, _TURNS_EACH * most_read * most_read // max(sum(one.turns for one in read.members), 1))
-        told = Reading(opened, connection, wanted, since_ns, until_ns, min(max(fewer, 1), most))
-        stories = list(_stories(opened, connection, told)) if steps else []
+        stories: list[Story] = []
+        if steps:
+            fewer = min(most_read, _TURNS_EACH * most_read**2 // max(sum(one.turns for one in read.members), 1))
+            told = Reading(opened, connection, wanted, since_ns, until_ns, min(max(fewer, 1), most))
+            stories = list(_stories(opened, connection, told))
     found = chosen(at, turns, stories, steps, _ended_badly(read)) if at else []
     return Flow(
         since_ns, until_ns, survival(cohort), last_steps(read, turns), funnel(stories, steps) if steps else (),
