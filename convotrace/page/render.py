@@ -52,6 +52,12 @@ def unit(text: str) -> Markup:
     return Markup(f'{escape(number)} <span class="u">{name}</span>')
 
 
+def told(text: str) -> str:
+    """Return a text with unseen characters as escapes; of a very long one the beginning, and how much is missing."""
+    left = values.left_out(text)
+    return f"{visible(values.capped(text))}… {left:,} more characters" if left else visible(text)
+
+
 def lasted(trace: Trace, now_ns: int) -> Markup:
     """Return how long a turn took, or how long it has been running: a script lets that go on."""
     if trace.status != "running":
@@ -71,7 +77,7 @@ _NUMBERS: dict[str, Callable[..., object]] = {
     "cut": format.cut_end, "scored": format.score, "iso": iso, "unit": unit,
 }  # fmt: skip
 _RECORDS: dict[str, Callable[..., object]] = {
-    "visible": visible, "whose": scores.whose, "in_words": scores.words, "thumbs": scores.thumbs,
+    "visible": told, "whose": scores.whose, "in_words": scores.words, "thumbs": scores.thumbs,
     "tone": scores.tone, "by_name": scores.by_name,
     "is_written": scores.is_written, "log_tone": scores.log_tone, "kind": signs.kind,
     "facts": steps.facts, "calls_line": turn_words.calls_line, "handed_off": turn_view.is_handed_off,

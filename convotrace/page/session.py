@@ -27,6 +27,7 @@ ZOOMS = {"transcript": ("t", "Transcript"), "cards": ("u", "Cards"), "waterfall"
 _SLOW_NS = 10_000_000_000
 _SCORES_SHOWN = 100
 _SAME_USER = 5
+_LONGEST_USER = 1_000
 _ID_SOURCES = {
     "callable": "the app's own rule",
     "header": "header",
@@ -138,7 +139,7 @@ def _side(excerpt: Excerpt, reader: Reader | None) -> dict[str, object]:
         "models": sorted({span.model for trace in turns for span in trace.spans if span.model})[:5],
         "signals": Counter((signal.why, trace.turn, trace.id) for trace in shown for signal in trace.signals),
         "others_of_user": _others_of(session, reader),
-        "of_user": urlencode({"q": str(Match("user", session.user_id))}, errors="replace") if session.user_id else None,
+        "of_user": _list_of(session.user_id),
         "now_ns": time.time_ns(),
     }
 
@@ -152,6 +153,13 @@ def _others_of(session: Session, reader: Reader | None) -> list[tuple[Session, s
     except (BadRequest, FilterError):
         return []  # Too long to be asked for.
     return [(other, title(other)) for other in found if other.id != session.id][:_SAME_USER]
+
+
+def _list_of(user_id: str | None) -> str | None:
+    """Return the fields of the list of a user, None where an address cannot hold them."""
+    if not user_id or len(user_id) > _LONGEST_USER:
+        return None
+    return urlencode({"q": str(Match("user", user_id))}, errors="replace")
 
 
 def id_from(session: Session) -> str:

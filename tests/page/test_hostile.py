@@ -73,6 +73,14 @@ def test_a_script_in_any_text_changes_no_element_and_no_attribute_of_any_page(pa
         assert one.elements == other.elements
 
 
+def test_a_megabyte_in_every_field_is_a_page_of_a_few_that_says_what_it_leaves_out(ask, new_house, seed):
+    house = new_house([seed("x" * 1_000_000)])
+    for query in ("", "zoom=cards", "zoom=waterfall"):
+        page = ask(house, f"/s/{house.shelf.conversations[0].session.key}", query=query).body
+        assert len(page) < 10_000_000
+    assert "934,464 more characters" in page.decode()
+
+
 def test_every_hostile_text_is_still_there_to_be_read(pages):
     for page in pages(PROBE)[5:7]:
         assert PROBE in page.text

@@ -154,6 +154,15 @@ def test_who_stands_on_a_row_stays_there_when_the_whole_list_comes(browser, site
     assert page.evaluate("document.activeElement.dataset.key") == f"s{LONG - 2}"
 
 
+def test_a_test_turn_leads_to_its_session_though_the_list_hears_of_it_first(browser, site, open_page):
+    page = open_page(browser, site)
+    page.evaluate("""() => {
+      document.querySelector(".try").requestSubmit();
+      document.dispatchEvent(new CustomEvent("convotrace:change", { detail: [] }));
+    }""")
+    page.wait_for_url("**/s/test-*")
+
+
 def test_the_keyboard_steps_opens_and_compares(browser, site, filled, open_page):
     page = open_page(browser, site, viewport={"width": 1440, "height": 900})
     page.wait_for_selector(f"table[aria-rowcount='{LONG + 1}']")

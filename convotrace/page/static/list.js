@@ -74,7 +74,12 @@ document.querySelector(".day")?.addEventListener("click", (event) => {
 
 // What is new waits behind a pill
 
+let isLeaving = false;
+addEventListener("submit", () => { isLeaving = true; });
+
 onChange((sessions) => {
+  // A test turn is told here before the answer that leads to it: to load again would end that way.
+  if (isLeaving) return;
   if (document.querySelector("[data-empty]")) return location.reload();
   if (!table) return;
   for (const one of sessions) if (!isShown(one)) news.set(one.key, one);
