@@ -41,8 +41,9 @@ WHOLE, LIST, ITEMS, PARTS = b"\x01", b"\x02", b"\x03", b"\x04"
 """Tags: one value · a stored list · a short list of items · an object whose long members are packed apart."""
 
 _SHORT_LIST = 4
-_ROOM = 16_000
-"""Bytes of contents that stand in the row of their trace; what is more has rows of its own."""
+_ROOM, _MOST = 8_000, 1_000
+"""Bytes of contents, and how many, that stand in the row of their trace, so that two rows fit into a page; what is more
+has rows of its own."""
 _APART_FROM = 200
 """Where a history is told again: bytes of a text from which it stands apart from its message, as there may be others
 with it. A client, a framework and a model's provider each have their own form of one."""
@@ -128,7 +129,7 @@ class Packer:
 
     def _pack_list(self, sid: int, values: Sequence[Json]) -> bytes:
         encoded = [encode(value) for value in values]
-        retold = self._room > 0 and (len(encoded) > _SHORT_LIST or self.memory.has_lists(sid))
+        retold = bool(self._place) and (len(encoded) > _SHORT_LIST or self.memory.has_lists(sid))
         limit = min(INLINE_BELOW, _NAMED_FROM * len(encoded)) if retold else INLINE_BELOW
         if sum(map(len, encoded)) < limit and not any(data[:1] == b" " for data in encoded):
             return b"[" + b",".join(encoded) + b"]"
@@ -166,7 +167,7 @@ class Packer:
 
     def _put_message(self, sid: int, digest: bytes, data: bytes) -> bytes:
         """Store a message of a session that tells its history again, its long texts apart."""
-        if _APART_FROM < len(data) <= self._room and (found := self.memory.find(sid, digest)) is None:
+        if len(data) > _APART_FROM and self.memory.find(sid, digest) is None:
             parts = self._parts(sid, data)
             found = self._add(sid, digest, JOINT, joint(parts)) if len(parts) > 1 else None
             if found is not None:
@@ -175,12 +176,13 @@ class Packer:
 
     def _parts(self, sid: int, data: bytes) -> list[bytes]:
         """Return what stands in JSON around its long texts, and between each two the name of one."""
+        spans = [span for found in _TEXT.finditer(data) if (span := found.span())[1] - span[0] >= _APART_FROM]
+        if len(data) - sum([end - start for start, end in spans]) > INLINE_BELOW:
+            return [data]
         parts, at = [], 0
-        for found in _TEXT.finditer(data):
-            start, end = found.span()
-            if end - start >= _APART_FROM:
-                parts += [data[at:start], self._store(sid, found.group())]
-                at = end
+        for start, end in spans:
+            parts += [data[at:start], self._store(sid, data[start:end])]
+            at = end
         return [*parts, data[at:]]
 
     def _put(self, sid: int, digest: bytes, data: bytes) -> bytes:
@@ -199,8 +201,12 @@ class Packer:
         return name
 
     def _add(self, sid: int, digest: bytes, codec: int, data: bytes) -> bytes | None:
-        """Put a content into the row of the trace; return its name, None where there is no room."""
-        if len(data) > self._room:
+        """Put a content into the row of the trace; return its name, None where there is no room.
+
+        What is no value is short, and only refers to others: for that there is always room.
+        """
+        is_full = len(self._bundle) >= _MOST or len(data) > (self._room if codec == PLAIN else _ROOM)
+        if is_full or not self._place:
             return None
         if not self._bundle:
             self._mark = new_mark()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from convotrace.store.bundles import CHAIN, JOINT, NO_BASE, PLACE_BYTES, PLAIN, list_of, parts_of
+from convotrace.store.bundles import CHAIN, NO_BASE, PLACE_BYTES, PLAIN, list_of, parts_of
 from convotrace.store.rows import ContentRow
 
 _LISTS_REMEMBERED = 4
@@ -168,16 +168,25 @@ class Memory:
         lists = {one.name: one for one in reversed(known.lists)}
         texts: dict[bytes, bytes] = {}
         for row in rows:
-            if row.codec == PLAIN:
-                texts[row.hash] = row.body
-                known.names.setdefault(self._value_hash(row.body), row.hash)
-            elif row.codec == JOINT:
-                value = b"".join([texts.get(part, b"") if n % 2 else part for n, part in enumerate(parts_of(row.body))])
-                known.names.setdefault(self._value_hash(value), row.hash)
-            elif row.codec == CHAIN and (found := _read(row, lists)) is not None:
+            if row.codec != CHAIN:
+                if (value := _value_of(row, texts)) is not None:
+                    known.names.setdefault(self._value_hash(value), row.hash)
+            elif (found := _read(row, lists)) is not None:
                 lists[row.hash] = found
                 known.names.setdefault(self._list_hash(found.items), row.hash)
         known.lists = [*reversed(lists.values())][:_LISTS_REMEMBERED]
+
+
+def _value_of(row: ContentRow, texts: dict[bytes, bytes]) -> bytes | None:
+    """Return a value, noted among texts; None where a text of it is not among them."""
+    if row.codec == PLAIN:
+        texts[row.hash] = row.body
+        return row.body
+    parts = parts_of(row.body)
+    if not all(name in texts for name in parts[1::2]):
+        return None
+    parts[1::2] = [texts[name] for name in parts[1::2]]
+    return b"".join(parts)
 
 
 def _read(row: ContentRow, lists: Mapping[bytes, KnownList]) -> KnownList | None:

@@ -203,6 +203,19 @@ def test_a_text_that_a_client_words_in_another_way_stands_once(store, make):
     assert left.input.body == {"messages": [MISSING] * 6}
 
 
+@pytest.mark.sqlite
+def test_a_text_too_long_for_a_row_stands_once_as_well(store, make):
+    history = [message(n) for n in range(5)]
+    answer = {"role": "assistant", "parts": [{"type": "text", "content": TOO_LONG}]}
+    span = make.span(input=history, output=[answer])
+    body = {"messages": [*history, {"role": "assistant", "content": TOO_LONG}]}
+    store.write([make.change(trace=make.trace(spans=(span,)))])
+    store.write([make.change(trace=make.trace(input=Payload("q", body)))])
+    assert rows(store, "SELECT size FROM content") == [(len(TOO_LONG) + 2,)]
+    first, second = store.session("s").traces
+    assert (first.spans[0].output, second.input.body) == ([answer], body)
+
+
 def test_two_sessions_share_no_content(store, make):
     trace = make.trace(spans=(make.span(result=LONG),))
     store.write([make.change("a", trace), make.change("b", replace(trace, session_id="b", id="f" * 32))])
