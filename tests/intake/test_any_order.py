@@ -3,7 +3,23 @@
 import json
 from contextlib import closing
 
-from convotrace_test_otlp import JSON, TRACE, InStore, Memory, body, generation, log, log_body, messages, span, take
+import pytest
+from convotrace_test_otlp import (
+    JSON,
+    PROTOBUF,
+    TRACE,
+    InStore,
+    Memory,
+    as_protobuf,
+    body,
+    fill,
+    generation,
+    log,
+    log_body,
+    messages,
+    span,
+    take,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -150,3 +166,26 @@ def test_a_long_chain_and_many_events_are_taken_again_and_again(memory):
     take(memory, body(*chain), body(many), body(*chain, many))
     (trace,) = memory.all
     assert len(trace.spans) == 1_499 and max(len(one.events) for one in trace.spans) == 1_499
+
+
+def test_protobuf_tells_what_json_tells_of_spans_of_records_and_of_every_sort_of_value():
+    pytest.importorskip("google.protobuf")
+    mixed = {"a": [True, 1.5, {"b": [["c"]]}], "n": 5}
+    odd = span(7, 1, attributes={"mixed": mixed})
+    odd["attributes"] += [{"key": "bytes", "value": {"bytesValue": "AAH/"}}, {"key": "none", "value": {}}]
+    many = span(8, 1, attributes={f"a{number}": number for number in range(2_000)})
+    lines = [("traces", body(*SPANS, odd, many, resource={"service.name": "shop"})), ("logs", log_body(*RECORDS))]
+    in_json = fill(Memory(), lines, twice=False)
+    in_protobuf = fill(Memory(), [(s, as_protobuf(s, one)) for s, one in lines], twice=False, content_type=PROTOBUF)
+    assert in_protobuf.all == in_json.all
+    told = next(one for one in in_json.all[0].spans if one.id.endswith("7")).attributes
+    assert (told["bytes"], told["mixed"]) == ("AAH/", mixed)
+
+
+def test_what_a_span_is_called_for_is_filled_in_by_the_half_that_says_so(memory):
+    bare = span(2, 1, name="search")
+    told = span(2, 1, name="search", attributes={"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "search"})
+    for halves in ((bare, told), (told, bare)):
+        place = Memory()
+        take(place, *(body(half) for half in halves))
+        assert [(one.kind, one.name) for one in place.all[0].spans] == [("tool", "search")]

@@ -82,6 +82,27 @@ def test_what_is_never_stored_is_not_in_what_others_wrote_down_either(reader, st
     assert "hunter2" not in repr(store.session("x"))
 
 
+def test_headers_in_an_export_that_others_wrote_lose_what_is_never_stored(reader, store):
+    read(reader, store, MESSAGES)
+    (line,) = map(json.loads, store.export())
+    headers = {"cookie": "sid=c4n4ry", "x-api-key": "c4n4ry", "referer": "/x?token=c4n4ry", "user-agent": "curl"}
+    line["traces"][0]["request"] = {"method": "POST", "path": "/chat", "query": {}, "headers": headers}
+    other = Store.open("memory:")
+    read(reader, other, line)
+    found = other.session("chat 7").traces[0].request.headers
+    assert found == {"x-api-key": "[redacted]", "referer": "/x?[redacted]", "user-agent": "curl"}
+    other.close()
+
+
+def test_an_answer_of_a_tool_that_nobody_called_is_a_call_all_the_same(reader, store):
+    stray = {"role": "tool", "tool_call_id": "c9", "name": "track", "content": "lost"}
+    read(reader, store, [MESSAGES["messages"][1], {"role": "tool", "content": "unnamed"}, stray])
+    (trace,) = store.session("chats-1").traces
+    assert [(span.name, span.result) for span in trace.spans if span.kind == "tool"] == [
+        ("tool", "unnamed"), ("track", "lost"),
+    ]  # fmt: skip
+
+
 def test_a_file_read_twice_is_the_same_conversation(reader, store):
     read(reader, store, MESSAGES)
     before = store.session("chat 7")
