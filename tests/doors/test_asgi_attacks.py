@@ -261,6 +261,23 @@ def test_a_server_that_says_nothing_where_it_should_is_the_apps_to_judge(observe
     assert seen[0] is None and len(seen) == 2 and observer.health()["hooks"] == {}
 
 
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+@pytest.mark.parametrize("as_list", [True, False])
+@pytest.mark.parametrize("exclude", [[], ["/chat"]])
+def test_what_a_server_tells_only_once_is_told_to_the_app(store_url, kind, as_list, exclude):
+    made, seen = ct.ConvoTrace(store=store_url, exclude=exclude), []
+
+    async def app(scope, receive, send):
+        seen.append(({bytes(name): value for name, value in scope["headers"]}, list(scope["client"])))
+
+    pairs = [iter(pair) for pair in JSON]
+    told = {"headers": pairs if as_list else iter(pairs), "client": iter(["203.0.113.9", 1])}
+    asyncio.run(call(ConvoTraceMiddleware(app, convotrace=made), {**scope_of(type=kind), **told}))
+    assert seen == [(dict(JSON), ["203.0.113.9", 1])] and made.health()["hooks"] == {}
+    assert exclude or kind == "websocket" or [one.id for one in made.store.sessions()] == ["s"]
+    made.close()
+
+
 class OfAsgi2:
     """An app as ASGI 2 had them: called twice."""
 
