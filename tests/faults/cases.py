@@ -15,9 +15,13 @@ CASES = {
     " observer/test_memory::test_a_huge_upload_and_a_huge_answer_are_not_held",
     "T5 scope and environ": "doors/test_transparency"
     "::test_the_scope_of_the_caller_gets_what_the_app_wrote_and_nothing_of_ours"
-    " doors/test_transparency::test_other_scopes_pass_untouched",
+    " doors/test_transparency::test_other_scopes_pass_untouched"
+    " doors/test_asgi_attacks::test_a_server_that_says_nothing_where_it_should_is_the_apps_to_judge"
+    " doors/test_asgi_attacks::test_what_a_server_tells_only_once_is_told_to_the_app"
+    " doors/test_asgi_attacks::test_an_app_is_called_as_its_own_version_of_asgi_says",
     "T6 websockets": "servers/test_websocket::test_a_code_of_the_server_reaches_client_and_trace"
-    " servers/test_websocket::test_a_conversation_is_one_session_of_turns",
+    " servers/test_websocket::test_a_conversation_is_one_session_of_turns"
+    " doors/test_websocket::test_a_denial_response_passes",
     "T7 background tasks": "doors/test_transparency"
     "::test_a_background_task_runs_after_the_last_byte_and_its_spans_belong_to_the_turn",
     "T8 context variables": "doors/test_mixups::test_over_one_event_loop"
@@ -25,13 +29,17 @@ CASES = {
     "T9 generators ended elsewhere": "doors/test_transparency"
     "::test_generators_of_a_streaming_response_whatever_ends_them",
     "T10 WSGI bodies": "doors/test_transparency::test_wsgi_rules_are_kept_on_both_sides"
-    " doors/test_transparency::test_close_is_called_once_and_always",
+    " doors/test_transparency::test_close_is_called_once_and_always"
+    " doors/test_wsgi_attacks::test_the_stream_of_the_body_does_what_the_servers_does"
+    " doors/test_wsgi_attacks::test_a_server_may_be_given_what_answers_for_a_flask_app_without_the_app",
     "T11 wrapped twice, other tracers": "doors/test_transparency::test_wrapped_twice_a_request_is_one_trace"
     " doors/test_asgi_attacks::test_middlewares_in_app_and_mounted_app_make_one_trace",
-    "T12 response headers": "doors/test_transparency::test_answers_and_headers_are_those_of_the_bare_app",
+    "T12 response headers": "doors/test_transparency::test_answers_and_headers_are_those_of_the_bare_app"
+    " doors/test_asgi_attacks::test_no_cookie_is_added_to_what_caches_share_however_the_app_says_so",
     "T13 the loop is never blocked": "faults/test_app::test_nothing_blocks_the_loop_while_the_file_is_locked",
     "T14 hooks that raise": "observer/test_hooks::test_a_hook_that_raises_costs_only_its_own_part"
-    " observer/test_hooks::test_a_slow_hook_is_counted",
+    " observer/test_hooks::test_a_slow_hook_is_counted"
+    " doors/test_acting::test_what_ends_the_work_of_a_request_while_it_waits_for_a_hook_passes_through",
     "T15 switched off": "faults/test_app::test_switched_off_nothing_is_made_and_nothing_is_started"
     " test_house::test_importing_convotrace_loads_no_framework_starts_no_thread_and_opens_no_file",
     # Processes
@@ -102,7 +110,8 @@ CASES = {
     " redaction/test_patterns::test_the_time_for_a_hostile_text_grows_with_its_length_and_no_faster",
     "H9 holes in redaction": "doors/test_redacted::test_no_secret_is_in_any_file_whatever_brought_it"
     " doors/test_canaries::test_nothing_that_is_written_holds_a_canary"
-    " redaction/test_patterns::test_in_json_kept_as_text_it_is_found_behind_any_escape_and_the_json_stays_whole",
+    " redaction/test_patterns::test_in_json_kept_as_text_it_is_found_behind_any_escape_and_the_json_stays_whole"
+    " redaction/test_patterns::test_what_people_type_is_found_in_any_script_with_any_space_and_with_what_nobody_sees",
     "H10 hostile OTLP": "servers/test_otlp::test_hostile_bodies_are_refused_and_cost_little_memory",
     # The page
     "W1 exposure": "servers/test_servers::test_behind_a_bare_proxy_every_route_is_unknown"
@@ -112,12 +121,14 @@ CASES = {
     "W3 the shield": "page/test_routes::test_every_answer_carries_the_shield_and_none_opens_to_other_origins",
     "W4 cookies": "page/test_link"
     "::test_the_cookie_is_hidden_from_scripts_lax_without_path_and_does_not_hold_the_token",
-    "W5 feedback": "doors/test_feedback::test_a_wrong_ticket_another_turns_and_none_are_answered_like_any_wrong_path",
+    "W5 feedback": "doors/test_feedback::test_a_wrong_ticket_another_turns_and_none_are_answered_like_any_wrong_path"
+    " doors/test_feedback::test_a_body_too_large_and_too_many_judgements_are_refused",
     "W6 one id, two users": "store/test_two_users::test_the_second_user_of_an_id_has_a_session_of_their_own",
     "W7 names of files": "page/test_attachments::test_a_hostile_name_stays_inside_its_header_and_its_folder",
     "W8 webhooks": "jobs/test_alerts::test_no_address_of_a_private_network_is_connected_to"
     " jobs/test_alerts::test_an_answer_that_leads_elsewhere_is_not_followed_and_one_without_end_is_not_read",
-    "W9 the live stream": "page/test_live::test_one_stream_too_many_is_sent_to_asking_and_a_closed_one_makes_room",
+    "W9 the live stream": "page/test_live::test_one_stream_too_many_is_sent_to_asking_and_a_closed_one_makes_room"
+    " page/test_live::test_a_stream_ends_when_who_listens_may_no_longer",
     "W10 deletion": "store/test_search::test_no_byte_of_forgotten_words_is_left_in_the_index"
     " store/test_forgetting::test_no_byte_is_left_of_what_was_forgotten",
 }  # fmt: skip

@@ -94,14 +94,17 @@ def _every_flask_app(wrap):
     def wrapped(self, *args, **kwargs):
         init(self, *args, **kwargs)
         wrap(self)
-        self.wsgi_app = probes.wsgi_outer(self.wsgi_app, ledger)
+        if "wsgi_app" in vars(self):
+            self.wsgi_app = probes.wsgi_outer(self.wsgi_app, ledger)
+        else:  # the porch has put it into a class of this app's own
+            type(self).wsgi_app = _as_method(type(self).wsgi_app, lambda app: probes.wsgi_outer(app, ledger))
 
     flask.Flask.__init__ = wrapped
 
 
-def _as_method(wsgi_app):
+def _as_method(wsgi_app, probe=probes.wsgi_inner):
     def method(self, environ, start_response):
-        return probes.wsgi_inner(wsgi_app.__get__(self))(environ, start_response)
+        return probe(wsgi_app.__get__(self))(environ, start_response)
 
     return method
 
