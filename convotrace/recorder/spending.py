@@ -9,6 +9,7 @@ from convotrace.insight.spending import Spent, is_handing_over, key_of_call, key
 from convotrace.pricing import PRICED, Prices
 from convotrace.recorder.open import OpenSpan, OpenTrace
 from convotrace.recorder.usage import told_usage
+from convotrace.redaction import Redactor
 
 
 class Meter:
@@ -77,7 +78,8 @@ class Meter:
 
 
 def _key(span: OpenSpan) -> int:
-    return key_of_call(span.name, span.fields.get("arguments"), span.id)
+    # As they are stored: what other processes read back has to be equal.
+    return key_of_call(span.name, Redactor().clean(span.fields.get("arguments")), span.id)
 
 
 def _is_handed_over(trace: OpenTrace) -> bool:

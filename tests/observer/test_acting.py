@@ -95,6 +95,21 @@ def test_totals_of_this_process_are_exact_at_once_and_equal_what_is_stored(obser
     assert (again.turns, again.tool_calls, again.output_tokens) == (20, 41, stored.output_tokens)
 
 
+@pytest.mark.parametrize("arguments", [{"q": 1, "password": "hunter2"}, {"to": "ann@example.com"}])
+def test_calls_whose_arguments_are_redacted_stay_equal_when_they_are_stored(store_url, arguments):
+    made = ct.ConvoTrace(store=store_url, redact="email")
+    made.on_turn(lambda turn: None)
+    for number in range(3):
+        with made.session("s1"):
+            for _ in range(2):
+                with ct.tool("look", arguments=arguments) as tool:
+                    tool.error(f"no access for {arguments}")
+            totals = ct.current_session().totals
+        made.flush()
+        assert (totals.tool_calls, totals.repeated_calls, totals.same_failures) == (2 * number + 2,) * 3
+    made.close()
+
+
 def test_turns_of_another_process_count_within_a_second(observer, store_url):
     observer.on_turn(lambda turn: None)
     turn(observer, input=10, output=1)
