@@ -56,7 +56,7 @@ def keep(scope: Scope) -> None:
         if type(given) is not list and type(given) is not tuple and given is not None and iter(given) is given:
             scope[name] = list(given)
     pairs = scope.get("headers")
-    if pairs and hasattr(pairs[0], "__next__"):
+    if type(pairs) is list and pairs and hasattr(pairs[0], "__next__"):
         scope["headers"] = [tuple(pair) for pair in pairs]
 
 
