@@ -67,9 +67,8 @@ class Context:
             counted["retrieved"] += part.documents
         return {origin: self._scaled(number) for origin, number in counted.items()}
 
-    def share_of(self, text: str) -> float:
-        """Return how much of a document the prompt holds: 1 for all, less for its beginning, 0 for nothing."""
-        wanted = flat(text)
+    def share_of(self, wanted: str) -> float:
+        """Return how much of a flat document the prompt holds: 1 for all, less for its beginning, 0 for nothing."""
         held = _held(wanted, self._flat)
         if held == len(wanted):
             return 1.0 if wanted else 0.0
@@ -86,13 +85,12 @@ def context_of(trace: Trace, documents: Sequence[str] = ()) -> Context | None:
 
     Args:
         trace: The turn.
-        documents: Texts of documents that may stand in it.
+        documents: Texts of documents that may stand in it, as `flat` returns them.
     """
     call = last_call(trace)
     if call is None or call.input is None:
         return None
-    wanted = [flat(text) for text in documents]
-    parts = tuple(_with_documents(part, wanted) for part in _parts(call))
+    parts = tuple(_with_documents(part, documents) for part in _parts(call))
     return Context(parts, call.usage.input if call.usage else None, "\n".join(flat(part.text) for part in parts))
 
 

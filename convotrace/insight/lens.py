@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from convotrace.insight.context import Context, Part, context_of
+from convotrace.insight.context import Context, Part, context_of, flat
 from convotrace.insight.returning import Place, is_name, returning
 from convotrace.model import Document, Trace
 
@@ -29,6 +29,8 @@ class Source:
     name: str
     text: str
     since: int
+    flat: str
+    """Its text, else its name, as `context.flat` returns it: each prompt is asked whether it holds that."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,7 @@ def lens(turns: Sequence[Trace]) -> tuple[Seen, ...]:
     seen: list[Seen] = []
     before: Context | None = None
     for trace in turns:
-        context = context_of(
-            trace, [source.text or source.name for source in sources if source.since <= _number(trace)]
-        )
+        context = context_of(trace, [source.flat for source in sources if source.since <= _number(trace)])
         seen.append(_seen(trace, before, context, sources, said))
         before = context or before
     return tuple(seen)
@@ -140,7 +140,8 @@ def _sources(turns: Sequence[Trace]) -> list[Source]:
             for document in span.documents:
                 key = key_of(document)
                 if any(key) and key not in found:
-                    found[key] = Source(key[0], document.text or "", _number(trace))
+                    name, text = key
+                    found[key] = Source(name, text, _number(trace), flat(text or name))
     return list(found.values())
 
 
@@ -174,7 +175,7 @@ def _holdings(trace: Trace, context: Context | None, sources: list[Source], said
 
 
 def _state(source: Source, at: int, is_found: bool, context: Context | None, said: set[int]) -> tuple[State, float]:
-    share = 0.0 if context is None else context.share_of(source.text or source.name)
+    share = 0.0 if context is None else context.share_of(source.flat)
     if is_found:
         return "retrieved", share
     if share >= 1:

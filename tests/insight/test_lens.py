@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from convotrace.insight.context import context_of
+from convotrace.insight.context import context_of, flat
 from convotrace.insight.lens import lens
 from convotrace.model import Document, Payload, Span, ToolDefinition, Trace, Usage
 
@@ -75,7 +75,7 @@ def test_parts_have_their_origin():
     sent = [*LATER[:3], _message("user", f"Use this: {POLICY}"), {"role": "tool", "parts": [
         {"type": "tool_call_response", "id": "1", "response": {"ok": True}}]}]  # fmt: skip
     turn = _turn(2, sent, found=[Document("p", POLICY)], tools=(ToolDefinition("book", "Books."),))
-    sizes = context_of(turn, [POLICY]).sizes()
+    sizes = context_of(turn, [flat(POLICY)]).sizes()
     assert list(sizes) == ["system", "tools", "history", "retrieved", "results", "turn"]
     assert (sizes["system"], sizes["turn"]) == (len(RULES), len(f"Use this: {POLICY}") - len(POLICY))
     assert (sizes["retrieved"], sizes["results"] > 0, sizes["tools"] > 0) == (len(POLICY), True, True)
