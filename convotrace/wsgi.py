@@ -153,10 +153,11 @@ class _Exchange:
 
     def _note_start(self, status: str, headers: Headers) -> None:
         # Others than a list a server may read only once, and later: then it does.
-        named = {name.lower(): value for name, value in headers} if isinstance(headers, (list, tuple)) else {}
-        kind, encoding = named.get("content-type", ""), named.get("content-encoding", "")
-        code = int(status[:3]) if status[:3].isdecimal() else 0
-        self.trace.respond(code, kind, captured(kind), encoding, named.get("content-length", ""))
+        given = headers if isinstance(headers, (list, tuple)) else ()
+        named = {_spelt(name).lower(): _spelt(value) for name, value in given}
+        kind, encoding, code = named.get("content-type", ""), named.get("content-encoding", ""), _spelt(status)[:3]
+        length = named.get("content-length", "")
+        self.trace.respond(int(code) if code.isdecimal() else 0, kind, captured(kind), encoding, length)
 
     def _forward(self, body: Iterable[bytes], place: Place) -> Iterable[bytes]:
         """Return the body: itself where it is complete or a file, else wrapped chunk by chunk."""
@@ -437,6 +438,11 @@ def _length(text: str, otherwise: int) -> int:
     if not text.isdecimal():
         return otherwise
     return int(text) if len(text) < 19 else _MOST
+
+
+def _spelt(word: str | bytes) -> str:
+    """Return a status or a part of a header as text; some apps give bytes, and some servers take them."""
+    return word.decode("latin-1") if isinstance(word, bytes) else word
 
 
 def _as_utf8(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from convotrace.asgi.http import Exchange
-from convotrace.asgi.protocol import ASGIApp, Message, Receive, Scope, Send
+from convotrace.asgi.protocol import ASGIApp, Message, Receive, Scope, Send, kind_of
 from convotrace.insight.budgets import Refusal
 
 
@@ -27,7 +27,7 @@ class ActingExchange(Exchange):
     async def receive(self) -> Message:
         """Hand on what the server gives; with the last of the body the session is known, and hooks are asked."""
         message = await super().receive()
-        if message["type"] == "http.request" and not message.get("more_body", False):
+        if kind_of(message) == "http.request" and not message.get("more_body", False):
             try:
                 if (act := self._observer.acting().in_time(self._trace)) is not None:
                     if self._trace.incoming is not None:

@@ -70,10 +70,11 @@ class Exchange(Passage):
         return {**message, "headers": [*headers, *added]}
 
     def _note_received(self, message: Message) -> None:
-        if message["type"] == "http.request":
+        kind = kind_of(message)
+        if kind == "http.request":
             if chunk := message.get("body"):
                 self._trace.read(chunk, self._limit)
-        elif message["type"] == "http.disconnect":
+        elif kind == "http.disconnect":
             self._trace.disconnect(now_of(self._trace))
 
     def _note_sent(self, message: Message) -> None:

@@ -51,13 +51,16 @@ def app_path(scope: Scope) -> str:
 
 def keep(scope: Scope) -> None:
     """Put lists in the place of what can be read only once: the app has to read it too, after us."""
-    for name in ("headers", "client"):
-        given = scope.get(name)
-        if type(given) is not list and type(given) is not tuple and given is not None and iter(given) is given:
-            scope[name] = list(given)
-    pairs = scope.get("headers")
-    if type(pairs) is list and pairs and hasattr(pairs[0], "__next__"):
-        scope["headers"] = [tuple(pair) for pair in pairs]
+    headers, client = scope.get("headers"), scope.get("client")
+    if headers and (_is_spent(headers) or (type(headers) is list and _is_spent(headers[0]))):
+        scope["headers"] = [tuple(pair) for pair in headers]
+    if client and _is_spent(client):
+        scope["client"] = list(client)
+
+
+def _is_spent(given: Iterable[Any]) -> bool:
+    """Tell whether something can be read only once."""
+    return iter(given) is given
 
 
 def incoming(scope: Scope, path: str) -> Incoming:

@@ -34,7 +34,7 @@ class Socket(Passage):
         self._observer.guard.note(self._connection.waits)
         message = await self._receive()
         self._observer.guard.note(self._note_received, message)
-        if (HOOKS or self._observer.deeds) and message["type"] == "websocket.receive":
+        if (HOOKS or self._observer.deeds) and kind_of(message) == "websocket.receive":
             await self._act()
         return message
 
@@ -66,9 +66,10 @@ class Socket(Passage):
         return {**message, "headers": [*headers, *added]}
 
     def _note_received(self, message: Message) -> None:
-        if message["type"] == "websocket.receive":
+        kind = kind_of(message)
+        if kind == "websocket.receive":
             self._connection.received(_data(message))
-        elif message["type"] == "websocket.disconnect":
+        elif kind == "websocket.disconnect":
             self._connection.left(_code(message, 1005))
 
     def _note_sent(self, message: Message) -> None:

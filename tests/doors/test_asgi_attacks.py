@@ -177,6 +177,17 @@ def test_what_is_no_message_reaches_the_server_which_answers_for_it(observer, ki
             asyncio.run(call(one, scope, send=refuse))
 
 
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+def test_what_a_server_gives_that_is_no_message_reaches_the_app(observer, kind):
+    got = []
+
+    async def app(scope, receive, send):
+        got.append(await receive())
+
+    asyncio.run(call(ConvoTraceMiddleware(app, convotrace=observer), scope_of(type=kind), messages=[None]))
+    assert (got, observer.health()["hooks"]) == ([None], {})
+
+
 def test_an_app_that_never_answers_is_an_error_of_the_turn(observer):
     async def app(scope, receive, send):
         await receive()
@@ -311,15 +322,16 @@ def test_an_app_is_called_as_its_own_version_of_asgi_says(observer, app):
     assert trace.status == "ok" and ConvoTraceMiddleware(OfAsgi3, convotrace=observer).app is OfAsgi3
 
 
-def test_what_of_a_scope_can_be_read_once_is_read_by_the_app_too(observer):
+@pytest.mark.parametrize("headers", [iter, list])
+def test_what_of_a_scope_can_be_read_once_is_read_by_the_app_too(observer, headers):
     read = []
 
     async def app(scope, receive, send):
-        read.append((list(scope["headers"]), list(scope["client"])))
+        read.append(([tuple(pair) for pair in scope["headers"]], list(scope["client"])))
         await send(START)
         await send(BODY)
 
-    behind(observer, app, scope=scope_of(headers=iter(JSON), client=iter(["203.0.113.9", 1])))
+    behind(observer, app, scope=scope_of(headers=headers(map(iter, JSON)), client=iter(["203.0.113.9", 1])))
     assert read == [(JSON, ["203.0.113.9", 1])]
 
 

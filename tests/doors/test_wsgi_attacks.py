@@ -333,6 +333,18 @@ def test_an_environ_that_is_none_reaches_the_app_which_answers_for_it(observer, 
     assert got == [odd] and observer.ledger.open == {}
 
 
+def test_a_status_and_headers_in_bytes_are_read_as_text(observer):
+    started = (b"201 Created", [(b"Content-Type", b"application/json")])
+
+    def app(environ, start_response):
+        start_response(*started)
+        return [b'{"reply": "x"}']
+
+    assert serve(ConvoTraceMiddleware(app, convotrace=observer)) == [(*started, None), b'{"reply": "x"}']
+    trace = only_trace(observer)
+    assert (trace.status_code, trace.output.text, observer.health()["hooks"]) == (201, "x", {})
+
+
 # Flask
 
 

@@ -1,4 +1,4 @@
-"""Other projects' suites: fetched as source distributions of what is installed, run in a process of their own."""
+"""Other projects' suites: fetched as source distributions, and run in a process of their own."""
 
 import importlib.metadata
 import json
@@ -24,15 +24,23 @@ def pip(*arguments):
 
 def fetch(suite, folder):
     """Return the unpacked source distribution and a folder with what its tests need beside it."""
-    wanted = f"{suite.project}=={importlib.metadata.version(suite.project)}"
-    if not pip("download", "--no-deps", "--no-binary", ":all:", "-d", folder, wanted):
-        pytest.skip(f"the source distribution of {wanted} cannot be downloaded")
-    if suite.needs and not pip("install", "--no-deps", "--target", folder / "needs", *suite.needs):
-        pytest.skip(f"what the tests of {wanted} need cannot be downloaded")
+    alone = [] if suite.is_foreign else ["--no-deps"]
+    wanted = [*([suite.project] if suite.is_foreign else []), *suite.needs]
+    if wanted and not pip("install", *alone, "--target", folder / "needs", *wanted):
+        pytest.skip(f"{', '.join(wanted)} cannot be downloaded")
+    version = version_of(suite.project, folder / "needs")
+    if not pip("download", "--no-deps", "--no-binary", ":all:", "-d", folder, f"{suite.project}=={version}"):
+        pytest.skip(f"the source distribution of {suite.project} {version} cannot be downloaded")
     (archive,) = folder.glob("*.tar.gz")
     with tarfile.open(archive) as tar:
         tar.extractall(folder / "source", filter="data")
     return next((folder / "source").iterdir()), folder / "needs"
+
+
+def version_of(project, folder):
+    """Return the version of a project in a folder, else of the one that is installed."""
+    found = [one.version for one in importlib.metadata.distributions(name=project, path=[str(folder)])]
+    return found[0] if found else importlib.metadata.version(project)
 
 
 @pytest.fixture(scope="session")

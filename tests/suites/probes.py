@@ -53,7 +53,8 @@ class Same:
         self.thing = thing
 
     def __eq__(self, other):
-        return self.thing is other.thing
+        # What is closed early is told so anew on each floor.
+        return self.thing is other.thing or (type(self.thing) is type(other.thing) is GeneratorExit)
 
     def __repr__(self):
         return f"{self.thing!r} at {id(self.thing)}"
@@ -66,7 +67,7 @@ def asgi_inner(app):
     """Wrap the app: note what it sends, receives, raises, and how its scope differs from the one outside."""
 
     async def probe(scope, receive, send):
-        log = scope.get("suite.inner") if scope["type"] in RECORDED else None
+        log = scope.get("suite.inner") if scope.get("type") in RECORDED else None
         if log is None:
             return await app(scope, receive, send)
         outside = scope["suite.outer"]
@@ -82,7 +83,9 @@ def asgi_outer(app, ledger):
     """Wrap the middleware: note what comes out of it, and compare."""
 
     async def probe(scope, receive, send):
-        if scope["type"] not in RECORDED:
+        if SEEN in scope:  # an app inside of another one: what it does is noted there
+            scope.pop("suite.inner", None)
+        if scope.get("type") not in RECORDED or SEEN in scope:
             return await app(scope, receive, send)
         if scope["type"] == "http":
             ledger.enter()
@@ -90,12 +93,11 @@ def asgi_outer(app, ledger):
             ledger.connected += 1
         inner, outer = [], []
         scope["suite.inner"], scope["suite.outer"] = inner, scope
-        before = dict(scope)
         try:
             return await _noting(app, scope, receive, send, outer)
         finally:
             ledger.compare(scope["path"], inner, outer)
-            if SEEN in scope and SEEN not in before:
+            if SEEN in scope:
                 ledger.differences.append(f"{scope['path']}: a key of ours was left in the caller's scope")
 
     return probe
@@ -138,6 +140,9 @@ def wsgi_outer(app, ledger):
     """Wrap the middleware: note what comes out of it, and compare when the body has been closed."""
 
     def probe(environ, start_response):
+        if SEEN in environ:  # an app inside of another one: what it does is noted there
+            environ.pop("suite.inner", None)
+            return app(environ, start_response)
         ledger.enter()
         inner, outer = [], []
         environ["suite.inner"] = inner
@@ -163,9 +168,9 @@ def wsgi_outer(app, ledger):
 
 
 def _answer(app, environ, start_response, log):
-    def noted_start(status, headers, *exc_info):
-        log.append(("start", status, list(headers), len(exc_info)))
-        write = start_response(status, headers, *exc_info)
+    def noted_start(status, headers, *exc_info, **named):
+        log.append(("start", status, list(headers), len(exc_info), sorted(named)))
+        write = start_response(status, headers, *exc_info, **named)
 
         def noted_write(data):
             log.append(("wrote", data))
@@ -180,6 +185,10 @@ def _answer(app, environ, start_response, log):
         raise
     if isinstance(body, (list, tuple)):
         log.append(("complete", list(body)))
+        return body
+    wrapper = environ.get("wsgi.file_wrapper")
+    if isinstance(wrapper, type) and isinstance(body, wrapper):
+        log.append(("file", Same(body)))
         return body
     return _Noted(body, log)
 

@@ -5,8 +5,11 @@
 them, and where its two sides differ.
 """
 
+import functools
 import gc
+import importlib
 import json
+import operator
 import os
 from pathlib import Path
 
@@ -109,7 +112,81 @@ def _as_method(wsgi_app, probe=probes.wsgi_inner):
     return method
 
 
+def calls(options, *places):
+    """Wrap every app of a class by the way it is called: `module:Class.method=asgi`, or `=wsgi`."""
+    observer = convotrace.ConvoTrace(**options)
+    for place in places:
+        where, _, kind = place.partition("=")
+        module, _, path = where.partition(":")
+        name, _, method = path.rpartition(".")
+        holder = operator.attrgetter(name)(importlib.import_module(module))
+        setattr(holder, method, WRAPPERS[kind](getattr(holder, method), observer))
+    return observer
+
+
+def _asgi_method(call, observer):
+    from convotrace.asgi import ConvoTraceMiddleware
+
+    @functools.wraps(call)
+    async def method(self, scope, receive, send):
+        door = ConvoTraceMiddleware(probes.asgi_inner(call.__get__(self)), convotrace=observer)
+        return await probes.asgi_outer(door, ledger)(scope, receive, send)
+
+    return method
+
+
+def _wsgi_method(call, observer):
+    from convotrace.wsgi import ConvoTraceMiddleware
+
+    @functools.wraps(call)
+    def method(self, environ, start_response):
+        door = ConvoTraceMiddleware(probes.wsgi_inner(call.__get__(self)), convotrace=observer)
+        return probes.wsgi_outer(door, ledger)(environ, start_response)
+
+    return method
+
+
+WRAPPERS = {"asgi": _asgi_method, "wsgi": _wsgi_method}
+
+
+def given(options, *places):
+    """Wrap every app that something is made with: `module:Class.argument=asgi`, the first argument of `__init__`."""
+    observer = convotrace.ConvoTrace(**options)
+    for place in places:
+        where, _, kind = place.partition("=")
+        module, _, name = where.partition(":")
+        holder = operator.attrgetter(name)(importlib.import_module(module))
+        holder.__init__ = _with_app(holder.__init__, APPS[kind], observer)
+    return observer
+
+
+def _with_app(init, wrap, observer):
+    @functools.wraps(init)
+    def method(self, app, *args, **kwargs):
+        init(self, wrap(app, observer) if callable(app) else app, *args, **kwargs)
+
+    return method
+
+
+def _asgi_app(app, observer):
+    from convotrace.asgi import ConvoTraceMiddleware
+    from convotrace.asgi.protocol import single
+
+    app = single(app)
+    return probes.asgi_outer(ConvoTraceMiddleware(probes.asgi_inner(app), convotrace=observer), ledger)
+
+
+def _wsgi_app(app, observer):
+    from convotrace.wsgi import ConvoTraceMiddleware
+
+    return probes.wsgi_outer(ConvoTraceMiddleware(probes.wsgi_inner(app), convotrace=observer), ledger)
+
+
+APPS = {"asgi": _asgi_app, "wsgi": _wsgi_app}
+
 DOORS = {
+    "calls": calls,
+    "given": given,
     "starlette_client": starlette_client,
     "werkzeug_client": werkzeug_client,
     "flask_bare": flask_bare,
@@ -117,7 +194,8 @@ DOORS = {
 }
 observer = None
 if OPTIONS is not None:
-    observer = DOORS[os.environ["CONVOTRACE_SUITE_DOOR"]]({"store": os.environ["CONVOTRACE_SUITE_STORE"], **OPTIONS})
+    door, *places = os.environ["CONVOTRACE_SUITE_DOOR"].split()
+    observer = DOORS[door]({"store": os.environ["CONVOTRACE_SUITE_STORE"], **OPTIONS}, *places)
 
 # A private name that older suites use and newer releases of pytest spell otherwise.
 if not hasattr(_pytest.monkeypatch, "notset"):
