@@ -283,6 +283,11 @@ class TeedInput:
     def __next__(self) -> bytes:
         return self._noted(next(self._stream))
 
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        # Some frameworks ask what the stream is, and do otherwise with one that they know.
+        return type(self._stream)
+
     def __enter__(self) -> TeedInput:
         self._stream.__enter__()
         return self

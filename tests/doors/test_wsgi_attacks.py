@@ -261,6 +261,7 @@ def test_the_stream_of_the_body_does_what_the_servers_does(observer):
 
     def beyond_the_protocol(environ, start_response):
         start_response("200 OK", TEXT)
+        assert isinstance(environ["wsgi.input"], made) and isinstance(environ["wsgi.input"], io.IOBase)
         with environ["wsgi.input"] as stream:
             read = [next(stream), stream.readline(size=3)] if named else [next(stream), stream.readline(3)]
             into = bytearray(2)
