@@ -77,7 +77,9 @@ def test_a_link_opens_pages_to_get_alone_and_the_bearer_opens_the_rest():
 
 @pytest.mark.parametrize(("before", "opens"), [(0, True), (59, True), (60, False), (5_000, False)])
 def test_a_link_is_read_among_sixty_fields(before, opens):
-    assert by(request(query="&".join(["a=1"] * before + [f"token={TOKEN}"]))) == ("link" if opens else None)
+    query = "&".join(["a=1"] * before + [f"token={TOKEN}"])
+    assert by(request(query=query)) == ("link" if opens else None)
+    assert by(request({"cookie": PROOF}, query=query)) == ("link" if opens else "token")
 
 
 @pytest.mark.parametrize(
