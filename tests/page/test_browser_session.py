@@ -144,6 +144,7 @@ def test_a_digit_scores_the_turn_and_typing_does_not(visit, house):
     with page.expect_response("**/scores"):
         page.keyboard.press("4")
     page.locator("#toast", has_text="Turn 1: rating 4").wait_for()
+    assert page.inner_text(f"#t{FIRST} .scores .chip >> nth=0").split() == ["rating", "4"]
     (score,) = [one for one in house.shelf.conversations[0].scores if one.name == "rating"]
     assert (score.value, score.target.trace_id, score.source) == (4, FIRST, "annotator")
     page.click("#add summary")

@@ -61,7 +61,18 @@ async function score(value) {
   const body = JSON.stringify({ name: "rating", value, trace_id: at.dataset.trace });
   const asked = { method: "POST", headers: { "content-type": "application/json" }, body };
   const answer = await fetch(at.dataset.scores, asked).catch(() => null);
+  if (answer?.ok) chip(at, value);
   say(answer?.ok ? `Turn ${at.dataset.turn}: rating ${value}` : "The score was not stored");
+}
+
+// What was just given stands there at once; on the next visit the server shows it among the others.
+function chip(at, value) {
+  const made = document.createElement("span");
+  const [name, told] = [made.appendChild(document.createElement("span")), made.appendChild(document.createElement("b"))];
+  made.className = "chip";
+  name.textContent = "rating";
+  told.textContent = value;
+  at.querySelector(".scores")?.prepend(made);
 }
 
 function foldAll(isOpen) {
