@@ -55,7 +55,7 @@ def run(store, seconds, rate, disk, bare):
         said = server.communicate(timeout=30)[0]
     latency("without", calm, bursts)
     latency("in chaos", rough, chaos)
-    print(f"p99 in chaos x {quantile(rough, 0.99) / quantile(calm, 0.99):.2f} that of the same load without")
+    compare(calm, bursts, rough, chaos)
     return 0 if bare else judge(store, load, chaos, said)
 
 
@@ -75,6 +75,21 @@ def latency(title, sent, chaos):
     for name, some in found.items():
         at = "  ".join(f"p{share * 100:g} {quantile(some, share) * 1e3:6.1f} ms" for share in (0.5, 0.99))
         print(f"{name:12} {len(some):6,} requests  {at}")
+
+
+def compare(calm, bursts, rough, chaos):
+    """Print by how much longer requests took in chaos: those in bursts, which wait for each other, and all others."""
+    for name, is_meant in (("all", None), ("in bursts", True), ("outside of bursts", False)):
+        ratio = quantile(part(rough, chaos, is_meant), 0.99) / quantile(part(calm, bursts, is_meant), 0.99)
+        print(f"p99 of {name} in chaos: x {ratio:.2f} that of the same load without")
+
+
+def part(sent, chaos, in_bursts):
+    """Return what was sent while a burst was under way, or not; all where that makes no difference."""
+    return [
+        one for one in sent
+        if in_bursts is None or (chaos.phase(one.at - one.took, one.at) == "burst") == in_bursts
+    ]  # fmt: skip
 
 
 def judge(path, load, chaos, said):
