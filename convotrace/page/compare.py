@@ -65,7 +65,7 @@ def page(visit: Visit) -> PageResponse:
         "both": [(one.session, title(one.session)) for one in found],
         "totals": list(_totals(found[0].session, found[1].session)),
         "count": len(pairs), "first": start + 1, "last": start + len(rows),
-        "swapped": _address([found[1], found[0]], 0),
+        "swapped": _address([found[1], found[0]], 0), "json": _address(found, 0, "compare.json"),
         "earlier": _address(found, max(start - _ROWS, 0)) if start else None,
         "later": _address(found, start + _ROWS) if start + _ROWS < len(pairs) else None,
     }  # fmt: skip
@@ -166,6 +166,6 @@ def _start(text: str | None) -> int:
     return int(text[:9]) if text and text.isascii() and text.isdigit() else 0
 
 
-def _address(found: Sequence[Conversation], start: int) -> str:
+def _address(found: Sequence[Conversation], start: int, page: str = "compare") -> str:
     fields = [("s", one.session.key) for one in found]
-    return "compare?" + urlencode([*fields, *([("from", str(start))] if start else [])])
+    return f"{page}?" + urlencode([*fields, *([("from", str(start))] if start else [])])

@@ -16,6 +16,7 @@ from convotrace.store import Store, relabelling
 from convotrace.store.listing import ORDERS
 from convotrace.store.relabelling import relabel
 from convotrace.store.schema import SCHEMA_VERSION
+from convotrace.store.sqlite import aside
 
 from .audit import audit
 from .conftest import Make, rows, run_sql
@@ -423,6 +424,15 @@ def test_processes_that_see_the_damage_at_once_set_one_file_aside(tmp_path):
     assert [(p.communicate(timeout=60)[1], p.returncode) for p in processes] == [(b"", 0)] * 4
     aside = [one.name for one in tmp_path.iterdir() if ".damaged-" in one.name]
     assert len([name for name in aside if not name.endswith(("wal", "shm"))]) == 1
+
+
+@pytest.mark.sqlite
+def test_who_finds_a_damaged_file_moved_away_by_another_goes_on(tmp_path):
+    """S4: between its look at the damage and its turn the file may be gone, or a new one."""
+    path = tmp_path / "x.db"
+    assert aside.set_aside(path) == ""
+    Store.open(f"sqlite:///{path}").close()
+    assert aside.set_aside(path) == ""
 
 
 @pytest.mark.sqlite

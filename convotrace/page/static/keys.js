@@ -27,9 +27,9 @@ export function here() {
   return at ?? (location.hash ? items.find((item) => `#${item.id}` === location.hash) : null) ?? null;
 }
 
-/** Go where a link leads, if there is one; the twin of a page is asked what the page was. */
+/** Go where a link leads, if there is one; the twin of a page is asked what the page was, where it does not say. */
 export function open(link, asked) {
-  if (link) location.href = link.href + (link.matches("link") ? asked : "");
+  if (link) location.href = link.href + (link.matches("link") && !link.href.includes("?") ? asked : "");
 }
 
 export function step(by) {

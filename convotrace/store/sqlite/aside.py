@@ -30,11 +30,12 @@ def set_aside(path: Path) -> str | None:
     Returns:
         The name that it has now; "" where there is nothing to move any more; None where it is not ours to move.
     """
-    if not _is_ours(path):
-        return None
     with _alone_in(path.parent) as is_alone:
+        # Looked at in this order: while another process was alone here, the file may have gone, or be a new one.
         if not is_alone or identity(path) is None or not _is_damaged(path):
             return "" if is_alone else None
+        if not _is_ours(path):
+            return None
         name = f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}"
         for part in _PARTS:
             with contextlib.suppress(FileNotFoundError):
