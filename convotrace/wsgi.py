@@ -50,8 +50,6 @@ class ConvoTraceMiddleware:
     def __init__(self, app: WSGIApp, convotrace: ConvoTrace | None = None, **options: Any) -> None:
         self.app = app
         self.convotrace = ConvoTrace(**options) if convotrace is None else convotrace
-        self._mount = self.convotrace.settings.mount
-        self._feedback = self.convotrace.settings.feedback_path
         self._limit = int(self.convotrace.settings.max_body_bytes)
         self.convotrace.warm()
 
@@ -62,7 +60,7 @@ class ConvoTraceMiddleware:
         page = exchange = None
         try:
             path = app_path(environ)
-            page = self._page(path)
+            page = observer.page_path(path)
             exchange = self._exchange(environ, start_response, path) if page is None else None
         except Exception as fault:  # whatever a server calls a request, the app gets it
             observer.guard.failed("recording", fault)
@@ -71,12 +69,6 @@ class ConvoTraceMiddleware:
         if exchange is None:
             return self.app(environ, start_response)
         return exchange.run(_acting_app(observer, exchange, self) if HOOKS or observer.deeds else self.app)
-
-    def _page(self, path: str) -> str | None:
-        """Return the path below the mount, None for a request of the app's."""
-        if path == self._mount or path.startswith(self._mount + "/"):
-            return path[len(self._mount) :]
-        return "/feedback" if path == self._feedback else None
 
     def _exchange(self, environ: Environ, start_response: StartResponse, path: str) -> _Exchange | None:
         """Return what a request passes through, None where it is not recorded."""

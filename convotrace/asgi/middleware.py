@@ -36,8 +36,6 @@ class ConvoTraceMiddleware:
     def __init__(self, app: ASGIApp, /, convotrace: ConvoTrace | None = None, **options: Any) -> None:
         self.app = single(app)
         self.convotrace = ConvoTrace(**options) if convotrace is None else convotrace
-        self._mount = self.convotrace.settings.mount
-        self._feedback = self.convotrace.settings.feedback_path
         self._limit = int(self.convotrace.settings.max_body_bytes)
         self.convotrace.warm("convotrace.observer.connection")
 
@@ -51,19 +49,13 @@ class ConvoTraceMiddleware:
         try:
             keep(scope)
             path = app_path(scope)
-            page = self._page(path) if kind == "http" else None
+            page = observer.page_path(path) if kind == "http" else None
             passage = self._passage(kind, scope, receive, send, path) if page is None else None
         except Exception as fault:  # whatever a server calls a request, the app gets it
             observer.guard.failed("recording", fault)
         if page is not None:
             return await answer_page(observer, scope, receive, send, page)
         return await (self.app(scope, receive, send) if passage is None else passage.run(self.app))
-
-    def _page(self, path: str) -> str | None:
-        """Return the path below the mount, None for a request of the app's."""
-        if path == self._mount or path.startswith(self._mount + "/"):
-            return path[len(self._mount) :]
-        return "/feedback" if path == self._feedback else None
 
     def _passage(self, kind: str, scope: Scope, receive: Receive, send: Send, path: str) -> Passage | None:
         """Return what a request passes through, None where it is not recorded."""

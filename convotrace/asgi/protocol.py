@@ -52,13 +52,13 @@ def app_path(scope: Scope) -> str:
 def keep(scope: Scope) -> None:
     """Put lists in the place of what can be read only once: the app has to read it too, after us."""
     headers, client = scope.get("headers"), scope.get("client")
-    if headers and (_is_spent(headers) or (type(headers) is list and _is_spent(headers[0]))):
+    if headers and (_is_read_once(headers) or (type(headers) is list and _is_read_once(headers[0]))):
         scope["headers"] = [tuple(pair) for pair in headers]
-    if client and _is_spent(client):
+    if client and _is_read_once(client):
         scope["client"] = list(client)
 
 
-def _is_spent(given: Iterable[Any]) -> bool:
+def _is_read_once(given: Iterable[Any]) -> bool:
     """Tell whether something can be read only once."""
     return iter(given) is given
 

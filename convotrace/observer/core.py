@@ -150,6 +150,13 @@ class ConvoTrace:
 
     # The doors' side
 
+    def page_path(self, path: str) -> str | None:
+        """Return the path below the mount that a request asks the page for, None for a request of the app's."""
+        mount = self._settings.mount
+        if path == mount or path.startswith(mount + "/"):
+            return path[len(mount) :]
+        return "/feedback" if path == self._settings.feedback_path else None
+
     def connect(self, incoming: Incoming) -> Connection | None:
         """Open a connection of messages, None where it is excluded; never raises."""
         self.ledger.sockets.add("connections")
