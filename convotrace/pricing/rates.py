@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _NANO_PER_TOKEN = 1_000
 """A dollar for a million tokens is a thousand nano-dollars for one."""
 
+_FREE = Decimal(0)
+
 _MOST = 1 << 62
 """What a column of the store can hold; no call costs so much."""
 
@@ -72,10 +74,21 @@ def nano(row: Row, usage: Usage) -> int | None:
     """Return the cost of a call in nano-dollars, rounded once at the end; None where it cannot be known."""
     is_long = row.over is not None and (usage.input or 0) > row.over
     rates = row.long if is_long and row.long else row.rates
+    if not (usage.cached_read or usage.cached_write or usage.reasoning or usage.audio):
+        return _plain(rates, usage)
     parts = (_input(rates, usage), _output(rates, usage))
     if None in parts or (usage.audio and _is_split(rates)):
         return None
     cost = round(sum(part for part in parts if part is not None) * _NANO_PER_TOKEN)
+    return cost if cost < _MOST else None
+
+
+def _plain(rates: Rates, usage: Usage) -> int | None:
+    """Return what a call cost whose tokens are of two types only, as those of most calls are."""
+    if (usage.input is None and rates.input is not None) or (usage.output is None and rates.output is not None):
+        return None
+    went_in = (usage.input or 0) * (rates.input or _FREE)
+    cost = round((went_in + (usage.output or 0) * (rates.output or _FREE)) * _NANO_PER_TOKEN)
     return cost if cost < _MOST else None
 
 

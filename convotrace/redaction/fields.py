@@ -6,6 +6,7 @@ Never stored whatever the options say. What is known by its looks: `patterns`.
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Mapping
 from functools import lru_cache
 from itertools import pairwise
@@ -29,12 +30,17 @@ _JSON_TEXT = re.compile(r'[\s\ufeff"\\]*[{\[]|[\s\ufeff]*(?:data|event|id|retry)
 _NAME = re.compile(r'(?<!\\)(\\{0,15})"((?:[^"\\]|\\{1,15}u[0-9a-fA-F]{4}){1,200})\1"\s*:\s*\1"')
 _ESCAPE = re.compile(r"\\{1,15}u([0-9a-fA-F]{4})")
 _ESCAPED_NAME = re.compile(r"\\u00[2-7]")
-# The letters that a stream of events begins with; a text that begins with another letter or a digit is no JSON.
+# A text that begins with another letter or digit, or with one of these words in vain, is no JSON.
 _BEGINNINGS = frozenset("deir")
+_STREAMS = ("data:", "event:", "id:", "retry:")
+_WORDS = frozenset(string.ascii_letters + string.digits) - _BEGINNINGS
 _PLAIN = frozenset({int, float, bool, type(None)})
 _DEEPEST = 200
 _LONGEST_CACHED = 100
 _FEW_QUOTES = 64
+_HARMLESS: set[str] = set()
+"""Names of fields that are no secrets': code gives its fields the same names again and again."""
+_MOST_HARMLESS = 4_096
 
 
 def never_stored(name: str) -> bool:
@@ -152,19 +158,35 @@ def _is_clean(value: Json, depth: int) -> bool:
     return kind is list and all(_is_clean(item, depth + 1) for item in value)
 
 
-def _is_clean_mapping(value: Mapping[Any, Json], depth: int) -> bool:
-    for name, item in value.items():
-        if type(item) is str:
-            if (type(name) is str and never_stored(name)) or _may_hold_secret(item):
+def _is_clean_mapping(value: dict[Any, Json], depth: int) -> bool:
+    if not (_HARMLESS.issuperset(value) or _are_harmless(value)):
+        return False
+    for item in value.values():
+        kind = type(item)
+        if kind is str:
+            if item[:1] not in _WORDS and _may_hold_secret(item):
                 return False
-        elif type(item) not in _PLAIN and not _is_clean(item, depth + 1):
+        elif kind not in _PLAIN and not _is_clean(item, depth + 1):
             return False
+    return True
+
+
+def _are_harmless(value: dict[Any, Json]) -> bool:
+    """Tell whether no text in a mapping goes by the name of a secret, and remember its names."""
+    names = [name for name in value if type(name) is str]
+    if any(never_stored(name) and type(value[name]) is str for name in names):
+        return False
+    if len(_HARMLESS) < _MOST_HARMLESS:
+        _HARMLESS.update(name for name in names if len(name) <= _LONGEST_CACHED and not never_stored(name))
     return True
 
 
 def _may_hold_secret(text: str) -> bool:
     first = text[:1]
-    if (first.isalnum() and first not in _BEGINNINGS) or not _JSON_TEXT.match(text):
+    if first in _BEGINNINGS:
+        if not text.startswith(_STREAMS):
+            return False
+    elif first.isalnum() or not _JSON_TEXT.match(text):
         return False
     if _ESCAPED_NAME.search(text) is not None:
         return True

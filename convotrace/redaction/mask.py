@@ -64,6 +64,8 @@ class Mask:
         self._names: dict[str, re.Pattern[str]] = {}
         self._clean_ids: set[str] = set()
         self._seen = Seen(self._key)
+        self.harmless: set[str] = set()
+        """Names of fields in which nothing was found; kept by who looks through records."""
 
     @property
     def is_idle(self) -> bool:

@@ -53,6 +53,8 @@ _SHORTEST = 5
 _SHORTEST_USER = 4
 _LONG_NUMBER = 10**12
 _DEEPEST = 200
+_NO_TEXT = frozenset({bool, float})
+_MOST_NAMES, _LONGEST_NAME = 4_000, 60
 
 
 def masked_change(mask: Mask, change: Change) -> Change:
@@ -60,10 +62,11 @@ def masked_change(mask: Mask, change: Change) -> Change:
     trace, session = change.trace, change.session
     user = session.user_id or (None if trace is None else trace.user_id)
     names = _names(mask, change)
-    texts: list[str] = []
-    _collect(session, texts, 0)
-    _collect(trace, texts, 0)
-    if names == (session.id, user) and mask.is_clean(texts):
+    gathered = _Gathered(mask.harmless)
+    gathered.take(session, 0)
+    gathered.take(trace, 0)
+    if names == (session.id, user) and mask.is_clean(gathered.texts):
+        gathered.remember()
         return change
     return _change(_Cleaner(mask, user), change, names)
 
@@ -129,27 +132,53 @@ def _is_stream(body: Json) -> bool:
     return isinstance(body, list) or (isinstance(body, str) and body.lstrip("\ufeff\r\n ").startswith(_STREAMS))
 
 
-def _collect(value: Any, texts: list[str], depth: int) -> None:
-    """Gather every text of a value. Each loop takes texts itself: a call for each would cost more than all else."""
-    kind = type(value)
-    if kind is dict:
-        texts += [name for name in value if len(name) >= _SHORTEST]
-        inner: Iterable[Any] = value.values()
-    elif kind is list or kind is tuple:
-        inner = value
-    elif kind in _GET and depth < _DEEPEST:
-        inner = _GET[kind](value)
-    else:
-        inner = (value,) if kind is str or kind is int else ()
-    for item in inner:
-        if type(item) is str:
-            if len(item) >= _SHORTEST:
-                texts.append(item)
-        elif type(item) is int:
-            if item >= _LONG_NUMBER:
-                texts.append(str(item))
-        elif item:
-            _collect(item, texts, depth + 1)
+class _Gathered:
+    """Every text of some records, but for the names of fields in which nothing was found before.
+
+    Args:
+        harmless: Those names; code gives its fields the same ones again and again.
+    """
+
+    def __init__(self, harmless: set[str]) -> None:
+        self.texts: list[str] = []
+        self._harmless = harmless
+        self._names: list[str] = []
+
+    def take(self, value: Any, depth: int) -> None:
+        """Gather the texts of a value. Each loop takes texts itself: a call for each would cost more than all else."""
+        kind, texts = type(value), self.texts
+        if kind is dict:
+            if not self._harmless.issuperset(value):
+                self._name(value)
+            inner: Iterable[Any] = value.values()
+        elif kind is list or kind is tuple:
+            inner = value
+        elif kind in _GET and depth < _DEEPEST:
+            inner = _GET[kind](value)
+        else:
+            inner = (value,) if kind is str or kind is int else ()
+        for item in inner:
+            if not item:  # as are most fields of most records
+                continue
+            kind = type(item)
+            if kind is str:
+                if len(item) >= _SHORTEST:
+                    texts.append(item)
+            elif kind is int:
+                if item >= _LONG_NUMBER:
+                    texts.append(str(item))
+            elif kind not in _NO_TEXT:
+                self.take(item, depth + 1)
+
+    def _name(self, value: dict[str, Any]) -> None:
+        names = [name for name in value if len(name) >= _SHORTEST]
+        self.texts += names
+        self._names += names
+
+    def remember(self) -> None:
+        """Take the names for harmless: nothing was found in them."""
+        if self._names and len(self._harmless) < _MOST_NAMES:
+            self._harmless.update(name for name in self._names if len(name) <= _LONGEST_NAME)
 
 
 class _Cleaner:

@@ -23,12 +23,19 @@ from convotrace.model import (
     ToolDefinition,
     Trace,
 )
-from convotrace.redaction import Mask, own
+from convotrace.redaction import REDACTED, Mask, Redactor, fields, own
 from convotrace.redaction.records import masked, masked_change, masked_later
 from convotrace.redaction.urls import without_queries
 
 MAIL, MARK = "ann@example.com", "[redacted: email]"
 CLEAN = Change(SessionFacts("s", user_id="u-1"), Trace("t", "s", user_id="u-1", input=Payload("hello you")))
+places = st.recursive(
+    st.one_of(
+        st.just(f"to {MAIL}"), st.text(max_size=8), st.integers(), st.none(), st.booleans(), st.floats(allow_nan=False)
+    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=6), inner, max_size=3)),
+    max_leaves=20,
+)
 
 
 def mask(**options):
@@ -226,6 +233,36 @@ def test_a_text_that_is_only_compared_is_not_counted():
     assert told.text(f"to {MAIL}") and told.counts == {"email": 1}
 
 
+@given(st.lists(places, min_size=1, max_size=6))
+def test_what_was_looked_through_before_changes_nothing_of_what_is_found(values):
+    """A mask remembers names of fields; one that is new must find the same."""
+    warm = mask()
+    for value in [{"name": "plain", "deeper": {"note": 1}}, *values]:
+        change = Change(SessionFacts("s", metadata={"name": value, "deeper": {"note": value}}))
+        assert masked_change(warm, change) == masked_change(mask(), change)
+
+
+def test_a_name_that_is_known_hides_nothing_that_stands_under_it_and_one_that_holds_something_is_never_known():
+    told = mask()
+    for value, kept in [("plain words", "plain words"), (MAIL, MARK), ("plain words", "plain words")]:
+        change = Change(SessionFacts("s", metadata={"writer": value, "seen": {"writer": value}}))
+        assert masked_change(told, change).session.metadata == {"writer": kept, "seen": {"writer": kept}}
+    for _ in range(2):
+        found = masked_change(told, Change(SessionFacts("s", metadata={MAIL: 1}))).session.metadata
+        assert found == {MARK: 1} and MAIL not in told.harmless and "writer" in told.harmless
+
+
+def test_memory_of_names_of_fields_does_not_grow_for_ever():
+    told, redactor = mask(), Redactor()
+    for number in range(9_000):
+        value = {f"field{number}": "plain", "x" * 70: "plain"}
+        assert masked_change(told, Change(SessionFacts("s", metadata=value))).session.metadata == value
+        assert redactor.clean({**value, f"secret{number}": "kept", f"a{number}_secret": "c4n4ry"}) == {
+            **value, f"secret{number}": "kept", f"a{number}_secret": REDACTED,
+        }  # fmt: skip
+    assert len(told.harmless) <= 4_001 and "x" * 70 not in told.harmless and len(fields._HARMLESS) <= 4_099
+
+
 @pytest.mark.parametrize(
     ("kind", "one", "other"),
     [
@@ -257,15 +294,6 @@ def test_no_header_keeps_the_query_of_an_address(address, kept):
         "x-forwarded-uri": kept,
         "accept": "a?b",
     }
-
-
-places = st.recursive(
-    st.one_of(
-        st.just(f"to {MAIL}"), st.text(max_size=8), st.integers(), st.none(), st.booleans(), st.floats(allow_nan=False)
-    ),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=6), inner, max_size=3)),
-    max_leaves=20,
-)
 
 
 @given(places, st.booleans())
