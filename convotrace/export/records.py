@@ -63,13 +63,18 @@ def iso(ns: int | None) -> str | None:
     """Return nanoseconds since 1970 as ISO-8601 UTC with microseconds."""
     if ns is None:
         return None
-    # A list holds hundreds of times: a calendar is asked once an hour of theirs.
-    hour, rest = divmod(ns // 1000, 3_600_000_000)
-    seconds, rest = divmod(rest, 1_000_000)
-    return f"{_hour(hour)}{_SIXTY[seconds // 60]}:{_SIXTY[seconds % 60]}.{rest:06d}Z"
+    # A list holds hundreds of times: a calendar is asked once an hour of theirs, and numbers stand ready as texts.
+    micros = ns // 1000
+    hour = micros // 3_600_000_000
+    rest = micros - hour * 3_600_000_000
+    millis = rest // 1000
+    seconds = millis // 1000
+    clock = f"{_MINUTES[seconds // 60]}{_SECONDS[seconds % 60]}"
+    return f"{_hour(hour)}{clock}{_THREE[millis % 1000]}{_THREE[rest % 1000]}Z"
 
 
-_SIXTY = [f"{number:02d}" for number in range(60)]
+_MINUTES, _SECONDS = [f"{number:02d}:" for number in range(60)], [f"{number:02d}." for number in range(60)]
+_THREE = [f"{number:03d}" for number in range(1000)]
 
 
 @lru_cache(maxsize=1024)

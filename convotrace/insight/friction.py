@@ -43,28 +43,54 @@ _LOOKS_BACK = 20
 """So many earlier messages are compared with: a session of ten thousand turns stays quick."""
 
 
+class _Text:
+    """What was said in a turn: its words in order, or as a set once they are compared."""
+
+    __slots__ = ("said", "turn")
+
+    def __init__(self, turn: Trace, said: list[str]) -> None:
+        self.turn = turn
+        self.said: list[str] | frozenset[str] = said
+
+    @property
+    def words(self) -> frozenset[str]:
+        """The words, each once."""
+        if not isinstance(self.said, frozenset):
+            self.said = frozenset(self.said)
+        return self.said
+
+
 class _Said:
-    """What one side said in the latest turns: the words of each text under the name of its turn."""
+    """What one side said in the latest turns.
+
+    Most texts are mostly new words, and so like none before: that is told by how many are new to all of them, and no
+    set is made of such a text before another one is compared with it.
+    """
 
     def __init__(self) -> None:
-        self._texts: list[tuple[str, frozenset[str]]] = []
+        self._texts: list[_Text] = []
         self._words: set[str] = set()
 
-    def add(self, name: str, said: frozenset[str]) -> None:
-        """Note what was said in a turn."""
-        self._texts.append((name, said))
-        self._words |= said
+    def like(self, turn: Trace, text: str | None, fewest: int, enough: float) -> Trace | None:
+        """Note what was said in a turn, unless it is too short; return the latest one in which nearly the same was."""
+        said, known = words(text), len(self._words)
+        self._words.update(said)
+        new, one = len(self._words) - known, _Text(turn, said)
+        if len(said) < fewest or (new < fewest and len(one.words) < fewest):
+            return None
+        found = None if (len(said) - new) / len(said) < enough else self._latest_like(one, enough)
+        self._add(one)
+        return found
+
+    def _latest_like(self, one: _Text, enough: float) -> Trace | None:
+        texts = reversed(self._texts[-_LOOKS_BACK:])
+        return next((other.turn for other in texts if likeness(one.words, other.words) >= enough), None)
+
+    def _add(self, one: _Text) -> None:
+        self._texts.append(one)
         if len(self._texts) == 2 * _LOOKS_BACK:
             del self._texts[:_LOOKS_BACK]
-            self._words = set().union(*(words for _, words in self._texts))
-
-    def latest_like(self, said: frozenset[str], enough: float) -> str | None:
-        """Return the name of the latest turn in which nearly the same was said."""
-        # What is mostly new words is like none of them: most texts are, and are compared once instead of twenty times.
-        if len(said & self._words) / len(said) < enough:
-            return None
-        texts = reversed(self._texts[-_LOOKS_BACK:])
-        return next((name for name, other in texts if likeness(said, other) >= enough), None)
+            self._words = set().union(*[text.said for text in self._texts])
 
 
 @dataclass
@@ -73,8 +99,8 @@ class _Before:
 
     asked: _Said = field(default_factory=_Said)
     answered: _Said = field(default_factory=_Said)
-    calls: dict[bytes, str] = field(default_factory=dict)
-    failures: dict[tuple[str, str], str] = field(default_factory=dict)
+    calls: dict[bytes, Trace] = field(default_factory=dict)
+    failures: dict[tuple[str, str], Trace] = field(default_factory=dict)
     ended_ns: int | None = None
 
 
@@ -122,43 +148,28 @@ def _of_earlier(turn: Trace, before: _Before, silence_ns: int) -> Iterator[Signa
 def _said_again(turn: Trace, before: _Before) -> Iterator[Signal]:
     # What was sent twice or again has a sign of its own.
     if not any(signal.name in ("double_submit", "retry") for signal in turn.signals):
-        earlier = _same(turn, turn.input.text, before.asked, _FEWEST_WORDS, ALIKE)
+        earlier = before.asked.like(turn, turn.input.text, _FEWEST_WORDS, ALIKE)
         if earlier is not None:
-            yield Signal("rephrased", f"The user said nearly the same in {earlier}.")
-    earlier = _same(turn, turn.output.text, before.answered, _FEWEST_IN_ANSWER, SAME)
+            yield Signal("rephrased", f"The user said nearly the same in {_name(earlier)}.")
+    earlier = before.answered.like(turn, turn.output.text, _FEWEST_IN_ANSWER, SAME)
     if earlier is not None:
-        yield Signal("repeated_answer", f"The answer is nearly the same as in {earlier}.")
-
-
-def _same(turn: Trace, text: str | None, earlier: _Said, fewest: int, enough: float) -> str | None:
-    """Note what was said, and return the name of the latest turn in which the same was."""
-    said = frozenset(words(text))
-    if len(said) < fewest:
-        return None
-    found = earlier.latest_like(said, enough)
-    earlier.add(_name(turn), said)
-    return found
+        yield Signal("repeated_answer", f"The answer is nearly the same as in {_name(earlier)}.")
 
 
 def _called_again(turn: Trace, span: Span, before: _Before) -> Iterator[Signal]:
-    yield from _same_arguments(turn, span, before)
-    if span.status != "error" or span.error is None:
-        return
-    failure = (span.name, span.error.message or span.error.type)
-    if failure in before.failures:
-        yield Signal("same_failure", f"{span.name} had failed in the same way in {before.failures[failure]}.", span.id)
-    before.failures[failure] = _name(turn)
-
-
-def _same_arguments(turn: Trace, span: Span, before: _Before) -> Iterator[Signal]:
     # Of a call whose arguments nobody told, nothing is known.
-    if span.arguments is None:
-        return
-    call = call_key(span.name, span.arguments)
-    if call in before.calls:
-        why = f"{span.name} had been called with the same arguments in {before.calls[call]}."
-        yield Signal("repeated_call", why, span.id)
-    before.calls[call] = _name(turn)
+    if span.arguments is not None:
+        call = call_key(span.name, span.arguments)
+        if call in before.calls:
+            why = f"{span.name} had been called with the same arguments in {_name(before.calls[call])}."
+            yield Signal("repeated_call", why, span.id)
+        before.calls[call] = turn
+    if span.status == "error" and span.error is not None:
+        failure = (span.name, span.error.message or span.error.type)
+        if failure in before.failures:
+            why = f"{span.name} had failed in the same way in {_name(before.failures[failure])}."
+            yield Signal("same_failure", why, span.id)
+        before.failures[failure] = turn
 
 
 def call_key(name: str, arguments: Any) -> bytes:

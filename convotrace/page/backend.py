@@ -123,8 +123,8 @@ class Reader(Protocol):
     def session_by_key(self, key: str) -> Conversation | None:
         """Return a whole conversation by the key in its address."""
 
-    def document_by_key(self, key: str) -> dict[str, Json] | None:
-        """Return a whole conversation as JSON by the key in its address."""
+    def document_by_key(self, key: str, most: int | None = None) -> dict[str, Json] | None:
+        """Return a whole conversation as JSON by the key in its address, None also where it has more turns."""
 
     def excerpt_by_key(
         self,

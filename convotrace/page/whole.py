@@ -13,7 +13,7 @@ from convotrace.export import as_json, as_markdown
 from convotrace.model import Conversation, Event, Excerpt, Trace
 from convotrace.page.http import PageResponse, as_data, plain
 from convotrace.page.list import limit_of
-from convotrace.page.visit import Unknown, Visit
+from convotrace.page.visit import Visit
 
 TURNS = 200
 """Turns of an answer where nobody says how many; most sessions have fewer."""
@@ -30,13 +30,11 @@ class _Part:
 def data(visit: Visit) -> PageResponse:
     """Return a session as JSON; `?turn=` and `?limit=` ask for some of its turns."""
     first, limit = _asked(visit)
-    if not _is_whole(visit, first, limit):
-        part = _part_of(visit.excerpt(first, None, limit))
-        return as_data({**as_json(part.conversation), "next": part.next})
-    found = visit.reader().document_by_key(visit.parts["key"])
-    if found is None:
-        raise Unknown
-    return as_data({**found, "next": None})
+    found = visit.reader().document_by_key(visit.parts["key"], limit) if first == 1 else None
+    if found is not None:
+        return as_data({**found, "next": None})
+    part = _part_of(visit.excerpt(first, None, limit))
+    return as_data({**as_json(part.conversation), "next": part.next})
 
 
 def markdown(visit: Visit) -> PageResponse:

@@ -14,7 +14,7 @@ from convotrace.export import as_json
 from convotrace.export.records import SPAN_SHOWN, iso, trace_json
 from convotrace.insight.friction import with_signals
 from convotrace.insight.versions import with_versions
-from convotrace.model import Failure, Json, Score, Span, Trace, Usage
+from convotrace.model import Failure, Json, Score, Span, Trace
 from convotrace.store.codec import made
 from convotrace.store.conversations import Parts, read, row_of_key, with_totals_of
 from convotrace.store.keys import unpack_trace_id
@@ -25,14 +25,20 @@ from convotrace.store.unpacking import Contents
 from convotrace.store.work import read_work, rest_of
 
 _BLANK = as_json(Span("", "", ""))
-_COMPARED = ("tool", "retrieval")
-"""Kinds of spans by which friction is told."""
 
 
-def by_key(opened: Opened, key: str, now_ns: int) -> dict[str, Json] | None:
-    """Return the session of a key as `as_json` shows it, for `dump` alone; None where there is none."""
+def by_key(opened: Opened, key: str, now_ns: int, most: int | None = None) -> dict[str, Json] | None:
+    """Return the session of a key as `as_json` shows it, for `dump` alone; None where there is none, or a longer one.
+
+    Args:
+        opened: The open store.
+        key: The form of its id that stands in URLs.
+        now_ns: The moment that tells which processes live.
+        most: Turns that it may have, None for any number.
+    """
     row = row_of_key(opened, key)
-    found = None if row is None else read(opened, row, now_ns, _Documents)
+    is_wanted = row is not None and (most is None or row.turns <= most)
+    found = read(opened, row, now_ns, _Documents) if row is not None and is_wanted else None
     if found is None:
         return None
     session, parts = found
@@ -65,7 +71,7 @@ class _Documents(Parts):
         work, trace_id = read_work(row.work), unpack_trace_id(row.trace_id)
         lines = sorted(work.get("spans", ()), key=begun)
         self._shown = [_span(contents, trace_id, started_ns, line) for line in lines]
-        compared = [_compared(span) for span in self._shown if span["kind"] in _COMPARED]
+        compared = [_compared(span) for span in self._shown if _is_compared(span)]
         events, on_session = work.get("events", ()), work.get("on_session", ())
         return Happened(tuple(compared), in_order(events, started_ns), in_order(on_session, started_ns))
 
@@ -83,15 +89,19 @@ def _span(contents: Contents, trace_id: str, started_ns: int, line: list[Any]) -
     span["duration_ms"] = None if took_ns is None else took_ns / 1e6
     rest = rest_of(line)
     for name, value in rest.items():
-        if name in _AS_THEY_ARE:
-            span[name] = value
-        elif name in SPAN_FIELDS:
-            _set(span, name, value, contents, started_ns)
+        if name in _HOW:
+            shown, show = _HOW[name]
+            span[shown] = value if show is None else show(contents, value, started_ns)
     for name, digits in rest.get("packed", _NOTHING).items():
-        packed = bytes.fromhex(digits)
+        packed, (shown, show) = bytes.fromhex(digits), _HOW[name]
         value = contents.fragment(packed) if name in _MADE else contents.unpack(packed)
-        _set(span, name, value, contents, started_ns)
+        span[shown] = value if show is None else show(contents, value, started_ns)
     return span
+
+
+def _is_compared(span: dict[str, Any]) -> bool:
+    """Tell whether friction may be told by a span: by any tool, and by a retrieval that found nothing."""
+    return span["kind"] == "tool" or (span["kind"] == "retrieval" and not span["documents"])
 
 
 def _compared(span: dict[str, Any]) -> Span:
@@ -99,28 +109,18 @@ def _compared(span: dict[str, Any]) -> Span:
     return Span(
         span["id"], span["trace_id"], span["name"], span["kind"], status=span["status"],
         error=Failure(**span["error"]) if span["error"] else None, arguments=span["arguments"],
-        documents=tuple(span["documents"]),
     )  # fmt: skip
 
 
-def _set(span: dict[str, Json], name: str, value: Json, contents: Contents, started_ns: int) -> None:
-    if name in _SHOWN:
-        span[name] = _SHOWN[name](contents, value)
-        return
-    field, read_field = SPAN_FIELDS[name]
-    if read_field is not None:
-        value = read_field(contents, value, started_ns)
-    shown, show = SPAN_SHOWN.get(field, (field, None))
-    span[shown] = value if show is None else show(value)
+def _usage(contents: Contents, value: list[Json], started_ns: int) -> Json:
+    given, output, cached_read, cached_write, reasoning, audio = (*value, *_UNKNOWN)[:6]
+    return {
+        "input": given, "output": output, "cached_read": cached_read, "cached_write": cached_write,
+        "reasoning": reasoning, "audio": audio,
+    }  # fmt: skip
 
 
-def _usage(contents: Contents, value: list[Json]) -> Json:
-    usage = _NO_USAGE.copy()
-    usage.update(zip(_NO_USAGE, value, strict=False))
-    return usage
-
-
-def _documents(contents: Contents, value: Json) -> Json:
+def _documents(contents: Contents, value: Json, started_ns: int) -> Json:
     return [_document(contents, found) for found in value] if isinstance(value, list) else []
 
 
@@ -132,14 +132,27 @@ def _document(contents: Contents, found: dict[str, Any]) -> Json:
     }  # fmt: skip
 
 
-_NO_USAGE = as_json(Span("", "", "", usage=Usage()))["usage"]
-_SHOWN: dict[str, Callable[[Contents, Any], Json]] = {
-    "cost": lambda contents, value: value / 1e9, "usage": _usage, "documents": _documents,
+_UNKNOWN = (None,) * 6
+
+
+def _how(name: str) -> tuple[str, _Show | None]:
+    """Return under which name a field of a line is shown, and how, None for as it is."""
+    field, read_field = SPAN_FIELDS[name]
+    shown, show = SPAN_SHOWN.get(field, (field, None))
+    if read_field is None:
+        return shown, None if show is None else lambda contents, value, started_ns: show(value)
+    if show is None:
+        return shown, read_field
+    return shown, lambda contents, value, started_ns: show(read_field(contents, value, started_ns))
+
+
+_Show = Callable[[Contents, Any, int], Any]
+_HOW: dict[str, tuple[str, _Show | None]] = {
+    **{name: _how(name) for name in SPAN_FIELDS},
+    # Most spans have some of these: without a record between.
+    "cost": ("cost", lambda contents, value, started_ns: value / 1e9),
+    "usage": ("usage", _usage), "documents": ("documents", _documents),
 }  # fmt: skip
-"""Of the other fields those that most spans have: how what stands in the store is shown."""
-_AS_THEY_ARE = frozenset(
-    name for name, (field, how) in SPAN_FIELDS.items() if how is None and name == field and field not in SPAN_SHOWN
-)
 _MADE = frozenset({"input", "output", "result", "query"})
 """Fields that stay the JSON that they are stored as; by arguments friction is told."""
 _NOTHING: Mapping[str, str] = {}

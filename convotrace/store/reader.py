@@ -296,12 +296,13 @@ class Reader(ABC):
         """Return a session by the form of its id that stands in URLs."""
         return conversations.by_key(self._ready(), key, time.time_ns())
 
-    def document_by_key(self, key: str) -> dict[str, Json] | None:
+    def document_by_key(self, key: str, most: int | None = None) -> dict[str, Json] | None:
         """Return a session as `export.as_json` makes it of `session_by_key`, in less time and for `export.dump` alone.
 
-        Values in it may be JSON that is made already, which cannot be looked into.
+        Values in it may be JSON that is made already, which cannot be looked into. None also where it has more turns
+        than `most`.
         """
-        return documents.by_key(self._ready(), key, time.time_ns())
+        return documents.by_key(self._ready(), key, time.time_ns(), most)
 
     def excerpt_by_key(
         self,

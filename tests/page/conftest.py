@@ -233,9 +233,9 @@ class Shelf:
     def session_by_key(self, key: str) -> Conversation | None:
         return next((c for c in self.conversations if c.session.key == key), None)
 
-    def document_by_key(self, key: str) -> dict[str, Any] | None:
+    def document_by_key(self, key: str, most: int | None = None) -> dict[str, Any] | None:
         found = self.session_by_key(key)
-        return None if found is None else as_json(found)
+        return None if found is None or (most and found.session.turns > most) else as_json(found)
 
     def excerpt_by_key(
         self, key: str, *, turn: int = 1, trace_id: str | None = None, began_ns: int | None = None, count: int = 50,

@@ -134,6 +134,9 @@ def test_a_session_made_into_json_at_once_is_the_json_of_its_records(shared, sev
     whole = shared.session(session_id)
     assert dump(shared.document_by_key(whole.session.key)) == dump(as_json(whole))
     assert shared.document_by_key("nobody") is None
+    turns = whole.session.turns
+    assert turns == 0 or shared.document_by_key(whole.session.key, turns - 1) is None
+    assert shared.document_by_key(whole.session.key, turns) is not None
 
 
 @given(session_id=st.text(st.characters(codec=None), min_size=1, max_size=80))
