@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -40,6 +40,7 @@ _LONGEST_CACHED = 100
 _FEW_QUOTES = 64
 _HARMLESS: set[str] = set()
 """Names of fields that are no secrets': code gives its fields the same names again and again."""
+_HARMLESS_HEADERS: set[str] = set()
 _MOST_HARMLESS = 4_096
 
 
@@ -80,7 +81,10 @@ class Redactor:
 
     def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         """Return headers without cookies, and with the values of secret ones replaced."""
+        if _HARMLESS_HEADERS.issuperset(headers):
+            return dict(headers)
         if not any(map(never_stored_header, headers)):
+            _remember(_HARMLESS_HEADERS, headers)
             return dict(headers)
         kept: dict[str, str] = {}
         for name, value in headers.items():
@@ -108,7 +112,11 @@ class Redactor:
 
         What holds none is returned as it is: nearly all values are, and no copy of them is made.
         """
-        return value if _is_clean(value, depth) else self._cleaned(value, depth)
+        kind = type(value)
+        if kind is str:
+            return value if value[:1] in _WORDS else self._clean_text(value)
+        is_clean = _is_clean_mapping(value, depth) if kind is dict and not depth else _is_clean(value, depth)
+        return value if is_clean else self._cleaned(value, depth)
 
     def _cleaned(self, value: Json, depth: int) -> Json:
         if isinstance(value, str):
@@ -174,11 +182,16 @@ def _is_clean_mapping(value: dict[Any, Json], depth: int) -> bool:
 def _are_harmless(value: dict[Any, Json]) -> bool:
     """Tell whether no text in a mapping goes by the name of a secret, and remember its names."""
     names = [name for name in value if type(name) is str]
-    if any(never_stored(name) and type(value[name]) is str for name in names):
+    secret = [name for name in names if never_stored(name)]
+    if any(type(value[name]) is str for name in secret):
         return False
-    if len(_HARMLESS) < _MOST_HARMLESS:
-        _HARMLESS.update(name for name in names if len(name) <= _LONGEST_CACHED and not never_stored(name))
+    _remember(_HARMLESS, [name for name in names if name not in secret])
     return True
+
+
+def _remember(known: set[str], names: Iterable[str]) -> None:
+    if len(known) < _MOST_HARMLESS:
+        known.update([name for name in names if len(name) <= _LONGEST_CACHED])
 
 
 def _may_hold_secret(text: str) -> bool:

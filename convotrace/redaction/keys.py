@@ -20,7 +20,7 @@ class Shape(NamedTuple):
         hints: Of these texts one must be there too.
         pattern: What is then looked for; where it has groups, the one that matched is the secret.
         before: Tells by what stands in front of a gate of one character whether this may be there, better than hints.
-        may: Tells whether this may be there, in the place of gate and hints.
+        may: Tells whether this may be there, in the place of hints.
     """
 
     gate: str
@@ -31,11 +31,7 @@ class Shape(NamedTuple):
 
     def may_be_in(self, text: str) -> bool:
         """Tell whether a text has what this cannot do without."""
-        return _has(text, self.gate, self.hints) if self.may is None else self.may(text)
-
-    def finds_something(self, text: str) -> bool:
-        """Tell the same, as a look does."""
-        return self.may_be_in(text)
+        return _has(text, self.gate, self.hints) if self.may is None else self.gate in text and self.may(text)
 
 
 class _Look(NamedTuple):
@@ -54,9 +50,8 @@ class _Look(NamedTuple):
     apart: int
 
     def finds_something(self, text: str) -> bool:
+        """Tell whether a text in which the first character of the gate stands may hold one of the shapes."""
         gate = self.gate
-        if gate[0] not in text:
-            return False
         if self.before is not None and text.count(gate) * self.apart <= len(text):
             return any(map(self.before, text.split(gate)[:-1]))
         return _has(text, gate[1:], self.hints)
@@ -71,16 +66,19 @@ class Sieve:
 
     def __init__(self, shapes: Iterable[Shape]) -> None:
         gates: dict[str, list[Shape]] = {}
+        self._looks: list[tuple[str, Callable[[str], bool]]] = []
         for shape in shapes:
-            gates.setdefault(shape.gate, []).append(shape)
-        others = gates.pop("", ())
-        self._looks: list[_Look | Shape] = [*(_look(gate, behind) for gate, behind in gates.items()), *others]
+            if shape.may is None:
+                gates.setdefault(shape.gate, []).append(shape)
+            else:
+                self._looks.append((shape.gate, shape.may))
+        self._looks += [(gate[0], _look(gate, behind).finds_something) for gate, behind in gates.items()]
 
     def lets_through(self, text: str) -> bool:
         """Tell whether a text has to be looked at more closely."""
         # A loop, and no generator: this is asked of all that is stored.
-        for look in self._looks:  # noqa: SIM110
-            if look.finds_something(text):
+        for letter, finds_something in self._looks:  # noqa: SIM110
+            if letter in text and finds_something(text):
                 return True
         return False
 
@@ -108,7 +106,14 @@ def _by_stems(gate: str, hints: tuple[str, ...]) -> Callable[[str], bool] | None
 
 
 def _has(text: str, letters: str, hints: tuple[str, ...]) -> bool:
-    return all(letter in text for letter in letters) and any(hint in text for hint in hints)
+    # Loops, and no generators: this is asked of all that is stored.
+    for letter in letters:
+        if letter not in text:
+            return False
+    for hint in hints:  # noqa: SIM110
+        if hint in text:
+            return True
+    return False
 
 
 def _shape(
@@ -153,12 +158,12 @@ def _is_named_by_colon(text: str) -> bool:
 
 def _is_named_in_pair(text: str) -> bool:
     """Tell whether a text holds a pair, and the name of a secret somewhere."""
-    return "(" in text and any(sign in text for sign in ("('", "(b'", '("', '(b"')) and _has_word(text)
+    return any(sign in text for sign in ("('", "(b'", '("', '(b"')) and _has_word(text)
 
 
 def _is_named_in_address(text: str) -> bool:
     """Tell whether a text holds an address in an address, and the name of a secret somewhere."""
-    return "%" in text and ("%3" in text or "%253" in text) and _has_word(text)
+    return ("%3" in text or "%253" in text) and _has_word(text)
 
 
 def _has_word(text: str) -> bool:
@@ -201,18 +206,18 @@ KEYS = (
     # In what is told of a mapping, such as the text of an error: {'password': 'x'}, "api_key": "x", x-api-key: x1y2z3.
     # Where no quote says so, a value has a digit: "password: required" is none.
     _shape(
-        "", "", _NAMES + rf"(?:{_QUOTE})?:[ \t]{{0,3}}(?:b?{_QUOTED}"
+        ":", "", _NAMES + rf"(?:{_QUOTE})?:[ \t]{{0,3}}(?:b?{_QUOTED}"
         r"|(?=[^\s:&;,\"'<>()\[\]{}\\]{0,100}[0-9])([^\s;,\"'<>()\[\]{}\\]{6,2000}))",
         re.IGNORECASE, may=_is_named_by_colon,
     ),
     # In what is told of a list of headers: (b'x-api-key', b'x').
     _shape(
-        "", "", rf"\(b?{_QUOTE}[\w-]{{0,40}}(?:{_NAMES}|cookie){_QUOTE},[ ]?b?{_QUOTED}{_QUOTE}\)", re.IGNORECASE,
+        "(", "", rf"\(b?{_QUOTE}[\w-]{{0,40}}(?:{_NAMES}|cookie){_QUOTE},[ ]?b?{_QUOTED}{_QUOTE}\)", re.IGNORECASE,
         may=_is_named_in_pair,
     ),
     # In an address inside of another one, or JSON in an address: password%3Dx, %22password%22%3A%22x%22.
     _shape(
-        "", "", _NAMES + rf"(?:{_PERCENT}(?:5[bd]|22|27)){{0,4}}{_PERCENT}(?:3d|3a(?:%20|\+)?{_PERCENT}2[27])"
+        "%", "", _NAMES + rf"(?:{_PERCENT}(?:5[bd]|22|27)){{0,4}}{_PERCENT}(?:3d|3a(?:%20|\+)?{_PERCENT}2[27])"
         r"(?!\[redacted)((?:[^\s&;,\"'<>%\\]|%(?!(?:25){0,2}(?:2[2367c]|3b))){1,2000})",
         re.IGNORECASE, may=_is_named_in_address,
     ),

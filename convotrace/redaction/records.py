@@ -171,9 +171,8 @@ class _Gathered:
                 self.take(item, depth + 1)
 
     def _name(self, value: dict[str, Any]) -> None:
-        names = [name for name in value if len(name) >= _SHORTEST]
-        self.texts += names
-        self._names += names
+        self.texts += [name for name in value if len(name) >= _SHORTEST]
+        self._names += value
 
     def remember(self) -> None:
         """Take the names for harmless: nothing was found in them."""
