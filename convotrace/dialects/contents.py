@@ -7,7 +7,6 @@ from typing import Any
 
 from convotrace.dialects import sources
 from convotrace.dialects.messages import as_documents, as_messages, as_text, as_tools
-from convotrace.dialects.names import told
 from convotrace.dialects.sources import NOTHING, Found, find, present
 from convotrace.dialects.values import as_number, as_object, below, loaded, unquoted
 from convotrace.dialects.wrapped import looks_like_messages, reply, request
@@ -32,10 +31,11 @@ class Contents:
         self.held: set[str] = set()
         self.rest: dict[str, Json] = {}
         self._attributes = attributes
-        if told(attributes, _hold_contents, None):
-            reader = _READERS.get(kind, _read_other)
-            reader(self, attributes)
-            self._read_tools()
+
+    def read(self) -> None:
+        """Find what the attributes hold, where their names say that they hold any."""
+        _READERS.get(self.kind, _read_other)(self, self._attributes)
+        self._read_tools()
 
     def take(self, field: str, found: Found, value: Json) -> None:
         """Set a field to what was read from a source."""
@@ -53,7 +53,8 @@ class Contents:
                 self.fields["tools"] = as_tools(offered)
 
 
-def _hold_contents(names: tuple[str, ...], _about: None) -> bool:
+def hold_contents(names: tuple[str, ...]) -> bool:
+    """Tell whether attributes of these names hold what people or models said."""
     return any(map(sources.is_content, names))
 
 
@@ -224,11 +225,11 @@ _VECTORS = ("embedding.vector", "ai.embedding", "ai.embeddings")
 _LONG = 256
 
 
-def kept(attributes: Mapping[str, Json], contents: Contents) -> dict[str, Json]:
+def kept(attributes: Mapping[str, Json], contents: Contents, vectors: tuple[str, ...]) -> dict[str, Json]:
     """Return the raw attributes without those which the fields hold whole, and without vectors."""
     held = contents.held
     found = {name: value for name, value in attributes.items() if name not in held} if held else dict(attributes)
-    for name in told(attributes, _vectors, None):
+    for name in vectors:
         if name in found:
             held = loaded(found[name])
             found[name] = f"[{len(held)} left out]" if isinstance(held, list) else "[left out]"
@@ -241,7 +242,8 @@ def kept(attributes: Mapping[str, Json], contents: Contents) -> dict[str, Json]:
     return found
 
 
-def _vectors(names: tuple[str, ...], _about: None) -> tuple[str, ...]:
+def vectors(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return which of some names are those of vectors."""
     return tuple(name for name in names if name.endswith(_VECTORS))
 
 

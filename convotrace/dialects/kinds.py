@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeVar
 
+from convotrace.dialects.names import Rows, told
 from convotrace.dialects.values import as_word
 from convotrace.model import SPAN_KINDS, Json
+
+_Told = TypeVar("_Told")
 
 _OPERATIONS = {
     "chat": "generation", "generate_content": "generation", "text_completion": "generation", "completion": "generation",
@@ -34,24 +38,26 @@ _HAYSTACK = (
     ("ToolInvoker", "tool"), ("Agent", "agent"),
 )  # fmt: skip
 
-_KINDS: tuple[tuple[str, Mapping[str, str]], ...] = (
-    ("convotrace.kind", {kind: kind for kind in SPAN_KINDS}),
-    ("openinference.span.kind", _WORDS),
-    ("langsmith.span.kind", _WORDS),
-    ("gen_ai.operation.name", _OPERATIONS),
-    ("ai.operationId", {}),
-    ("traceloop.span.kind", _WORDS),
-    ("llm.request.type", _WORDS),
-    ("mlflow.spanType", _WORDS),
-    ("langfuse.observation.type", _WORDS),
-    ("gen_ai.span.kind", _WORDS),
-    ("agentops.span.kind", _WORDS),
-    ("genkit:metadata:subtype", _WORDS),
-    ("operation.name", {}),
-    ("span.type", _WORDS),
-    ("entity.type", _WORDS),
+_KINDS = Rows[tuple[str, Mapping[str, str]]](
+    (
+        ("convotrace.kind", {kind: kind for kind in SPAN_KINDS}),
+        ("openinference.span.kind", _WORDS),
+        ("langsmith.span.kind", _WORDS),
+        ("gen_ai.operation.name", _OPERATIONS),
+        ("ai.operationId", {}),
+        ("traceloop.span.kind", _WORDS),
+        ("llm.request.type", _WORDS),
+        ("mlflow.spanType", _WORDS),
+        ("langfuse.observation.type", _WORDS),
+        ("gen_ai.span.kind", _WORDS),
+        ("agentops.span.kind", _WORDS),
+        ("genkit:metadata:subtype", _WORDS),
+        ("operation.name", {}),
+        ("span.type", _WORDS),
+        ("entity.type", _WORDS),
+    )
 )
-_SIGNS: tuple[tuple[str, str], ...] = (
+_SIGNS = Rows[tuple[str, str]]((
     ("gen_ai.tool.name", "tool"), ("tool.name", "tool"), ("ai.toolCall.name", "tool"),
     ("lk.function_tool.name", "tool"), ("lk.function_tool.output", "tool"), ("spring.ai.tool.definition.name", "tool"),
     ("retrieval.documents.0.document.content", "retrieval"), ("gen_ai.retrieval.query.text", "retrieval"),
@@ -62,10 +68,22 @@ _SIGNS: tuple[tuple[str, str], ...] = (
     ("llm.input_messages.0.message.role", "generation"), ("llm.output_messages.0.message.role", "generation"),
     ("gen_ai.prompt.0.role", "generation"), ("gen_ai.completion.0.role", "generation"),
     ("http.request.method", "http"), ("http.method", "http"),
-)  # fmt: skip
+))  # fmt: skip
 
-_KIND_NAMES = frozenset(key for key, _words in _KINDS)
-_SIGN_NAMES = frozenset(key for key, _kind in _SIGNS)
+_TELLING = frozenset({
+    *(key for key, _words in _KINDS), *(key for key, _kind in _SIGNS),
+    "mcp.method.name", "db.vector.query.top_k", "haystack.component.type",
+})  # fmt: skip
+
+
+def tell_kind(names: tuple[str, ...]) -> bool:
+    """Tell whether attributes of these names may say what kind of work a span is."""
+    return not _TELLING.isdisjoint(names)
+
+
+def kind_by_name(name: str) -> str:
+    """Return the kind of a span whose attributes say nothing of it."""
+    return "retrieval" if name.endswith(".query.vector") else "internal"
 
 
 def kind_of(name: str, attributes: Mapping[str, Json]) -> str:
@@ -77,18 +95,22 @@ def kind_of(name: str, attributes: Mapping[str, Json]) -> str:
     """
     if attributes.get("mcp.method.name") == "tools/call":
         return "tool"
-    for key, words in _KINDS if not _KIND_NAMES.isdisjoint(attributes) else ():
-        word = attributes.get(key)
+    for key, words in told(attributes, _among, _KINDS):
+        word = attributes[key]
         if isinstance(word, str) and (kind := _kind(key, word, words)) is not None:
             return kind
-    for key, kind in _SIGNS if not _SIGN_NAMES.isdisjoint(attributes) else ():
-        if key in attributes and as_word(attributes[key]) is not None:
+    for key, sign in told(attributes, _among, _SIGNS):
+        if as_word(attributes[key]) is not None:
             # A model's or a tool's call over HTTP is that call, and an agent that names its model an agent.
-            return kind
+            return sign
     if "db.vector.query.top_k" in attributes or name.endswith(".query.vector"):
         return "retrieval"
     component = as_word(attributes.get("haystack.component.type")) or ""
     return next((kind for suffix, kind in _HAYSTACK if component.endswith(suffix)), "internal")
+
+
+def _among(names: tuple[str, ...], rows: Rows[tuple[str, _Told]]) -> tuple[tuple[str, _Told], ...]:
+    return tuple(row for row in rows if row[0] in names)
 
 
 def _kind(key: str, word: str, words: Mapping[str, str]) -> str | None:

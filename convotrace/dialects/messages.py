@@ -59,7 +59,7 @@ def as_messages(value: Json, role: str) -> Json:
 
 def _flat(items: list[Json]) -> list[Json]:
     """Return a list of messages; LangChain sends a list of such lists."""
-    if items and all(isinstance(item, list) for item in items):
+    if items and isinstance(items[0], list) and all(isinstance(item, list) for item in items):
         return [inner for item in items for inner in item]
     return items
 

@@ -13,6 +13,7 @@ from convotrace.model import Json
 
 _About = TypeVar("_About")
 _Found = TypeVar("_Found")
+_Row = TypeVar("_Row")
 _SHAPES = 512
 _MANY = 64
 """Attributes of a span whose names are remembered: long lists flattened into names seldom come twice."""
@@ -21,19 +22,25 @@ _MANY = 64
 class Names:
     """The names of some attributes, and what was found out of them."""
 
-    __slots__ = ("_found", "_names")
+    __slots__ = ("found", "names")
 
     def __init__(self, names: tuple[str, ...]) -> None:
-        self._names = names
-        self._found: dict[tuple[object, object], Any] = {}
+        self.names = names
+        self.found: dict[tuple[object, object], Any] = {}
 
     def told(self, find_out: Callable[[tuple[str, ...], _About], _Found], about: _About) -> _Found:
         """Return what a function finds out of the names; it is called once for each thing that it is asked about."""
-        key = (find_out, about)
-        if key not in self._found:
-            self._found[key] = find_out(self._names, about)
-        found: _Found = self._found[key]
+        found: _Found = find_out(self.names, about)
+        self.found[find_out, about] = found
         return found
+
+
+class Rows(tuple[_Row, ...]):
+    """Rows of a table to ask names about: one of few, known by itself and not by what it holds."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
 
 
 class Attributes(dict[str, Json]):
@@ -43,10 +50,12 @@ class Attributes(dict[str, Json]):
 
     def __init__(self, given: Mapping[str, Json]) -> None:
         super().__init__(given)
-        self.names = _names_of(tuple(self)) if len(self) <= _MANY else Names(tuple(self))
+        names = tuple(self)
+        self.names = _names_of(names) if len(names) <= _MANY else Names(names)
 
 
 _names_of = lru_cache(maxsize=_SHAPES)(Names)
+_UNKNOWN: Any = object()
 
 
 def told(
@@ -59,9 +68,11 @@ def told(
         find_out: Takes the names and `about`; always the same function, for its answers are remembered.
         about: What it is asked about; one of few things, for the same reason.
     """
-    if type(attributes) is Attributes:
-        return attributes.names.told(find_out, about)
-    return find_out(tuple(attributes), about)
+    if type(attributes) is not Attributes:
+        return find_out(tuple(attributes), about)
+    names = attributes.names
+    found: _Found = names.found.get((find_out, about), _UNKNOWN)
+    return names.told(find_out, about) if found is _UNKNOWN else found
 
 
 def under(attributes: Mapping[str, Json], *prefixes: str) -> tuple[str, ...]:

@@ -15,7 +15,6 @@ _ROLES = {
     "HumanMessageChunk": "user", "AIMessageChunk": "assistant", "FunctionMessage": "tool",
 }  # fmt: skip
 _SPOKEN = ("role", "content", "parts", "contents", "tool_calls", "tool_call_id", "toolCalls")
-_DONE, _DONE_PART = {"role", "parts"}, {"type", "content"}
 _TEXTS = ("parts", "contents", "text")
 # What a client says of its message besides the message itself, and what only its library needs.
 _DROPPED = frozenset({
@@ -53,13 +52,18 @@ def message(value: Json, role: str) -> dict[str, Json]:
 
 def _is_done(value: dict[str, Json]) -> bool:
     """Tell whether a message has its final form already, of texts alone, as the conventions write it."""
-    if value.keys() != _DONE or value["role"] in _ROLES or not isinstance(value["role"], str) or not value["role"]:
+    role, parts = value.get("role"), value.get("parts")
+    if len(value) != 2 or type(parts) is not list or not isinstance(role, str) or not role or role in _ROLES:
         return False
-    parts = value["parts"]
-    return type(parts) is list and all(
-        type(part) is dict and part.keys() == _DONE_PART and part["type"] == "text" and type(part["content"]) is str
-        for part in parts
-    )
+    for item in parts:
+        if (
+            type(item) is not dict
+            or len(item) != 2
+            or item.get("type") != "text"
+            or type(item.get("content")) is not str
+        ):
+            return False
+    return True
 
 
 def _opened(value: Mapping[str, Json], role: str) -> tuple[dict[str, Json], str]:

@@ -9,12 +9,13 @@ from typing import Any
 from convotrace.dialects import events as told_events
 from convotrace.dialects import table
 from convotrace.dialects.contents import Contents, kept, text_documents
-from convotrace.dialects.kinds import kind_of
+from convotrace.dialects.kinds import kind_by_name, kind_of
 from convotrace.dialects.messages import as_documents, as_nano, as_usage
-from convotrace.dialects.names import Attributes, told, under
-from convotrace.dialects.scores import Judgement, are_judged, judgements
+from convotrace.dialects.names import Attributes, told
+from convotrace.dialects.scores import Judgement, judgements
 from convotrace.dialects.sessions import Said, said_in_words, span_metadata, trace_metadata, trace_tags
-from convotrace.dialects.values import as_count, as_moment, as_number, as_object, below, first_word, loaded
+from convotrace.dialects.shapes import Shape, says_of_trace
+from convotrace.dialects.values import as_count, as_moment, as_number, as_object, first_word, loaded
 from convotrace.dialects.vendor_usage import vendor_usage
 from convotrace.model import Event, Json, Usage
 from convotrace.quick import record
@@ -75,11 +76,16 @@ def read(
         scope: Name of the library that made it.
         started_ns: When it began, for the time to the first token.
     """
-    events = tuple(told_events.opened(event) for event in events)
-    attributes = Attributes(_with_details(attributes, events))
-    kind = _kind(name, attributes, events)
+    events = tuple([told_events.opened(event) for event in events]) if events else ()
+    attributes = Attributes(_with_details(attributes, events) if events else attributes)
+    shape = told(attributes, Shape, None)
+    kind = kind_of(name, attributes) if shape.tells_kind else kind_by_name(name)
+    if events and kind == "internal":
+        kind = _kind_by_events(events)
     contents = Contents(kind, attributes)
-    fields = {**contents.fields, **_scalars(kind, attributes, events, started_ns)}
+    if shape.holds_contents:
+        contents.read()
+    fields = {**contents.fields, **_scalars(kind, attributes, shape, events, started_ns)}
     noted = told_events.told(events, fields.get("input"), fields.get("output")) if events else told_events.NONE
     if noted.input and "input" not in fields:
         fields["input"] = noted.input
@@ -90,41 +96,33 @@ def read(
     return Reading(
         kind=kind,
         fields=fields,
-        attributes=kept(attributes, contents),
+        attributes=kept(attributes, contents, shape.vectors),
         events=noted.events,
-        hidden=_is_hidden(name, attributes, scope),
-        http=table.HTTP_FACTS.read(attributes),
-        **said_of_trace(attributes, events),
+        hidden=_is_hidden(name, attributes, shape, scope),
+        http=table.HTTP_FACTS.read(attributes) if shape.is_http else {},
+        **(_of_trace(attributes, events) if events or shape.says_of_trace else {}),
     )
 
 
 def said_of_trace(attributes: Mapping[str, Json], events: Sequence[Event] = ()) -> dict[str, Any]:
     """Return what a span says of its session and trace, as fields of a `Reading`; raw attributes say it for ever."""
-    if not events and not told(attributes, _says_of_trace, None):
+    if not events and not told(attributes, says_of_trace, None):
         return {**_NOTHING_SAID, "metadata": {}}
+    return _of_trace(attributes, events)
+
+
+_NOTHING_SAID: dict[str, Any] = {
+    **dict.fromkeys(("user_id", "session_name", "trace_name", "session")), "tags": (), "judgements": (),
+}  # fmt: skip
+
+
+def _of_trace(attributes: Mapping[str, Json], events: Sequence[Event]) -> dict[str, Any]:
     return {
         **said_in_words(attributes),
         "tags": trace_tags(attributes),
         "metadata": trace_metadata(attributes),
         "judgements": judgements(attributes, events),
     }
-
-
-_OF_TRACE = frozenset(
-    (*table.SESSION_IDS, *table.USER_IDS, *table.SESSION_NAMES, *table.TRACE_NAMES, *table.TRACE_TAGS,
-     *table.INVENTED_IDS, *table.TRACE_METADATA_OBJECTS, *(name for name, _keys in table.SESSION_OBJECTS))
-)  # fmt: skip
-_NOTHING_SAID: dict[str, Any] = {
-    **dict.fromkeys(("user_id", "session_name", "trace_name", "session")), "tags": (), "judgements": (),
-}  # fmt: skip
-
-
-def _says_of_trace(names: tuple[str, ...], _about: None) -> bool:
-    return (
-        not _OF_TRACE.isdisjoint(names)
-        or are_judged(names)
-        or any(name.startswith(table.TRACE_METADATA_PREFIXES) for name in names)
-    )
 
 
 def _with_details(attributes: Mapping[str, Json], events: Sequence[Event]) -> Mapping[str, Json]:
@@ -135,52 +133,55 @@ def _with_details(attributes: Mapping[str, Json], events: Sequence[Event]) -> Ma
     return attributes if details is None else {**details, **attributes}
 
 
-def _kind(name: str, attributes: Mapping[str, Json], events: Sequence[Event]) -> str:
-    kind = kind_of(name, attributes)
-    if kind == "internal" and any(told_events.is_message(event) or event.name == _DETAILS for event in events):
+def _kind_by_events(events: Sequence[Event]) -> str:
+    if any(told_events.is_message(event) or event.name == _DETAILS for event in events):
         return "generation"
-    if kind == "internal" and any(event.name.startswith(("db.query.result", "db.search.result")) for event in events):
-        return "retrieval"
-    return kind
+    found = any(event.name.startswith(("db.query.result", "db.search.result")) for event in events)
+    return "retrieval" if found else "internal"
 
 
 def _scalars(
-    kind: str, attributes: Mapping[str, Json], events: Sequence[Event], started_ns: int | None
+    kind: str, attributes: Mapping[str, Json], shape: Shape, events: Sequence[Event], started_ns: int | None
 ) -> dict[str, Any]:
-    found = table.SPANS.read(attributes)
-    counts = {name[6:]: found.pop(name) for name in list(found) if name.startswith("usage.")}
+    found = table.SPANS.read(attributes) if shape.has_fields else {}
     if kind not in _CALLED:
         # A tool or a chain may name the model around it; only a call has one.
-        for field_name in ("finish_reason", "cost_nano", "first_token_ns"):
+        for field_name in ("finish_reason", "cost_nano", "first_token_ns") if found else ():
             found.pop(field_name, None)
     if kind in _COUNTED:
-        found = {**_counted(attributes, counts, events, started_ns), **found}
+        found = {**_counted(attributes, events, started_ns), **found}
     else:
         found.pop("cost_nano", None)
-    if metadata := span_metadata(attributes):
+    if shape.has_metadata and (metadata := span_metadata(attributes)):
         found["metadata"] = metadata
-    if kind in ("retrieval", "reranker") and (documents := _vector_events(events)):
+    if events and kind in ("retrieval", "reranker") and (documents := _vector_events(events)):
         found["documents"] = as_documents(documents)
     return found
 
 
-def _counted(
-    attributes: Mapping[str, Json], counts: Mapping[str, int], events: Sequence[Event], started_ns: int | None
-) -> dict[str, Any]:
+def _counted(attributes: Mapping[str, Json], events: Sequence[Event], started_ns: int | None) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    if (usage := _usage(attributes, counts)) is not None:
+    if (usage := _usage(attributes, table.COUNTS.read(attributes))) is not None:
         found["usage"] = usage
     if (cost := _summed_cost(attributes)) is not None:
         found["cost_nano"] = cost
     if parameters := _parameters(attributes):
         found["parameters"] = parameters
-    if "ai.response.msToFirstChunk" not in attributes and "gen_ai.response.time_to_first_chunk" not in attributes:
-        started = as_moment(attributes.get("langfuse.observation.completion_start_time"))
-        by_client = None if started is None or started_ns is None else max(0, started - started_ns)
-        first = told_events.first_token(events, started_ns) if by_client is None else by_client
-        if first is not None:
-            found["first_token_ns"] = first
+    if _FIRST_TOKENS.isdisjoint(attributes) and (first := _first_token(attributes, events, started_ns)) is not None:
+        found["first_token_ns"] = first
     return found
+
+
+_FIRST_TOKENS = frozenset(("ai.response.msToFirstChunk", "gen_ai.response.time_to_first_chunk"))
+_BY_CLIENT = "langfuse.observation.completion_start_time"
+
+
+def _first_token(attributes: Mapping[str, Json], events: Sequence[Event], started_ns: int | None) -> int | None:
+    """Return how long the first token took by the client's word, else by the event that marks it."""
+    started = as_moment(attributes[_BY_CLIENT]) if _BY_CLIENT in attributes else None
+    if started is not None and started_ns is not None:
+        return max(0, started - started_ns)
+    return told_events.first_token(events, started_ns) if events else None
 
 
 def _usage(attributes: Mapping[str, Json], counts: Mapping[str, int]) -> Usage | None:
@@ -222,19 +223,29 @@ def _numbered(value: Json) -> dict[str, Json]:
 
 
 def _parameters(attributes: Mapping[str, Json]) -> dict[str, Json]:
+    objects, singles = told(attributes, _of_parameters, None)
+    if not objects and not singles:
+        return {}
+    if not objects:
+        return {short: loaded(value) for short, name in singles if (value := attributes[name]) is not None}
     found: dict[str, Json] = {}
-    for name in table.PARAMETER_OBJECTS:
-        if name in attributes:
-            found.update(as_object(attributes[name]))
-    if not found and not under(attributes, *table.PARAMETER_PREFIXES):
-        return found
-    for prefix in table.PARAMETER_PREFIXES:
-        found.update(below(attributes, prefix))
-    return {
-        name: loaded(value)
-        for name, value in found.items()
-        if value is not None and name.partition(".")[0] not in table.NO_PARAMETERS
+    for name in objects:
+        found.update(as_object(attributes[name]))
+    found.update({short: attributes[name] for short, name in singles})
+    return {name: loaded(value) for name, value in found.items() if value is not None and _is_parameter(name)}
+
+
+def _of_parameters(names: tuple[str, ...], _about: None) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    """Return the names of whole objects, and each other parameter with the name of its attribute."""
+    objects = tuple(name for name in table.PARAMETER_OBJECTS if name in names)
+    singles = {
+        name[len(prefix) :]: name for prefix in table.PARAMETER_PREFIXES for name in names if name.startswith(prefix)
     }
+    return objects, tuple((short, name) for short, name in singles.items() if objects or _is_parameter(short))
+
+
+def _is_parameter(name: str) -> bool:
+    return name.partition(".")[0] not in table.NO_PARAMETERS
 
 
 def _reason(output: Json) -> str | None:
@@ -253,8 +264,8 @@ def _vector_events(events: Sequence[Event]) -> list[Json]:
     ]
 
 
-def _is_hidden(name: str, attributes: Mapping[str, Json], scope: str | None) -> bool:
-    if attributes.get("logfire.span_type") == "pending_span":
+def _is_hidden(name: str, attributes: Mapping[str, Json], shape: Shape, scope: str | None) -> bool:
+    if shape.hides and attributes.get("logfire.span_type") == "pending_span":
         return True
-    is_message = "asgi.event.type" in attributes or name.endswith(_ASGI_MESSAGES)
+    is_message = (shape.hides and "asgi.event.type" in attributes) or name.endswith(_ASGI_MESSAGES)
     return is_message and (scope is None or "http.request.method" not in attributes)

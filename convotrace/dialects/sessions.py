@@ -58,6 +58,11 @@ def said_in_words(attributes: Mapping[str, Json]) -> dict[str, Any]:
     return {**words, "session": Said(said[0], said[2], said[1]) if said else _less_certain(attributes, {})}
 
 
+def hold_metadata(names: tuple[str, ...]) -> bool:
+    """Tell whether attributes of these names hold metadata of their span's own."""
+    return any(n.startswith(table.SPAN_METADATA_PREFIXES) or n in table.SPAN_METADATA_OBJECTS for n in names)
+
+
 def trace_tags(attributes: Mapping[str, Json]) -> tuple[str, ...]:
     """Return the tags that a span gives to all of its trace."""
     found = [tag for name in table.TRACE_TAGS if name in attributes for tag in as_list(attributes[name])]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from convotrace.dialects.names import told, under
+from convotrace.dialects.names import Rows, told, under
 from convotrace.dialects.values import grown, loaded, unquoted
 from convotrace.model import Json
 
@@ -21,12 +21,7 @@ class Source(NamedTuple):
     flat: bool = False
 
 
-class Sources(tuple[Source, ...]):
-    """Sources in order. Each is one of few that stand in this file, and known by itself, not by what it holds."""
-
-    __slots__ = ()
-    __hash__ = object.__hash__
-    __eq__ = object.__eq__
+Sources = Rows[Source]
 
 
 class Found(NamedTuple):
@@ -132,9 +127,13 @@ def _is_there(source: Source, names: tuple[str, ...]) -> bool:
     return any(name.startswith(source.name + ".") for name in names) if source.flat else source.name in names
 
 
-def present(sources: Sources, attributes: Mapping[str, Json]) -> set[str]:
+def present(sources: Sources, attributes: Mapping[str, Json]) -> frozenset[str]:
     """Return the attributes that stand under any of these names."""
-    return {source.name for source in told(attributes, _present, sources) if not source.flat}
+    return told(attributes, _standing, sources)
+
+
+def _standing(names: tuple[str, ...], sources: Sources) -> frozenset[str]:
+    return frozenset(source.name for source in _present(names, sources) if not source.flat)
 
 
 _EVERYWHERE = (

@@ -6,9 +6,11 @@ For each field the first name that says something wins. A dialect is learnt by a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
 from typing import Any
 
 from convotrace.dialects.messages import as_nano
+from convotrace.dialects.names import told
 from convotrace.dialects.values import (
     as_count,
     as_known,
@@ -201,8 +203,11 @@ HTTP: Mapping[str, tuple[Row, ...]] = {
 }
 
 
+_Ranked = tuple[tuple[str, tuple[tuple[int, str, Reader], ...]], ...]
+
+
 class Index:
-    """Rows by their names: a span is read in one pass over the names that it has and a row knows.
+    """Rows by their names: a span is read by the rows that know one of its names.
 
     Args:
         fields: Field → its rows, the first that reads anything counts.
@@ -213,7 +218,7 @@ class Index:
         for field, rows in fields.items():
             for rank, (name, reader) in enumerate(rows):
                 self._rows.setdefault(name, []).append((field, rank, reader))
-        self._names = frozenset(self._rows)
+        self.names = frozenset(self._rows)
 
     def read(self, attributes: Mapping[str, Json]) -> dict[str, Any]:
         """Return each field that some row reads; None and nothing in a list are nothing."""
@@ -222,22 +227,34 @@ class Index:
     def ranked(self, attributes: Mapping[str, Json]) -> dict[str, tuple[int, str, Any]]:
         """Return each field with the rank and the name of the row that read it."""
         found: dict[str, tuple[int, str, Any]] = {}
-        for name in self._names.intersection(attributes):
-            given = attributes[name]
-            for field, rank, reader in self._rows[name] if given is not None else ():
-                if field in found and found[field][0] < rank:
-                    continue
-                value = reader(given)
+        for field, rows in told(attributes, _rows_among, self):
+            for rank, name, reader in rows:
+                given = attributes[name]
+                value = None if given is None else reader(given)
                 if value is not None and value != ():
                     found[field] = (rank, name, value)
+                    break
         return found
+
+    def among(self, names: tuple[str, ...]) -> _Ranked:
+        """Return the fields that some of these names may fill, each with its rows in order."""
+        found: dict[str, list[tuple[int, str, Reader]]] = {}
+        for name in filter(self.names.__contains__, names):
+            for field, rank, reader in self._rows[name]:
+                found.setdefault(field, []).append((rank, name, reader))
+        return tuple((field, tuple(sorted(rows, key=itemgetter(0)))) for field, rows in found.items())
+
+
+def _rows_among(names: tuple[str, ...], index: Index) -> _Ranked:
+    return index.among(names)
 
 
 def _words(*names: str) -> tuple[Row, ...]:
     return _rows(as_word, *names)
 
 
-SPANS = Index({**FIELDS, **{f"usage.{name}": _rows(as_count, *names) for name, names in USAGE.items()}})
+SPANS = Index(FIELDS)
+COUNTS = Index({name: _rows(as_count, *names) for name, names in USAGE.items()})
 HTTP_FACTS = Index(HTTP)
 TOLD = Index(
     {

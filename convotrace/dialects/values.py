@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from convotrace.dialects.names import under
+from convotrace.dialects.names import told, under
 from convotrace.model import Json
 
 MAX_ITEMS = 2_000
@@ -26,9 +26,13 @@ def loaded(value: Json) -> Json:
     """Return the structure that a text holds as JSON, also that of each text of a list; any other value as it is."""
     if isinstance(value, str):
         return _loaded_text(value)
-    if isinstance(value, (list, tuple)) and value and all(isinstance(item, str) for item in value):
+    if isinstance(value, (list, tuple)) and value and isinstance(value[0], str) and all(map(_is_text, value)):
         return [_loaded_text(item) for item in value]
     return list(value) if isinstance(value, tuple) else value
+
+
+def _is_text(value: Json) -> bool:
+    return isinstance(value, str)
 
 
 def _loaded_text(text: str) -> Json:
@@ -59,6 +63,8 @@ def unquoted(value: Json) -> Json:
 def as_word(value: Json) -> str | None:
     """Return a name, model or id; None where it is empty or no scalar."""
     value = unquoted(value)
+    if type(value) is str:
+        return value.strip() or None
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return None
     return str(value).strip() or None
@@ -92,6 +98,8 @@ def as_number(value: Json) -> float | None:
 
 def as_count(value: Json) -> int | None:
     """Return a count of tokens or the like, also one written as text; None for none."""
+    if type(value) is int and 0 <= value < _COUNTABLE:
+        return value
     number = as_number(value)
     return int(number) if number is not None and number >= 0 else None
 
@@ -133,39 +141,45 @@ def grown(attributes: Mapping[str, Json], prefix: str) -> list[Json]:
 
     Gaps close up; entries beyond `MAX_ITEMS` are left out; a name that is both a leaf and a branch keeps its branch.
     """
+    plan = told(attributes, _planned, prefix + ".")
+    return [_filled(entry, attributes) for entry in plan] if type(plan) is tuple else []
+
+
+# What grows of names: a name where its value belongs, a tuple where a list, a mapping where one.
+_Plan = str | tuple["_Plan", ...] | Mapping[str, "_Plan"]
+
+
+def _planned(names: tuple[str, ...], prefix: str) -> _Plan:
     tree: dict[str, Any] = {}
-    for name, value in below(attributes, prefix + ".").items():
-        steps = name.split(".")
-        if not steps[0].isdigit() or len(steps) > 12:
-            continue
-        _grow(tree, steps, value)
-    entries = _in_order(tree)
-    return entries if isinstance(entries, list) else []
+    for name in names:
+        steps = name[len(prefix) :].split(".") if name.startswith(prefix) else ("",)
+        if steps[0].isdigit() and len(steps) <= 12:
+            _grow(tree, steps, name)
+    return _in_order(tree)
 
 
-def _grow(branch: dict[str, Any], steps: list[str], value: Json) -> None:
+def _grow(branch: dict[str, Any], steps: list[str], name: str) -> None:
     for step in steps[:-1]:
         inner = branch.get(step)
         if not isinstance(inner, dict):
             inner = branch[step] = {}
         branch = inner
     if not isinstance(branch.get(steps[-1]), dict):
-        branch[steps[-1]] = _Leaf(value) if isinstance(value, dict) else value
+        branch[steps[-1]] = name
 
 
-class _Leaf(list[Json]):
-    """A mapping that came whole and is no branch; held so that the two cannot be mixed up."""
-
-    def __init__(self, value: Json) -> None:
-        super().__init__([value])
-
-
-def _in_order(tree: Json) -> Json:
-    if isinstance(tree, _Leaf):
-        return tree[0]
-    if not isinstance(tree, dict):
+def _in_order(tree: str | Mapping[str, Any]) -> _Plan:
+    if isinstance(tree, str):
         return tree
     if tree and all(step.isdecimal() and step.isascii() for step in tree):
         ordered = sorted(tree, key=lambda step: (len(step.lstrip("0")), step))[:MAX_ITEMS]
-        return [_in_order(tree[step]) for step in ordered]
+        return tuple(_in_order(tree[step]) for step in ordered)
     return {step: _in_order(item) for step, item in tree.items()}
+
+
+def _filled(plan: _Plan, attributes: Mapping[str, Json]) -> Json:
+    if type(plan) is str:
+        return attributes[plan]
+    if type(plan) is tuple:
+        return [_filled(item, attributes) for item in plan]
+    return {step: _filled(item, attributes) for step, item in plan.items()}  # type: ignore[union-attr]
