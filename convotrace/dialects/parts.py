@@ -55,15 +55,11 @@ def _is_done(value: dict[str, Json]) -> bool:
     role, parts = value.get("role"), value.get("parts")
     if len(value) != 2 or type(parts) is not list or not isinstance(role, str) or not role or role in _ROLES:
         return False
-    for item in parts:
-        if (
-            type(item) is not dict
-            or len(item) != 2
-            or item.get("type") != "text"
-            or type(item.get("content")) is not str
-        ):
-            return False
-    return True
+    return all(map(_is_text, parts))
+
+
+def _is_text(item: Json) -> bool:
+    return type(item) is dict and len(item) == 2 and item.get("type") == "text" and type(item.get("content")) is str
 
 
 def _opened(value: Mapping[str, Json], role: str) -> tuple[dict[str, Json], str]:

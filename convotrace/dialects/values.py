@@ -152,8 +152,8 @@ _Plan = str | tuple["_Plan", ...] | Mapping[str, "_Plan"]
 def _planned(names: tuple[str, ...], prefix: str) -> _Plan:
     tree: dict[str, Any] = {}
     for name in names:
-        steps = name[len(prefix) :].split(".") if name.startswith(prefix) else ("",)
-        if steps[0].isdigit() and len(steps) <= 12:
+        steps = name[len(prefix) :].split(".") if name.startswith(prefix) else []
+        if 1 <= len(steps) <= 12 and steps[0].isdigit():
             _grow(tree, steps, name)
     return _in_order(tree)
 
