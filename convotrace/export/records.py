@@ -122,21 +122,24 @@ def _trace(it: model.Trace) -> dict[str, Json]:
 
 def trace_json(it: model.Trace, spans: Json) -> dict[str, Json]:
     """Return a trace as JSON, with spans that are JSON already in the place of its own."""
+    # As with a span, nothing is called for what is not there.
     return {
         "id": it.id, "session_id": it.session_id, "turn": it.turn, "replaces": it.replaces, "name": it.name,
         "route": it.route, "status": it.status, "status_code": it.status_code, "started_at": iso(it.started_ns),
         "duration_ms": it.duration_ms, "first_byte_ms": it.first_byte_ms, "input": _payload(it.input),
         "output": _payload(it.output), **_tokens(it), "cost": it.cost, "errors": it.errors,
-        "error": _failure(it.error), "service": it.service, "user_id": it.user_id, "id_source": it.id_source,
-        "tags": list(it.tags), "metadata": dict(it.metadata), "protocol": it.protocol, "close_code": it.close_code,
-        "request": _request(it.request), "request_bytes": it.request_bytes, "response_bytes": it.response_bytes,
-        "chunks": it.chunks, "largest_gap_ms": it.largest_gap_ms, "retries": it.retries,
-        "span_id": it.span_id, "parent_id": it.parent_id, "answer_ids": list(it.answer_ids), "left": _left(it.left),
-        "flow": [_mark(mark) for mark in it.flow],
+        "error": _failure(it.error) if it.error else None, "service": it.service, "user_id": it.user_id,
+        "id_source": it.id_source, "tags": list(it.tags), "metadata": dict(it.metadata), "protocol": it.protocol,
+        "close_code": it.close_code, "request": _request(it.request) if it.request else None,
+        "request_bytes": it.request_bytes, "response_bytes": it.response_bytes, "chunks": it.chunks,
+        "largest_gap_ms": it.largest_gap_ms, "retries": it.retries, "span_id": it.span_id,
+        "parent_id": it.parent_id, "answer_ids": list(it.answer_ids),
+        "left": _left(it.left) if it.left else None, "flow": [_mark(mark) for mark in it.flow] if it.flow else [],
         "origin": it.origin, "cut": {"input": it.cut.input, "output": it.cut.output},
-        "signals": [_signal(one) for one in it.signals],
-        "attachments": [_attachment(one) for one in it.attachments], "spans": spans,
-        "events": [_event(event) for event in it.events], "scores": [_score(score) for score in it.scores],
+        "signals": [_signal(one) for one in it.signals] if it.signals else [],
+        "attachments": [_attachment(one) for one in it.attachments] if it.attachments else [], "spans": spans,
+        "events": [_event(event) for event in it.events] if it.events else [],
+        "scores": [_score(score) for score in it.scores] if it.scores else [],
     }  # fmt: skip
 
 

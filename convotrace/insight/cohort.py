@@ -110,16 +110,16 @@ def summary(cohort: Cohort, width_ns: int, scores: Sequence[ScoreSum] = ()) -> S
         width_ns: Of the points.
         scores: What their scores come to.
     """
-    ends: dict[int, Counter[str]] = defaultdict(Counter)
-    for one in cohort.members:
-        ends[one.started_ns - one.started_ns % width_ns][one.outcome] += 1
+    ends: dict[int, dict[str, int]] = defaultdict(dict)
+    began = Counter([(one.started_ns - one.started_ns % width_ns, one.outcome) for one in cohort.members])
+    for (at, outcome), number in began.items():
+        ends[at][outcome] = _grown(number, cohort)
     costs = [one.cost_nano for one in cohort.members if one.cost_nano is not None]
     users = {one.user for one in cohort.members if one.user is not None}
-    up, down = sum(one.up for one in cohort.members), sum(one.down for one in cohort.members)
-    grown = {at: {name: _grown(n, cohort) for name, n in counts.items()} for at, counts in ends.items()}
+    up, down = sum([one.up for one in cohort.members]), sum([one.down for one in cohort.members])
     return Summary(
         sessions_of(map(_ended, cohort.members), cohort.share), _grown(len(users), cohort),
-        _grown(sum(costs), cohort) if costs else None, {"up": _grown(up, cohort), "down": _grown(down, cohort)}, grown,
+        _grown(sum(costs), cohort) if costs else None, {"up": _grown(up, cohort), "down": _grown(down, cohort)}, ends,
         scores, survival(cohort), cohort.share,
     )  # fmt: skip
 

@@ -147,7 +147,7 @@ def _of_earlier(turn: Trace, before: _Before, silence_ns: int) -> Iterator[Signa
 
 def _said_again(turn: Trace, before: _Before) -> Iterator[Signal]:
     # What was sent twice or again has a sign of its own.
-    if not any(signal.name in ("double_submit", "retry") for signal in turn.signals):
+    if not turn.signals or not any(signal.name in ("double_submit", "retry") for signal in turn.signals):
         earlier = before.asked.like(turn, turn.input.text, _FEWEST_WORDS, ALIKE)
         if earlier is not None:
             yield Signal("rephrased", f"The user said nearly the same in {_name(earlier)}.")

