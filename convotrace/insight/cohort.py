@@ -126,11 +126,22 @@ def summary(cohort: Cohort, width_ns: int, scores: Sequence[ScoreSum] = ()) -> S
 
 def survival(cohort: Cohort, most: int = 20) -> list[Step]:
     """Return the share of the sessions with a turn that reached each turn, up to the last or `most`."""
-    turns = Counter(one.turns for one in cohort.members if one.turns)
+    return curve(Counter([one.turns for one in cohort.members]), cohort.share, most)
+
+
+def curve(sessions: Mapping[int, int], share: float, most: int = 20) -> list[Step]:
+    """Return the same from how many sessions have so many turns.
+
+    Args:
+        sessions: By their turns.
+        share: Which part of all sessions these are.
+        most: Steps at most.
+    """
+    turns = {number: count for number, count in sessions.items() if number}
     total = sum(turns.values())
     last = min(max(turns, default=0), most)
-    reached = [sum(number for turn, number in turns.items() if turn >= step) for step in range(1, last + 1)]
-    return [Step(turn, _grown(number, cohort), number / total) for turn, number in enumerate(reached, 1)]
+    reached = [sum([number for turn, number in turns.items() if turn >= step]) for step in range(1, last + 1)]
+    return [Step(turn, round(number / share), number / total) for turn, number in enumerate(reached, 1)]
 
 
 def _ended(one: Member) -> Ended:

@@ -95,12 +95,12 @@ def _environment() -> Environment:
     # Imported here: most processes that carry the middleware never show a page.
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    from convotrace.page.written import Written
+    from convotrace.page.written import Calling, Written
 
     environment = Environment(
         loader=PackageLoader("convotrace.page"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, auto_reload=False,
     )  # fmt: skip
-    environment.template_class = Written
+    environment.template_class, environment.context_class = Written, Calling
     environment.filters |= {**_NUMBERS, **_RECORDS}
     return environment

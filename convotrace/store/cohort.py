@@ -6,6 +6,7 @@ Keys of sessions are hashes, so those below a bound are a fair sample, and the s
 from __future__ import annotations
 
 from collections import defaultdict
+from copy import copy
 from functools import lru_cache
 from typing import Any
 
@@ -59,7 +60,7 @@ class Reading:
         self, opened: Opened, connection: Connection, wanted: Wanted, since_ns: int, until_ns: int, most: int = MOST
     ) -> None:
         self._tables, self._connection, self._listed = opened.tables, connection, opened.connections.listed
-        self._since, self._until, self._most = since_ns, until_ns, most
+        self._since, self._until = since_ns, until_ns
         session = opened.tables.session
         # Who began in this time was active in it or later: that is what the index is sorted by.
         within = [session.last >= since_ns, session.started >= since_ns, session.started < until_ns]
@@ -67,10 +68,22 @@ class Reading:
         self._judged: list[int] = []
         self._number: int | None = None
         """How many sessions there are, where that is known without reading them."""
-        self.share = 1.0 if wanted.are_few else self._share(within)
+        self._estimate = None if wanted.are_few else self._estimated(within)
         if conditions:
             self._number = None
-        self.chosen = [*within, *conditions, self._below(self.share)]
+        self._all = [*within, *conditions]
+        self._choose(most)
+
+    def fewer(self, most: int) -> Reading:
+        """Return what reads at most so many of the same sessions, without counting them again."""
+        found = copy(self)
+        found._judged = []
+        found._choose(most)
+        return found
+
+    def _choose(self, most: int) -> None:
+        self.share = 1.0 if self._estimate is None else min(1.0, most / max(self._estimate, 1))
+        self.chosen = [*self._all, self._below(self.share)]
 
     def cohort(self, is_whole: bool = True) -> Cohort:
         """Return the sessions.
@@ -84,9 +97,14 @@ class Reading:
         # By their keys, which are hashes: the first of them are a fair sample.
         self._judged = sorted(row[0] for row in rows if row[_VERDICT] is not None)
         members = [_member(row[1:]) for row in rows]
-        # How great the share turned out to be is known better than how great it was to be.
-        share = len(members) / self._number if self.share < 1 and self._number and members else self.share
-        return Cohort(self._since, self._until, members, share)
+        return Cohort(self._since, self._until, members, self._share_of(len(members)))
+
+    def turns(self) -> tuple[dict[int, int], float]:
+        """Return how many of the sessions have so many turns, and which part of all they are; none is read alone."""
+        session = self._tables.session
+        query = session.select(session.turns, fn.count(session.sid)).where(*self.chosen).group_by(session.turns)
+        found = dict(self._connection.execute(*query.sql()).fetchall())
+        return found, self._share_of(sum(found.values()))
 
     def scores(self) -> list[ScoreSum]:
         """Return what the scores of the sessions that were read come to, those with the most first."""
@@ -110,16 +128,20 @@ class Reading:
         found = [_sum(original(name) or "", told, share) for name, told in by_name.items()]
         return sorted(found, key=lambda one: (-one.count, one.name))
 
-    def _share(self, within: list[Condition]) -> float:
+    def _share_of(self, read: int) -> float:
+        # How great the share turned out to be is known better than how great it was to be.
+        return read / self._number if self.share < 1 and self._number and read else self.share
+
+    def _estimated(self, within: list[Condition]) -> int:
+        """Return how many sessions of this time there are, of very many by a share of them."""
         session = self._tables.session
         text, values = session.select(SQL("1")).where(*within).limit(_COUNTED).sql()
         number = int(self._connection.execute(f"SELECT count(*) FROM ({text}) AS few", values).fetchone()[0])
         if number < _COUNTED:
             self._number = number
-        else:
-            text, values = session.select(fn.count(session.sid)).where(*within, self._below(1 / _PROBED)).sql()
-            number = int(self._connection.execute(text, values).fetchone()[0]) * _PROBED
-        return min(1.0, self._most / max(number, 1))
+            return number
+        text, values = session.select(fn.count(session.sid)).where(*within, self._below(1 / _PROBED)).sql()
+        return int(self._connection.execute(text, values).fetchone()[0]) * _PROBED
 
     def _below(self, share: float) -> Condition:
         return SQL("1 = 1") if share >= 1 else self._tables.session.sid < _LOWEST + int(share * (1 << 64))

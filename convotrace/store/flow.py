@@ -8,7 +8,7 @@ from typing import Any
 
 from peewee import SQL, fn
 
-from convotrace.insight.cohort import Cohort, Label, survival
+from convotrace.insight.cohort import Cohort, Label, curve
 from convotrace.insight.flow import Flow, LastTurn, Moment, Story, chosen, funnel, last_steps
 from convotrace.store.codec import original
 from convotrace.store.cohort import Reading
@@ -35,19 +35,18 @@ def flow(
     wanted = Wanted(opened, q, now_ns)
     with opened.connections.reading() as connection:
         whole = Reading(opened, connection, wanted, since_ns, until_ns, most)
-        cohort = whole.cohort(is_whole=False)
-        some = Reading(opened, connection, wanted, since_ns, until_ns, min(most_read, most))
+        turns_had, share = whole.turns()
+        some = whole.fewer(min(most_read, most))
         read = some.cohort()
         turns = list(_last_turns(opened, connection, some))
         stories: list[Story] = []
         if steps:
             fewer = min(most_read, _TURNS_EACH * most_read**2 // max(sum(one.turns for one in read.members), 1))
-            told = Reading(opened, connection, wanted, since_ns, until_ns, min(max(fewer, 1), most))
-            stories = list(_stories(opened, connection, told))
+            stories = list(_stories(opened, connection, whole.fewer(min(max(fewer, 1), most))))
     found = chosen(at, turns, stories, steps, _ended_badly(read)) if at else []
     return Flow(
-        since_ns, until_ns, survival(cohort), last_steps(read, turns), funnel(stories, steps) if steps else (),
-        cohort.share, len(read.members), len(stories), tuple(found[:_SHOWN]),
+        since_ns, until_ns, curve(turns_had, share), last_steps(read, turns), funnel(stories, steps) if steps else (),
+        share, len(read.members), len(stories), tuple(found[:_SHOWN]),
     )  # fmt: skip
 
 

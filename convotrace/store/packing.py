@@ -75,7 +75,18 @@ def work_in(work: str | None, data: bytes | None, input_text: str | None, output
     """Return the document of a trace by the columns that it takes: `work`, `pressed` and the texts."""
     if data is None:
         return work
-    return _text(_parts(data, _words(input_text, output_text))[1])
+    try:
+        press = inflating(_words(input_text, output_text))
+        head = press.decompress(data, _HEAD.size)
+        before, length, *_ = _HEAD.unpack(head)
+        if length == _NONE:
+            return None
+        # Bodies, which stand behind it and may be much longer, are left where they are.
+        at = max(before, 0)
+        raw: bytes = press.decompress(press.unconsumed_tail, at + length) if at + length else b""
+    except (zlib.error, StructError):
+        return None
+    return raw[at:].decode()
 
 
 def bundle_in(data: bytes | None, input_text: str | None, output_text: str | None) -> bytes | None:

@@ -6,7 +6,7 @@ from jinja2 import Environment
 from markupsafe import Markup, escape
 
 from convotrace.page.render import _environment
-from convotrace.page.written import Written, written
+from convotrace.page.written import Calling, Written, written
 
 
 class Own:
@@ -33,6 +33,18 @@ def test_a_template_escapes_what_it_is_given_and_macros_and_blocks_are_not_escap
     assert ours.from_string(source).render(v=value) == usual.from_string(source).render(v=value)
 
 
+@given(values, values)
+def test_what_a_template_calls_is_called_as_jinja_does_it(value, other):
+    macros = "{% macro m(x, y=2, tail='') %}{{ x }}{{ y }}{{ tail }}{{ caller() if caller }}{% endmacro %}"
+    macros += "{% macro all() %}{{ varargs }}{{ kwargs }}{% endmacro %}"
+    calls = "{% block b %}{{ m(v) }}{% for one in [v, w] %}{{ m(one, tail=w) }}{{ loop.cycle(1, 2) }}{% endfor %}"
+    calls += "{% call m(w) %}{{ m(v, 1) }}{% endcall %}{{ {'a': v}.get('a') }}{{ all(v, k=w) }}{% endblock %}"
+    usual, ours = Environment(autoescape=True), Environment(autoescape=True)
+    ours.template_class, ours.context_class = Written, Calling
+    told = {"v": value, "w": other}
+    assert ours.from_string(macros + calls).render(told) == usual.from_string(macros + calls).render(told)
+
+
 def test_the_templates_of_the_page_are_written_so():
-    assert type(_environment().get_template("list.html")) is Written
+    assert type(_environment().get_template("list.html")) is Written and _environment().context_class is Calling
     assert _environment().get_template("list.html").root_render_func.__globals__["escape"] is written
