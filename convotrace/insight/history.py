@@ -21,7 +21,7 @@ def exchange_hash(asked: str | None, answered: str | None) -> int | None:
     """Return a signed 64-bit hash of the ends of both texts of a turn, None where it has none: an index, no proof."""
     if not asked and not answered:
         return None
-    ends = "\0".join(_squeezed((text or "")[-_TAIL:])[-_KEPT:] for text in (asked, answered))
+    ends = f"{_end(asked)}\0{_end(answered)}"
     return int.from_bytes(blake2b(_raw(ends), digest_size=8).digest(), "big", signed=True)
 
 
@@ -70,6 +70,11 @@ def _texts(turns: Iterable[Trace]) -> Iterator[Said]:
     for turn in turns:
         yield "user", turn.input.text or ""
         yield "assistant", turn.output.text or ""
+
+
+def _end(text: str | None) -> str:
+    """Return the last of a text without white space."""
+    return _squeezed(text[-_TAIL:])[-_KEPT:] if text else ""
 
 
 def _squeezed(text: str) -> str:

@@ -8,7 +8,6 @@ from convotrace.model import Change
 from convotrace.store.bundles import place_of
 from convotrace.store.contents import Packer
 from convotrace.store.keys import SessionKeys, trace_key
-from convotrace.store.packing import pressed
 from convotrace.store.remembered import Held
 from convotrace.store.to_rows import TraceRows, trace_rows
 
@@ -56,11 +55,7 @@ class Builder:
         # A trace that runs is written again soon, and would leave its contents to rows of their own.
         bundles = self._presses and change.trace.status != "running"
         self.packer.begin(place_of(tk) if bundles else b"", may_look=bundles and is_early)
-        rows = trace_rows(self.packer, sid, tk, change.trace, change.session, self._worker)
-        bundle = self.packer.end()
-        if self._presses:
-            rows.trace = pressed(rows.trace, bundle)
-        return rows
+        return trace_rows(self.packer, sid, tk, change.trace, change.session, self._worker, self._presses)
 
     def note_shared(self, session_id: str) -> None:
         """Note that several users share an id."""

@@ -30,7 +30,7 @@ def encode(value: Json) -> bytes:
     except (TypeError, ValueError, RecursionError):
         return _encode_slowly(value)
     # orjson writes NaN and the infinities as null, without a word.
-    return _encode_slowly(value) if b"null" in data and _holds_nan(value) else data
+    return _encode_slowly(value) if b"null" in data and holds_nan(value) else data
 
 
 def made(value: Json) -> Json:
@@ -68,9 +68,10 @@ def storable(text: Any) -> str | None:
     """Return a text in the form that every database takes: itself, unless it holds NUL or lone surrogates."""
     if text is None:
         return None
-    if not isinstance(text, str):
-        text = str(text)
-    return text if _is_plain(text) else _MARK + json.dumps(text)
+    whole = text if isinstance(text, str) else str(text)
+    if whole.isascii() and "\0" not in whole:  # as most are, at once
+        return whole
+    return whole if _is_plain(whole) else _MARK + json.dumps(whole)
 
 
 def original(text: str | None) -> str | None:
@@ -88,6 +89,15 @@ def searchable(text: str) -> str:
     return text if _is_plain(text) else json.dumps(text)[1:-1]
 
 
+def holds_nan(value: Any) -> bool:
+    """Tell whether a value holds a float that JSON does not."""
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    if isinstance(value, dict):
+        return any(map(holds_nan, value.values()))
+    return isinstance(value, (list, tuple)) and any(map(holds_nan, value))
+
+
 def _is_plain(text: str) -> bool:
     if text.isascii():
         return "\0" not in text
@@ -98,14 +108,6 @@ def _is_plain(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _holds_nan(value: Any) -> bool:
-    if isinstance(value, float):
-        return not math.isfinite(value)
-    if isinstance(value, dict):
-        return any(map(_holds_nan, value.values()))
-    return isinstance(value, (list, tuple)) and any(map(_holds_nan, value))
 
 
 def _encode_slowly(value: Any) -> bytes:

@@ -89,7 +89,7 @@ class Packer:
         """Return the packed form of a value, staging the contents it needs; None for None."""
         if value is None:
             return None
-        if isinstance(value, (list, tuple)) and value and all(isinstance(item, dict) for item in value):
+        if isinstance(value, (list, tuple)) and value and _are_objects(value):
             return self._pack_list(sid, value)
         data = encode(value)
         if len(data) < INLINE_BELOW:
@@ -145,7 +145,7 @@ class Packer:
         return PARTS + encode([shell, {name: part.hex() for name, part in packed.items()}]) if packed else None
 
     def _pack_part(self, sid: int, item: Json) -> bytes | None:
-        if isinstance(item, list) and len(item) > 1 and all(isinstance(i, dict) for i in item):
+        if isinstance(item, list) and len(item) > 1 and _are_objects(item):
             return self._pack_list(sid, item)
         if isinstance(item, (str, list, dict)) and item and len(data := encode(item)) >= INLINE_BELOW:
             return WHOLE + self._store(sid, data)
@@ -153,7 +153,7 @@ class Packer:
 
     def _items(self, sid: int, encoded: list[bytes], put: Callable[[int, bytes, bytes], bytes]) -> list[bytes]:
         """Return the names under which the items of a list are stored."""
-        digests = [self._value_hash(data) for data in encoded]
+        digests = list(map(self._value_hash, encoded))
         names = self.memory.find_all(sid, digests)
         if self._may_look and names.count(None) > _FEW:
             self._may_look = False
@@ -222,7 +222,11 @@ class Packer:
         return row.hash
 
     def _value_hash(self, data: bytes) -> bytes:
-        return _hash(self._of_value, data)
+        # As `_hash` does it, without a call: there is one of each message.
+        found = self._of_value.copy()
+        found.update(data)
+        name: bytes = found.digest()[:HASH_BYTES]
+        return name
 
     def _list_hash(self, items: list[bytes]) -> bytes:
         return _hash(self._of_list, b"".join(items))
@@ -242,6 +246,11 @@ def _hash(keyed: Any, data: bytes) -> bytes:
     found.update(data)
     name: bytes = found.digest()[:HASH_BYTES]
     return name
+
+
+def _are_objects(values: Sequence[Any]) -> bool:
+    # Most lists have one or two: a generator would take longer than the look itself.
+    return sum([isinstance(value, dict) for value in values]) == len(values)
 
 
 def _shared(one: Iterable[bytes], other: Iterable[bytes]) -> int:

@@ -18,7 +18,7 @@ from convotrace.store.conversations import row_of_id
 from convotrace.store.database import Connection
 from convotrace.store.folding import fold, settle_left
 from convotrace.store.indexing import always, tidy
-from convotrace.store.labelling import Labelling
+from convotrace.store.labelling import Labelling, columns_of
 from convotrace.store.leaving import Leaving, take_back
 from convotrace.store.opening import Opened
 from convotrace.store.recount import count_again, delete_session, sweep
@@ -218,7 +218,7 @@ class _Eraser:
 def _labelling(sql: Statements, connection: Connection, row: Row) -> Labelling:
     """Return what puts a session's row and labels right, given the row before it changes."""
     labelling = Labelling(sql, connection)
-    labelling.stands(row)
+    labelling.stands(row["sid"], columns_of(row))
     if row["judged"]:
         labelling.scored.add(row["sid"])
     return labelling

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -16,7 +17,7 @@ import orjson
 from convotrace.model import Event, Trace
 from convotrace.store.codec import decode_column, encode, original, storable
 from convotrace.store.judgements import feedback_and_means
-from convotrace.store.rows import EventRow, ScoreRow
+from convotrace.store.rows import EventRow, ScoreRow, SessionRow
 from convotrace.store.work import Work, calls_in, events_in
 
 ENVIRONMENT, RELEASE, SERVICE, TAG, META, OUTCOME, RESOLVED, HAS, MODEL, TOOL, KIND, STATUS, SCORE, FEEDBACK = range(14)
@@ -39,6 +40,8 @@ Label = tuple[int, str]
 Facets = frozenset[Label]
 _ESCALATED: Facets = frozenset({(HAS, "escalation")})
 _COLUMNS = ("environment", "release", "services", "tags", "metadata", "outcome", "resolved", "facets")
+_of_labels = itemgetter(*map(SessionRow._fields.index, _COLUMNS))
+_ERRORS = SessionRow._fields.index("errors")
 
 
 def label_key(text: str | None) -> str:
@@ -65,13 +68,29 @@ def meta_name(name: str) -> str:
 
 def facets_of(trace: Trace, on_session: Sequence[Event]) -> Facets:
     """Return what one trace, and the events of its session that it brought, say of the session."""
-    found: set[Label] = {(STATUS, trace.status)} if trace.status in STATUSES else set()
+    calls: list[str | None] = []
+    events = [*trace.events, *on_session] if trace.events or on_session else []
     for span in trace.spans:
-        _add_call(found, span.kind, span.name, span.model)
-        if span.events and _tell_escalation(event.name for event in span.events):
-            found |= _ESCALATED
-    if _tell_escalation(event.name for event in (*trace.events, *on_session)):
-        found |= _ESCALATED
+        # Only a tool is found by its name: that of any other kind may be another one each time.
+        kind = span.kind
+        calls += (kind, span.name if kind == "tool" else None, span.model)
+        if span.events:
+            events += span.events
+    try:
+        found = _facets_of_calls(*calls)
+    except TypeError:  # a name that is no text, nor anything a cache could hold
+        found = _facets_of_calls.__wrapped__(*calls)
+    if trace.status in STATUSES:
+        found |= {(STATUS, trace.status)}
+    return found | _ESCALATED if events and _tell_escalation(event.name for event in events) else found
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _facets_of_calls(*calls: str | None) -> Facets:
+    """Return what kinds, names and models of calls, one behind the other, say: many traces make the same ones."""
+    found: set[Label] = set()
+    for kind, name, model in zip(calls[::3], calls[1::3], calls[2::3], strict=True):
+        _add_call(found, kind or "", name or "", model)
     return frozenset(found)
 
 
@@ -100,6 +119,7 @@ def _tell_escalation(names: Iterable[str]) -> bool:
     return any(name in ESCALATIONS for name in names)
 
 
+@lru_cache(maxsize=1024)
 def with_facets(column: str | None, new: Facets) -> str | None:
     """Return the column of a session's facets with those of one more trace."""
     held = facets_in(column)
@@ -121,9 +141,9 @@ def facets_in(column: str | None) -> Facets:
     return frozenset() if column is None else frozenset((kind, key) for kind, key in orjson.loads(column))
 
 
-def labels_of_row(row: dict[str, Any] | None) -> Facets:
-    """Return the labels that a session's row stands for; of no row none."""
-    return frozenset() if row is None else _labels(bool(row["errors"]), *(row[name] for name in _COLUMNS))
+def labels_of_columns(columns: Sequence[Any] | None) -> Facets:
+    """Return the labels that a session's row, given as its columns, stands for; of no row none."""
+    return frozenset() if columns is None else _labels(bool(columns[_ERRORS]), *_of_labels(columns))
 
 
 def labels_of_scores(rows: Sequence[ScoreRow]) -> dict[Label, float]:

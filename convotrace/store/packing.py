@@ -44,25 +44,33 @@ _PRIMER = (
 
 
 def pressed(row: TraceRow, bundle: bytes | None = None) -> TraceRow:
-    """Return a row with its long columns in `pressed`, if they are long.
+    """Return a row with its long columns in `pressed`, if they are long; see `press`."""
+    columns = [*row]
+    press(columns, bundle)
+    return TraceRow._make(columns)
+
+
+def press(row: list[Any], bundle: bytes | None) -> None:
+    """Put the long columns of a row, given as a list, into `pressed`, if they are long.
 
     Args:
         row: The row, with nothing pressed.
         bundle: The contents that it brings, where any stand with it.
     """
-    columns = [_bytes(column) for column in (row.extra, row.work, row.input_body, row.output_body)]
-    texts = len(row.input_text or "") + len(row.output_text or "")
-    if bundle is None and texts + sum([len(column) for column in columns if column is not None]) < _FROM:
-        return row
-    if row.extra is not None and '"attachments"' in row.extra:
+    extra, work, input_text, output_text = row[_EXTRA], row[_WORK], row[_INPUT_TEXT] or "", row[_OUTPUT_TEXT] or ""
+    columns = [_bytes(extra), _bytes(work), row[_INPUT_BODY], row[_OUTPUT_BODY]]
+    sizes = [_NONE if column is None else len(column) for column in columns]
+    # Each that is not there counts as -1 here: that is made good.
+    if bundle is None and len(input_text) + len(output_text) + sum(sizes) + columns.count(None) < _FROM:
+        return
+    if extra is not None and '"attachments"' in extra:
         # Files are looked up by this column alone.
-        columns[0] = None
-    head = _HEAD.pack(*(_NONE if column is None else len(column) for column in columns))
+        columns[0], sizes[0] = None, _NONE
     # The bundle is last: most who read a row do not want it. It has no length, so rows without one are as ever.
-    whole = b"".join([head, *(column for column in columns if column is not None), bundle or b""])
-    data = compress_with(_dictionary(row), whole)
-    extra = None if columns[0] is not None else row.extra
-    return row._replace(extra=extra, work=None, input_body=None, output_body=None, pressed=data)
+    parts = [_HEAD.pack(*sizes), *[column for column in columns if column is not None], bundle or b""]
+    row[_PRESSED] = compress_with(_words(input_text, output_text), b"".join(parts))
+    row[_EXTRA] = extra if columns[0] is None else None
+    row[_WORK] = row[_INPUT_BODY] = row[_OUTPUT_BODY] = None
 
 
 def trace_row(columns: Sequence[Any], with_bundle: bool = False) -> TraceRow:
@@ -130,10 +138,6 @@ def _without_bundle(press: Any, data: bytes) -> bytes:
     room = sum([length for length in _HEAD.unpack(head) if length > 0])
     # Asked for no more than nothing, it would give all.
     return head + press.decompress(press.unconsumed_tail, room) if room else head
-
-
-def _dictionary(row: TraceRow) -> bytes:
-    return _words(row.input_text, row.output_text)
 
 
 def _words(input_text: str | None, output_text: str | None) -> bytes:

@@ -77,7 +77,9 @@ class Memory:
 
     def find(self, sid: int, digest: bytes) -> bytes | None:
         """Return the name of a content that the session holds, by its hash."""
-        return self.find_all(sid, (digest,))[0]
+        known, staged = self._known.get(sid), self._staged.get(sid)
+        name = None if known is None else known.names.get(digest)
+        return staged.names.get(digest) if name is None and staged is not None else name
 
     def find_all(self, sid: int, digests: Sequence[bytes]) -> list[bytes | None]:
         """Return the names of contents, None for those that the session is not known to hold."""
@@ -92,7 +94,8 @@ class Memory:
         """Note the name of a content, and the trace in whose row it stands."""
         staged = self._stage(sid)
         staged.names[digest] = name
-        staged.last = max(staged.last, place)
+        if place > staged.last:
+            staged.last = place
 
     def add_list(self, sid: int, one: KnownList) -> None:
         """Note a list whose content was added."""

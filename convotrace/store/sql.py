@@ -26,7 +26,12 @@ def portions(values: Sequence[_T], size: int) -> Iterator[tuple[_T, ...]]:
 
 def insertion(table: Table, row: Any) -> Any:
     """Return the insertion of a row."""
-    return table.insert({getattr(table, name): None for name in row._fields})
+    return insertion_of(table, row._fields)
+
+
+def insertion_of(table: Table, columns: Sequence[str]) -> Any:
+    """Return the insertion of some columns of a row; the others become NULL."""
+    return table.insert({getattr(table, name): None for name in columns})
 
 
 def selection(table: Table, row: Any) -> Any:
@@ -50,9 +55,12 @@ def active(session: Table, conditions: Iterable[Any], start_ns: int, width_ns: i
     return found.order_by(session.last.desc()).limit(most)
 
 
-def upsert(table: Table, row: Any, *key: str, keep: Collection[str] = ()) -> str:
-    """Return the SQL that inserts a row, or replaces the one of its key but for the columns that are kept."""
+def upsert(table: Table, row: Any, *key: str, keep: Collection[str] = (), columns: Sequence[str] | None = None) -> str:
+    """Return the SQL that inserts a row, or replaces the one of its key but for the columns that are kept.
+
+    Where only some columns are given, the others become NULL all the same.
+    """
     target = [getattr(table, name) for name in key]
     new = [name for name in row._fields if name not in key and name not in keep]
     update = {getattr(table, name): getattr(EXCLUDED, name) for name in new}
-    return text(insertion(table, row).on_conflict(conflict_target=target, update=update))
+    return text(insertion_of(table, columns or row._fields).on_conflict(conflict_target=target, update=update))

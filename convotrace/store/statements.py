@@ -5,6 +5,8 @@ What a statement takes stands in parentheses beside it; what it returns are the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from peewee import EXCLUDED, SQL, Expression, Value, fn
@@ -13,6 +15,7 @@ from convotrace.store.bucket_sql import BucketStatements
 from convotrace.store.bundles import FILE
 from convotrace.store.keeping_sql import KeepingStatements
 from convotrace.store.label_sql import LabelStatements
+from convotrace.store.narrow import Narrow
 from convotrace.store.rows import (
     KNOWN_TOTALS,
     AwaitedRow,
@@ -25,7 +28,7 @@ from convotrace.store.rows import (
     WorkerRow,
 )
 from convotrace.store.schema import Table, Tables
-from convotrace.store.sql import active, insertion, of_session, selection, text, upsert
+from convotrace.store.sql import active, insertion, insertion_of, of_session, selection, text, upsert
 
 SESSIONS_AT_ONCE = 20
 """How many sessions one statement reads."""
@@ -35,6 +38,12 @@ TRACES_AT_ONCE = 100
 
 ACTIVITY = ("key", "version", "last", "turns", "errors", "outcome")
 """Columns of a session that tell how it stands."""
+
+GOING_ON = (
+    "version", "last", "last_turn", "turns", "traces", "spans", "errors", "events", *KNOWN_TOTALS, "last_output",
+    "last_tk", "marks",
+)  # fmt: skip
+"""Columns of a session that change with each turn; mostly no others do, once it has begun."""
 
 COUNTED = ("errors", "spans", "events", *KNOWN_TOTALS)
 """Columns of a trace that add up to the column of the same name in its session."""
@@ -72,6 +81,13 @@ class Statements:
         self.put_sent = upsert(tables.sent, SentRow, "sid", "tk", "target")
         self.put_score = upsert(tables.score, ScoreRow, "sid", "id")
         self.put_session = upsert(tables.session, SessionRow, "sid", keep=("id", "key"))
+        # Of SQLite alone: another driver binds None as fast as anything, and copies its rows by the whole statement.
+        self.is_narrow = not tables.trace._meta.database.for_update
+        self.some_of_trace = Narrow(TraceRow._fields, partial(_some_of_trace, tables))
+        self.some_of_session = Narrow(SessionRow._fields, partial(_some_of_session, tables))
+        going_on = {getattr(tables.session, name): 0 for name in GOING_ON}
+        # (what changes with each turn, the key)
+        self.session_goes_on = text(tables.session.update(going_on).where(tables.session.sid == 0))
 
     def _facts(self, tables: Tables) -> None:
         """Facts about the store: (key, value), (after, before), (key), (key), (the row), (), (seen before), ()."""
@@ -239,6 +255,14 @@ class Statements:
         self.turn_marks = text(marks.order_by(trace.tk.desc()).limit(1))
         clients = trace.select(trace.client).where(turn, trace.client.is_null(False)).group_by(trace.client)
         self.clients = text(clients.order_by(trace.client).limit(1))
+
+
+def _some_of_trace(tables: Tables, columns: Sequence[str]) -> str:
+    return text(insertion_of(tables.trace, columns).on_conflict_ignore())
+
+
+def _some_of_session(tables: Tables, columns: Sequence[str]) -> str:
+    return upsert(tables.session, SessionRow, "sid", keep=("id", "key"), columns=columns)
 
 
 def _high(number: Any) -> Any:

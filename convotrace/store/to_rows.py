@@ -6,18 +6,23 @@ import math
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
+from operator import attrgetter
+from typing import Any
 
 from convotrace.insight.history import exchange_hash
 from convotrace.insight.totals import repeats
-from convotrace.model import Attachment, Event, Json, Score, SessionFacts, Trace
+from convotrace.model import Attachment, Event, Failure, Json, Score, SessionFacts, Trace
 from convotrace.store.codec import encode, encode_column, storable
 from convotrace.store.contents import Packer
 from convotrace.store.keys import pack_trace_id
 from convotrace.store.labels import Facets, facets_of
+from convotrace.store.packing import press
 from convotrace.store.rows import AwaitedRow, EventRow, ScoreRow, TraceRow
 from convotrace.store.work import Call, calls_of, work_of
 
 _LONGEST_FAILURE = 2000
+
+_new = tuple.__new__
 
 
 @dataclass(slots=True)
@@ -31,23 +36,31 @@ class TraceRows:
     scores: Sequence[ScoreRow] = ()
 
 
-def trace_rows(packer: Packer, sid: int, tk: int, trace: Trace, facts: SessionFacts, worker: int) -> TraceRows:
+def trace_rows(
+    packer: Packer, sid: int, tk: int, trace: Trace, facts: SessionFacts, worker: int, presses: bool = False
+) -> TraceRows:
     """Return the rows of a trace and of what it says about its session; they come and go together.
 
     Args:
-        packer: Takes the contents that are stored once.
+        packer: Takes the contents that are stored once, begun for this trace.
         sid: Key of its session.
         tk: Key of the trace inside the session.
         trace: The record.
         facts: What it says about its session.
         worker: Id of this process: who wrote it, and where it runs while it does.
+        presses: Whether its long columns are pressed into one.
     """
     told = repeats(trace.spans)
-    row = _trace_row(packer, sid, tk, trace, facts, worker, told)
-    rows = TraceRows(row, facets_of(trace, facts.events), calls_of(trace.spans, told))
+    columns = _columns(packer, sid, tk, trace, facts, worker, told)
+    bundle = packer.end()
+    if presses:
+        press(columns, bundle)
+    rows = TraceRows(_new(TraceRow, columns), facets_of(trace, facts.events), calls_of(trace.spans, told))
     if trace.answer_ids:
         rows.awaited = [AwaitedRow(sid, tk, storable(name) or "") for name in trace.answer_ids]
-    scores = [*facts.scores, *trace.scores, *(score for span in trace.spans if span.scores for score in span.scores)]
+    scores = [*facts.scores, *trace.scores]
+    for span in trace.spans:
+        scores += span.scores
     if scores:
         rows.scores = [score_row(sid, tk, seq, score) for seq, score in enumerate(scores)]
     return rows
@@ -79,52 +92,73 @@ def score_row(sid: int, origin: int | None, seq: int, score: Score) -> ScoreRow:
     )  # fmt: skip
 
 
-def _trace_row(
+def _columns(
     packer: Packer, sid: int, tk: int, trace: Trace, facts: SessionFacts, worker: int, told: Mapping[int, int]
-) -> TraceRow:
-    request, total = trace.request, len(trace.events) + len(facts.events)
+) -> list[Any]:
+    request, tags, metadata, client = trace.request, trace.tags, trace.metadata, None
+    input_text, output_text = storable(trace.input.text), storable(trace.output.text)
+    errors, events = [trace.error] if trace.error else [], len(trace.events) + len(facts.events)
+    for span in trace.spans:
+        if span.error is not None:
+            errors.append(span.error)
+        if span.events:
+            events += len(span.events)
+    if request is not None:
+        client = storable(request.client)
     # By position, in the order of TraceRow: names would cost a twentieth of all that storing a trace costs.
-    return TraceRow._make((
-        sid, tk, pack_trace_id(trace.id), storable(trace.name) or "", int(trace.is_turn), storable(trace.replaces),
-        storable(trace.route), trace.status, trace.status_code, worker,
-        trace.started_ns, trace.duration_ns, trace.first_byte_ns,
-        storable(trace.input.text), storable(trace.output.text),
+    return [
+        sid, tk, pack_trace_id(trace.id), storable(trace.name) or "", 1 if trace.is_turn else 0,
+        trace.replaces and storable(trace.replaces), trace.route and storable(trace.route), trace.status,
+        trace.status_code, worker, trace.started_ns, trace.duration_ns, trace.first_byte_ns, input_text, output_text,
         packer.pack(sid, trace.input.body), packer.pack(sid, trace.output.body),
         trace.input_tokens, trace.output_tokens, trace.cached_tokens, trace.cache_write_tokens, trace.reasoning_tokens,
-        trace.cost_nano, trace.errors, len(trace.spans), total + sum([len(span.events) for span in trace.spans]),
-        storable(trace.error.type) if trace.error else None, storable(trace.service), storable(trace.user_id),
-        trace.id_source, trace.protocol, storable(request.client) if request else None,
-        encode_column(trace.tags), encode_column(trace.metadata), encode_column(_trace_extra(packer, sid, trace)),
+        trace.cost_nano, trace.errors, len(trace.spans), events,
+        storable(trace.error.type) if trace.error else None, trace.service and storable(trace.service),
+        trace.user_id and storable(trace.user_id),
+        trace.id_source, trace.protocol, client, encode_column(tags) if tags else None,
+        encode_column(metadata) if metadata else None, encode_column(_trace_extra(packer, sid, trace)),
         exchange_hash(trace.input.text, trace.output.text) if trace.is_turn else None, 1 if trace.placed else None,
-        _failures(trace), None, 0, storable(facts.environment), storable(facts.release),
+        _failures(errors) if errors else None, None, 0,
+        facts.environment and storable(facts.environment), facts.release and storable(facts.release),
         work_of(packer, sid, trace, facts.events, told), None,
-    ))  # fmt: skip
+    ]  # fmt: skip
 
 
-def _failures(trace: Trace) -> str | None:
+def _failures(errors: Sequence[Failure]) -> str | None:
     """Return what went wrong in a trace as one text: each error once, since parents repeat their children's."""
-    errors = [error for error in (trace.error, *(span.error for span in trace.spans)) if error is not None]
-    if not errors:
-        return None
     return storable("\n".join(dict.fromkeys(f"{error.type}: {error.message}"[:_LONGEST_FAILURE] for error in errors)))
+
+
+_EXTRA = (
+    "close_code", "request_bytes", "response_bytes", "chunks", "largest_gap_ns", "retries", "span_id", "parent_id",
+    "resent",
+)  # fmt: skip
+_extra_of = attrgetter(*_EXTRA)
 
 
 def _trace_extra(packer: Packer, sid: int, trace: Trace) -> dict[str, Json]:
     """Return the rare fields of a trace that say something."""
     extra: dict[str, Json] = {
-        "close_code": trace.close_code, "request_bytes": trace.request_bytes, "response_bytes": trace.response_bytes,
-        "chunks": trace.chunks, "largest_gap_ns": trace.largest_gap_ns, "retries": trace.retries,
-        "span_id": trace.span_id, "parent_id": trace.parent_id, "resent": trace.resent,
-        "answer_ids": trace.answer_ids or None, "regenerates": trace.regenerates or None,
-        "exported": trace.exported or None,
-    }  # fmt: skip
-    extra = {name: value for name, value in extra.items() if value is not None}
+        name: value for name, value in zip(_EXTRA, _extra_of(trace), strict=True) if value is not None
+    }
+    if trace.answer_ids:
+        extra["answer_ids"] = trace.answer_ids
+    if trace.regenerates:
+        extra["regenerates"] = trace.regenerates
+    if trace.exported:
+        extra["exported"] = trace.exported
     if trace.error:
         extra["error"] = astuple(trace.error)
     if (request := trace.request) is not None:
         extra["request"] = [request.method, request.path, dict(request.query), dict(request.headers)]
     if trace.cut.input is not None or trace.cut.output is not None:
         extra["cut"] = astuple(trace.cut)
+    _add_rare(extra, packer, sid, trace)
+    return extra
+
+
+def _add_rare(extra: dict[str, Json], packer: Packer, sid: int, trace: Trace) -> None:
+    """Add what most traces do not have at all."""
     if trace.left:
         extra["left"] = astuple(trace.left)
     if trace.flow:
@@ -135,7 +169,6 @@ def _trace_extra(packer: Packer, sid: int, trace: Trace) -> dict[str, Json]:
         extra["signals"] = [astuple(signal) for signal in trace.signals]
     if trace.attachments:
         extra["attachments"] = [_attachment(packer, sid, file) for file in trace.attachments]
-    return extra
 
 
 def _attachment(packer: Packer, sid: int, file: Attachment) -> list[Json]:

@@ -97,7 +97,7 @@ class Touched:
         if found is None:
             return None
         row = dict(zip(SessionRow._fields, found, strict=True))
-        self.labelling.stands(row)
+        self.labelling.stands(sid, found)
         return row
 
     def finish(self) -> dict[int, int]:

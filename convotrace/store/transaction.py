@@ -15,6 +15,7 @@ from convotrace.store.database import Again, Connection
 from convotrace.store.earlier import Earlier
 from convotrace.store.labels import facets_of_events, with_facets
 from convotrace.store.lookup import StoreLookup
+from convotrace.store.rows import TraceRow
 from convotrace.store.sessions import OldState, Row, add_facts, add_link, add_trace, breaks_silence, placed, resumed
 from convotrace.store.statements import Statements
 from convotrace.store.to_rows import TraceRows, outside_events, score_row
@@ -189,13 +190,18 @@ class Transaction:
     def _insert(self) -> None:
         rows, self._pending = self._pending, []
         self._count.comes((row.trace, row.calls) for row in rows)
-        inserted = self._execute_many(self._sql.insert_trace, [row.trace for row in rows])
+        inserted = self._put_traces([row.trace for row in rows])
         if inserted != len(rows):
             # Another trace has this key, or this very trace was written before.
             raise Again
         self._execute_many(self._sql.insert_awaited, [name for row in rows for name in row.awaited])
         self._execute_many(self._sql.put_score, [score for row in rows for score in row.scores])
         self._execute_many(self._sql.insert_content, self._builder.packer.take_rows())
+
+    def _put_traces(self, rows: Sequence[TraceRow]) -> int:
+        if rows and self._sql.is_narrow:
+            return self._connection.executemany(*self._sql.some_of_trace.of(rows)).rowcount
+        return self._execute_many(self._sql.insert_trace, rows)
 
     def _execute_many(self, statement: str, rows: Sequence[Any]) -> int:
         # The driver binds a plain tuple a third faster than one with names.

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from convotrace.model import Document, Event, Json, Span, Trace
-from convotrace.store.codec import decode, encode, storable
+from convotrace.store.codec import decode, encode, holds_nan, storable
 from convotrace.store.contents import INLINE_BELOW, Packer
 
 Work = Mapping[str, list[list[Any]]]
@@ -22,6 +22,8 @@ what of it is packed stands in its `packed`, in hexadecimal digits."""
 
 _NO_TOKENS: tuple[int | None, ...] = (None,) * 5
 _SHORT = 100
+_SHORT_AS_JSON = (INLINE_BELOW - 3) // 6
+"""Characters of a text that is short as JSON, however many of them are escaped."""
 _JSON_FROM = b'"'[0]
 """The least byte that JSON as `encode` makes it begins with; what is packed, or only slowly read, begins with less."""
 
@@ -43,11 +45,24 @@ def work_of(packer: Packer, sid: int, trace: Trace, on_session: Sequence[Event],
     """
     if not (trace.spans or trace.events or on_session):
         return None
+    writing = _Writing(packer, sid, trace.started_ns)
     try:
-        return orjson.dumps(_Writing(packer, sid, trace.started_ns).document(trace, on_session, told)).decode()
+        data = orjson.dumps(writing.document(trace, on_session, told))
+    except (TypeError, ValueError, RecursionError):
+        return _exactly(packer, sid, trace, on_session, told)
+    # A null more than there should be is one that was written, a word of a text, or a NaN.
+    if data.count(b"null") != writing.nulls and holds_nan(writing.loose):
+        return _exactly(packer, sid, trace, on_session, told)
+    return data.decode()
+
+
+def _exactly(packer: Packer, sid: int, trace: Trace, on_session: Sequence[Event], told: Mapping[int, int]) -> str:
+    """Return the document of a trace that holds what JSON does not: each value is made into JSON by itself."""
+    try:
+        return orjson.dumps(_Careful(packer, sid, trace.started_ns).document(trace, on_session, told)).decode()
     except TypeError:
         # A name or a number that only the slow codec holds; it takes no JSON that is made already.
-        return encode(_Writing(packer, sid, trace.started_ns, made=False).document(trace, on_session, told)).decode()
+        return encode(_Slow(packer, sid, trace.started_ns).document(trace, on_session, told)).decode()
 
 
 def read_work(text: str | None) -> Work:
@@ -78,8 +93,10 @@ def calls_of(spans: Sequence[Span], told: Mapping[int, int]) -> list[Call]:
         tokens = _NO_TOKENS
         if usage is not None:
             tokens = (usage.input, usage.output, usage.cached_read, usage.cached_write, usage.reasoning)
-        head = (span.kind, storable(span.name) or "", storable(span.model), span.status, span.duration_ns)
-        found.append((*head, span.first_token_ns, told.get(place), *tokens, span.cost_nano))
+        model = None if span.model is None else storable(span.model)
+        name, mark = storable(span.name) or "", told.get(place) if told else None
+        head = (span.kind, name, model, span.status, span.duration_ns, span.first_token_ns, mark)
+        found.append((*head, *tokens, span.cost_nano))
     return found
 
 
@@ -126,13 +143,18 @@ def documents_in(rest: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 class _Writing:
-    """Makes one document; `made` is whether JSON that is made already may stand in it."""
+    """Makes one document. What is short stands in it as it is, and becomes JSON with all the rest."""
 
-    def __init__(self, packer: Packer, sid: int, started_ns: int, made: bool = True) -> None:
+    short = _SHORT_AS_JSON
+
+    def __init__(self, packer: Packer, sid: int, started_ns: int) -> None:
         self._packer = packer
         self._sid = sid
         self._started_ns = started_ns
-        self._made = made
+        self.nulls = 0
+        """How many nulls the form of the document has, or fewer."""
+        self.loose: list[Any] = []
+        """What may hold a float of any kind."""
 
     def document(self, trace: Trace, on_session: Sequence[Event], told: Mapping[int, int]) -> dict[str, Any]:
         document: dict[str, Any] = {"spans": [self._span(span) for span in trace.spans]} if trace.spans else {}
@@ -145,8 +167,11 @@ class _Writing:
         return document
 
     def _span(self, span: Span) -> list[Any]:
+        parent_id = span.parent_id
+        if parent_id is None:
+            self.nulls += 1
         line: list[Any] = [
-            span.id, span.parent_id, span.kind, span.name or "", span.status, span.started_ns - self._started_ns,
+            span.id, parent_id, span.kind, span.name or "", span.status, span.started_ns - self._started_ns,
             span.duration_ns,
         ]  # fmt: skip
         rest = self._rest(span)
@@ -200,22 +225,28 @@ class _Writing:
         if span.tools:
             self._add_value(rest, "tools", [[tool.name, tool.description, tool.schema] for tool in span.tools])
         if span.documents:
-            self._add(rest, "documents", encode([self._document(document) for document in span.documents]))
+            self._put(rest, "documents", [self._document(document) for document in span.documents])
         if span.attributes:
-            self._add(rest, "attributes", encode(span.attributes))
+            self._put(rest, "attributes", span.attributes)
         if span.metadata:
-            self._add(rest, "metadata", encode(span.metadata))
+            self._put(rest, "metadata", span.metadata)
         if span.events:
             rest["events"] = self._events(span.events)
 
     def _add_value(self, rest: dict[str, Any], name: str, value: Json) -> None:
-        if type(value) is str and len(value) < _SHORT:
+        if type(value) is str and len(value) < self.short:
             rest[name] = value
         elif (packed := self._packer.pack(self._sid, value)) is not None:
             self._add(rest, name, packed)
 
+    def _put(self, rest: dict[str, Any], name: str, value: Json) -> None:
+        """Add what stands in the document itself, however long."""
+        rest[name] = value
+        self.loose.append(value)
+
     def _add(self, rest: dict[str, Any], name: str, data: bytes) -> None:
-        if self._made and data[0] >= _JSON_FROM:
+        """Add what is packed."""
+        if data[0] >= _JSON_FROM:
             rest[name] = orjson.Fragment(data)
         else:
             rest.setdefault("packed", {})[name] = data.hex()
@@ -228,20 +259,54 @@ class _Writing:
         if event.level is not None or event.attributes:
             line.append(event.level)
         if event.attributes:
-            data = encode(event.attributes)
-            # What only the slow codec holds stays behind its mark.
-            line.append(orjson.Fragment(data) if self._made and data[0] >= _JSON_FROM else data.decode())
+            line.append(self._attributes(event))
         return line
+
+    def _attributes(self, event: Event) -> Any:
+        self.loose.append(event.attributes)
+        return event.attributes
 
     def _document(self, document: Document) -> dict[str, Any]:
         text = document.text
-        found: dict[str, Any] = {"id": document.id, "score": document.score, "title": document.title}
-        found |= {"url": document.url, "metadata": document.metadata or None}
+        found: dict[str, Any] = {}
+        if document.id is not None:
+            found["id"] = document.id
+        if document.score is not None:
+            found["score"] = document.score
+        if document.title is not None:
+            found["title"] = document.title
+        if document.url is not None:
+            found["url"] = document.url
+        if document.metadata:
+            found["metadata"] = document.metadata
         if text is not None and len(text) >= INLINE_BELOW:
             found["apart"] = self._packer.pack_text(self._sid, text).hex()
-        else:
+        elif text is not None:
             found["text"] = text
-        return {name: value for name, value in found.items() if value is not None}
+        return found
+
+
+class _Careful(_Writing):
+    """Makes each value into JSON by itself; what only the slow codec holds of them stays behind its mark."""
+
+    short = _SHORT
+
+    def _put(self, rest: dict[str, Any], name: str, value: Json) -> None:
+        self._add(rest, name, encode(value))
+
+    def _attributes(self, event: Event) -> Any:
+        data = encode(event.attributes)
+        return orjson.Fragment(data) if data[0] >= _JSON_FROM else data.decode()
+
+
+class _Slow(_Careful):
+    """Makes a document that holds no JSON which is made already."""
+
+    def _add(self, rest: dict[str, Any], name: str, data: bytes) -> None:
+        rest.setdefault("packed", {})[name] = data.hex()
+
+    def _attributes(self, event: Event) -> Any:
+        return encode(event.attributes).decode()
 
 
 def _trimmed(values: list[Any]) -> list[Any]:
