@@ -36,14 +36,21 @@ class OpenSpan:
                  "parent_ref", "scores", "started", "status", "telemetry", "timed", "told", "trace")  # fmt: skip
 
     def __init__(
-        self, trace: OpenTrace, parent: OpenSpan | None, name: str, kind: str, started: int, origin: str = "own"
+        self,
+        trace: OpenTrace,
+        parent: OpenSpan | None,
+        name: str,
+        kind: str,
+        started: int,
+        origin: str = "own",
+        id: int | None = None,
     ) -> None:
         self.trace = trace
         self.parent = parent
         self.name = name
         self.kind = kind
         self.origin = origin
-        self.id = getrandbits(64) or 1
+        self.id = id or getrandbits(64) or 1
         # Span id of a parent that is none of ours: one that OpenTelemetry made. It counts before `parent`.
         self.parent_ref: int | None = None
         # What belongs to this span on the side of OpenTelemetry; only `hooks` looks into it.

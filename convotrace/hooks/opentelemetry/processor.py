@@ -119,10 +119,10 @@ def _is_of_another_request(span: Any, request: Incoming | None) -> bool:
 
 
 def _opened(trace: OpenTrace, span: Any, span_id: int) -> OpenSpan:
-    made = OpenSpan(trace, None, span.name, "internal", span.start_time or trace.started, "otel")
-    made.id = span_id
-    if span.parent is not None:
-        made.parent_ref = span.parent.span_id
+    made = OpenSpan(trace, None, span.name, "internal", span.start_time or trace.started, "otel", span_id)
+    parent = span.parent
+    if parent is not None:
+        made.parent_ref = parent.span_id
     trace.add(made)
     return made
 
@@ -144,11 +144,12 @@ def _end(span: Any) -> None:
 def _fill(made: OpenSpan, span: Any) -> None:
     trace = made.trace
     made.name = span.name
+    is_own = type(span) is OwnSpan
     # The SDK makes a copy of its events each time they are asked for, of none too.
-    noted = span.events if getattr(span, "_events", True) else ()
+    noted = span.events if is_own or getattr(span, "_events", True) else ()
     events = [OpenEvent(e.name, e.timestamp, None, e.attributes or {}) for e in noted] if noted else ()
     attributes = span.attributes if span.attributes is not None else {}
-    if type(span) is not OwnSpan:  # ours takes nothing more
+    if not is_own:  # ours takes nothing more
         # Its own mapping takes a lock for each value that is read; its copy is a plain one.
         attributes = attributes.copy()
     made.told = Told(attributes, events, _scope(span))

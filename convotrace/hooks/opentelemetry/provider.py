@@ -72,6 +72,13 @@ class Span(trace_api.Span):
     """A span that records until it ends; afterwards nothing changes it."""
 
     dropped_attributes = dropped_events = dropped_links = 0
+    # What most spans have none of stands here once, for all of them.
+    events: Any = ()
+    links: Any = ()
+    status = _UNSET
+    end_time: int | None = None
+    # What a processor has made of it.
+    noted: Any = None
     _raised: BaseException | None = None
 
     def __init__(
@@ -90,20 +97,30 @@ class Span(trace_api.Span):
         self.parent = parent
         self.kind = kind
         self.attributes: dict[str, Any] = {}
-        # What a processor has made of it, and whether anybody but convotrace hears of it.
-        self.noted: Any = None
-        self.heard = tracer.provider.heard
-        # Most have none: an empty tuple is nobody's to collect.
-        self.events: Any = ()
-        self.links: Any = list(links) if links else ()
-        self.status = _UNSET
+        if links:
+            self.links = list(links)
         self.start_time = start_time or time_ns()
-        self.end_time: int | None = None
-        self.resource = tracer.provider.resource
-        self.instrumentation_scope = self.instrumentation_info = tracer.scope
+        self.instrumentation_scope = tracer.scope
+        self._tracer = tracer
+        # Those of its beginning: one that comes later does not hear of its end alone.
         self._processors = tracer.provider.processors
         if attributes:
             self.set_attributes(attributes)
+
+    @property
+    def heard(self) -> bool:
+        """Whether anybody but convotrace hears of it."""
+        return self._tracer.provider.heard
+
+    @property
+    def resource(self) -> Resource:
+        """Facts about the process."""
+        return self._tracer.provider.resource
+
+    @property
+    def instrumentation_info(self) -> Scope:
+        """The library that made it, by the name of older exporters."""
+        return self.instrumentation_scope
 
     def get_span_context(self) -> SpanContext:
         """Return the ids."""
@@ -122,10 +139,14 @@ class Span(trace_api.Span):
         """Set several attributes."""
         if self.end_time is not None:
             return
-        held = self.attributes
+        for value in attributes.values():
+            if value is None or type(value) is list:
+                break
+        else:
+            self.attributes.update(attributes)
+            return
         for key, value in attributes.items():
-            if value is not None:
-                held[key] = tuple(value) if type(value) is list else value
+            self.set_attribute(key, value)
 
     def add_event(
         self, name: str, attributes: Mapping[str, Any] | None = None, timestamp: int | None = None, **_: Any
@@ -333,9 +354,9 @@ class TracerProvider(trace_api.TracerProvider):
 
 def _context_of(span: object) -> SpanContext | None:
     """Return the ids of a span that is current; None where it is none, or stands for none."""
-    found = span.context if type(span) is Span else None
-    if found is None and isinstance(span, trace_api.Span):
-        found = span.get_span_context()
+    if type(span) is Span:
+        return span.context
+    found = span.get_span_context() if isinstance(span, trace_api.Span) else None
     return found if found is not None and found.is_valid else None
 
 
