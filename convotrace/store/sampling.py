@@ -41,6 +41,10 @@ MOST_WORKS = 1_000
 COUNTED = 50_000
 """Sessions of a time that are counted one by one: of more, the keys of a share are looked through instead."""
 
+_SCATTERED = 0.25
+"""Of a smaller share the rows are read in the order of their keys, where few are of another time: they lie together,
+and are read in half the time of rows that lie apart."""
+
 _PROBED = 128
 _LOWEST = -(1 << 63)
 _SLACK_NS = 1 << 20
@@ -70,8 +74,10 @@ class Sample:
         self, opened: Opened, connection: Connection, conditions: list[Condition], are_few: bool, span: Range
     ) -> None:
         self._tables, self._connection, self._span = opened.tables, connection, span
-        self._by_key = False
+        self._by_key, self._number = False, 0
         self.share = 1.0 if are_few else self._share_of_sessions()
+        # A filter leaves less to be read: then the index that it is looked up by is the better one.
+        self._by_key = self._by_key or (self.share < _SCATTERED and not conditions and self._is_most())
         self._wanted = [*self._within(), *conditions]
 
     def turns(self, grouping: Grouping, kind: str | None, points: bool) -> Found:
@@ -121,6 +127,11 @@ class Sample:
                 found[key, started - started % width].append(ended)
         return found
 
+    def _is_most(self) -> bool:
+        """Tell whether the sessions of this time are half of all or more, by a look at few of these."""
+        few = self._tables.session.sid < _below(1 / (4 * _PROBED))
+        return self._number >= 2 * _PROBED * int(self._first(fn.count(self._tables.session.sid), [few]))
+
     def _share_of_sessions(self) -> float:
         """Return so great a share of the sessions of this time that not too many have to be looked at."""
         session = self._tables.session
@@ -130,6 +141,7 @@ class Sample:
             self._by_key = True
             probe = [*self._within(), self._of_share(1 / _PROBED)]
             number = max(self._first(fn.count(session.sid), probe) * _PROBED, COUNTED)
+        self._number = number
         return min(1.0, MOST_SESSIONS / max(number, 1))
 
     def _within(self) -> list[Condition]:
@@ -153,7 +165,7 @@ class Sample:
         if share >= 1:
             return SQL("1 = 1")
         sid = self._tables.session.sid
-        return (sid if self._by_key else _unindexed(sid)) < _LOWEST + int(share * (1 << 64))
+        return (sid if self._by_key else _unindexed(sid)) < _below(share)
 
     def _first(self, value: Any, conditions: list[Condition]) -> Any:
         text, values = self._tables.session.select(value).where(*conditions).sql()
@@ -164,6 +176,11 @@ ALL = "\0"
 """No group has this key."""
 
 _STARTED = TRACE_WORTH.index("started")
+
+
+def _below(share: float) -> int:
+    """Return the key below which a share of the sessions is."""
+    return _LOWEST + int(share * (1 << 64))
 
 
 def _unindexed(column: Any) -> Any:

@@ -16,6 +16,8 @@ from convotrace.store.indexing import catch_up, waiting
 from convotrace.store.keys import unpack_trace_id
 from convotrace.store.opening import Opened
 from convotrace.store.rows import SessionRow
+from convotrace.store.sql import portions
+from convotrace.store.statements import SESSIONS_AT_ONCE
 from convotrace.store.to_records import session_record
 from convotrace.store.wording import OPEN, marked, terms
 
@@ -49,12 +51,16 @@ class _Hits:
 
     def of(self, rows: Sequence[tuple[Any, ...]]) -> tuple[Hit, ...]:
         """Return the hits of rows."""
+        sids = list(dict.fromkeys([row[1] for row in rows]))
+        for some in portions(sids, SESSIONS_AT_ONCE):
+            for columns in self._connection.execute(self._sql.sessions_by_sid, some):
+                self._sessions[columns[0]] = session_record(SessionRow._make(columns))
         return tuple(map(self._hit, rows))
 
     def _hit(self, row: tuple[Any, ...]) -> Hit:
         _, sid, tk, trace_id, is_turn, started, *snippets = row
         return Hit(
-            session=self._session(sid),
+            session=self._sessions[sid],
             trace_id=unpack_trace_id(trace_id),
             turn=self._number(sid, tk) if is_turn else None,
             at_ns=started,
@@ -62,7 +68,7 @@ class _Hits:
         )
 
     def _number(self, sid: int, tk: int) -> int | None:
-        session = self._session(sid)
+        session = self._sessions[sid]
         if session.turns == session.traces:
             # The index alone knows: none of the traces, which lie far apart, has to be read. Counted from the end,
             # where the newest hits are: a session may have ten thousand turns before them.
@@ -71,12 +77,6 @@ class _Hits:
             keys = self._connection.execute(_TURNS, (sid,))
             self._turns[sid] = {key: number for number, (key,) in enumerate(keys, 1)}
         return self._turns[sid].get(tk)
-
-    def _session(self, sid: int) -> Session:
-        if sid not in self._sessions:
-            columns = self._connection.execute(self._sql.session_by_sid, (sid,)).fetchone()
-            self._sessions[sid] = session_record(SessionRow._make(columns))
-        return self._sessions[sid]
 
 
 def _passages(snippets: Sequence[str | None]) -> list[Passage]:
