@@ -1,6 +1,7 @@
 """The owner's patterns: windows, costs and what is refused; they find what a search of the whole text finds."""
 
 import re
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -19,7 +20,8 @@ def test_what_is_found_window_by_window_is_what_a_search_finds_where_matches_are
     text = "".join(parts)
     compiled = re.compile(pattern)
     whole = [found.span() for found in compiled.finditer(text) if found.end() > found.start()]
-    assert list(own.find(compiled, text)) == whole or any(end - start > 256 for start, end in whole)
+    with patch.object(own, "thread_time_ns", return_value=0):  # a collection of garbage may take longer than it may
+        assert list(own.find(compiled, text)) == whole or any(end - start > 256 for start, end in whole)
 
 
 @pytest.mark.parametrize("length", [3, 200, 256])
@@ -27,7 +29,8 @@ def test_a_match_as_long_as_the_overlap_of_two_windows_is_found_wherever_it_lies
     pattern = re.compile(r"<a*>")
     for before in (0, 1, 500, 767, 768, 769, 1_000, 1_024, 2_047):
         text = "x" * before + "<" + "a" * (length - 2) + ">" + "x" * 2_000
-        assert list(own.find(pattern, text)) == [(before, before + length)]
+        with patch.object(own, "thread_time_ns", return_value=0):
+            assert list(own.find(pattern, text)) == [(before, before + length)]
 
 
 def test_empty_matches_and_an_empty_text_are_nothing_to_take_out():
