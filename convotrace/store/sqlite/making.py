@@ -15,7 +15,7 @@ from convotrace.store.sqlite.connections import OPEN_PATIENCE, SqliteConnections
 # "CTRC": tells a file of ours from the app's own database, whose tables must not be touched.
 APPLICATION_ID = 0x43545243
 
-_PAGE_SIZE = 8192
+_PAGE_SIZE = 16384
 _BUCKETS_SINCE = 8
 """The schema whose buckets are filled."""
 
@@ -132,7 +132,7 @@ def _add_columns(connection: sqlite3.Connection, tables: Tables) -> None:
 
 def _set_modes(connection: sqlite3.Connection) -> None:
     if _what_it_is(connection)[0] != APPLICATION_ID:
-        # Both must stand before the first table. A page of 4 KB holds one row of a turn and leaves a quarter empty;
+        # Both must stand before the first table. A turn of prose takes 3 KB: a page of 8 KB would be a quarter empty;
         # incremental, so that retention can give room back.
         connection.execute(f"PRAGMA page_size={_PAGE_SIZE}")
         connection.execute("PRAGMA auto_vacuum=incremental")
