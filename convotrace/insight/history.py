@@ -14,6 +14,8 @@ Said = tuple[str, str]
 """Who said it (`user` or `assistant`), and what."""
 
 _TAIL, _KEPT = 400, 100
+_NEAR = 150
+"""Characters that hold those that are kept of nearly every text."""
 _DIGEST = 16
 
 
@@ -74,7 +76,12 @@ def _texts(turns: Iterable[Trace]) -> Iterator[Said]:
 
 def _end(text: str | None) -> str:
     """Return the last of a text without white space."""
-    return _squeezed(text[-_TAIL:])[-_KEPT:] if text else ""
+    if not text:
+        return ""
+    found = _squeezed(text[-_NEAR:])
+    if len(found) < _KEPT and len(text) > _NEAR:
+        found = _squeezed(text[-_TAIL:])
+    return found[-_KEPT:]
 
 
 def _squeezed(text: str) -> str:

@@ -40,7 +40,10 @@ class Sums:
         self._new_durations: dict[int, int] = {}
         self._new_first_bytes: dict[int, int] = {}
 
-    def add(self, sign: int, counted: int, failed: int, errors: int) -> None:
+    def add(
+        self, sign: int, counted: int, failed: int, errors: int, duration: int | None = None,
+        first_byte: int | None = None,
+    ) -> None:  # fmt: skip
         """Add one trace or call, or with a sign of -1 take it back.
 
         Args:
@@ -48,11 +51,16 @@ class Sums:
             counted: 1 where it is a turn, or a call; 0 for another trace.
             failed: 1 where it is one that failed.
             errors: How many errors it had.
+            duration: How long it took, in ns; None where that does not count.
+            first_byte: And until its first byte.
         """
         self.traces += sign
         self.count += sign * counted
-        self.failed += sign * failed
-        self.errors += sign * errors
+        if errors or failed:
+            self.failed += sign * failed
+            self.errors += sign * errors
+        if duration is not None or first_byte is not None:
+            self.add_times(sign, duration, first_byte)
 
     def add_known(
         self, sign: int, given: int | None, written: int | None, cached: int | None, cache_write: int | None,

@@ -76,18 +76,19 @@ class Worths:
             calls: What is metered of its spans.
             sign: 1 or -1.
         """
-        started, *names = trace[_PLACE]
+        started, environment, release, service, route = trace[_PLACE]
         minute = started - started % MINUTE_NS
-        key = (minute, *names)
+        key = (minute, environment, release, service, route)
         sums = self._traces.get(key)
         if sums is None:
             sums = self._traces[key] = Sums()
         self.traces += sign
         add_trace(sums, trace, sign)
         for call in calls:
-            if call[_KIND] == "tool":
+            is_tool = call[_KIND] == "tool"
+            if is_tool:
                 add_tool_call(self._call(_TOOL, minute, call[_NAME]), call, sign)
-            if is_of_model(call):
+            if not is_tool or is_of_model(call):
                 add_model_call(self._call(_MODEL, minute, call[_CALLED]), call, sign)
 
     def add_groups(self, groups: Iterable[tuple[Group, Sums]]) -> None:
@@ -122,19 +123,19 @@ class Worths:
 def add_trace(sums: Sums, trace: Sequence[Any], sign: int = 1) -> None:
     """Add a trace, given its columns of TRACE_WORTH."""
     is_turn, status, errors, duration, first_byte = trace[:5]
-    sums.add(sign, is_turn, 1 if is_turn and (errors or status == "error") else 0, errors)
+    if is_turn:
+        sums.add(sign, is_turn, 1 if errors or status == "error" else 0, errors, duration, first_byte)
+    else:
+        sums.add(sign, 0, 0, errors)
     known: Any = trace[_KNOWN]
     if known != _NOTHING:
         sums.add_known(sign, *known)
-    if is_turn:
-        sums.add_times(sign, duration, first_byte)
 
 
 def add_tool_call(sums: Sums, call: Call, sign: int = 1) -> None:
     """Add a call of a tool: how it ended, and how long it took."""
     failed = 1 if call[_CALL_STATUS] == "error" else 0
-    sums.add(sign, 1, failed, failed)
-    sums.add_times(sign, call[_CALL_DURATION], call[_FIRST_TOKEN])
+    sums.add(sign, 1, failed, failed, call[_CALL_DURATION], call[_FIRST_TOKEN])
 
 
 def is_of_model(call: Call) -> bool:

@@ -52,9 +52,12 @@ def bundle(mark: bytes, contents: Sequence[tuple[int, bytes]]) -> bytes | None:
     """
     if not contents:
         return None
-    texts = [data.hex().encode() if codec == CHAIN else data for codec, data in contents]
-    sizes = [b"%d%d" % (codec, len(text)) for (codec, _), text in zip(contents, texts, strict=True)]
-    return b"".join([b",".join([mark.hex().encode(), *sizes]), _END, *texts])
+    head, texts = [mark.hex().encode()], []
+    for codec, data in contents:
+        text = data.hex().encode() if codec == CHAIN else data
+        head.append(b"%d%d" % (codec, len(text)))
+        texts.append(text)
+    return b"".join([b",".join(head), _END, *texts])
 
 
 def bundled(sid: int, tk: int, data: bytes | None) -> list[ContentRow]:

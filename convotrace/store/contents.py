@@ -153,6 +153,8 @@ class Packer:
 
     def _items(self, sid: int, encoded: list[bytes], put: Callable[[int, bytes, bytes], bytes]) -> list[bytes]:
         """Return the names under which the items of a list are stored."""
+        if len(encoded) == 1:
+            return [put(sid, self._value_hash(encoded[0]), encoded[0])]
         digests = list(map(self._value_hash, encoded))
         names = self.memory.find_all(sid, digests)
         if self._may_look and names.count(None) > _FEW:

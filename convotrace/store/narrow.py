@@ -7,7 +7,6 @@ columns of a trace half are empty in nearly every row.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from operator import itemgetter
 from typing import Any
 
 _MOST = 50
@@ -25,20 +24,17 @@ class Narrow:
     def __init__(self, columns: Sequence[str], make: Callable[[Sequence[str]], str]) -> None:
         self._columns = columns
         self._make = make
-        self._made: dict[tuple[int, ...], tuple[str, Callable[[Any], tuple[Any, ...]]]] = {}
+        self._made: dict[tuple[int, ...], str] = {}
 
     def of(self, rows: Sequence[Sequence[Any]]) -> tuple[str, list[tuple[Any, ...]]]:
         """Return the statement for some rows, and what it takes of each."""
-        columns = enumerate(zip(*rows, strict=True))
-        said = tuple([place for place, one in columns if one[0] is not None or one.count(None) < len(one)])
-        statement, pick = self._made.get(said) or self._form(said)
-        return statement, list(map(pick, rows))
+        columns = list(zip(*rows, strict=True))
+        said = [place for place, one in enumerate(columns) if one[0] is not None or one.count(None) < len(one)]
+        if len(self._made) >= _MOST and tuple(said) not in self._made:
+            said = list(range(len(columns)))
+        return self._statement(tuple(said)), list(zip(*[columns[place] for place in said], strict=True))
 
-    def _form(self, said: tuple[int, ...]) -> tuple[str, Callable[[Any], tuple[Any, ...]]]:
-        if len(self._made) >= _MOST:
-            said = tuple(range(len(self._columns)))
-        made = self._made.get(said)
-        if made is None:
-            statement = self._make([self._columns[place] for place in said])
-            made = self._made[said] = (statement, itemgetter(*said))
-        return made
+    def _statement(self, said: tuple[int, ...]) -> str:
+        if said not in self._made:
+            self._made[said] = self._make([self._columns[place] for place in said])
+        return self._made[said]

@@ -92,7 +92,7 @@ class Memory:
 
     def add(self, sid: int, digest: bytes, name: bytes, place: bytes = b"") -> None:
         """Note the name of a content, and the trace in whose row it stands."""
-        staged = self._stage(sid)
+        staged = self._staged.get(sid) or self._stage(sid)
         staged.names[digest] = name
         if place > staged.last:
             staged.last = place

@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from convotrace.identity import session_key
@@ -27,6 +29,10 @@ _SECOND_HAND = frozenset({"none", "baggage", "otlp"})
 """What another service passed on: the rule by which the first one found the id says more."""
 
 Row = dict[str, Any]
+
+_counted = itemgetter(*map(TraceRow._fields.index, COUNTED))
+_SURELY = 1 << 60
+_NOT_BEFORE = (None,) * len(COUNTED)
 
 
 class OldState(NamedTuple):
@@ -64,10 +70,16 @@ def add_facts(row: Row, facts: SessionFacts) -> None:
     if row["id_source"] == "none" or (row["id_source"] in _SECOND_HAND and facts.id_source not in _SECOND_HAND):
         row["id_source"], row["id_name"] = facts.id_source, storable(facts.id_name)
     row["user_id"] = row["user_id"] or storable(facts.user_id)
-    for name in ("name", "environment", "release"):
-        row[name] = storable(getattr(facts, name)) or row[name]
-    _unite(row, "services", (facts.service,) if facts.service else ())
-    _unite(row, "tags", facts.tags)
+    if facts.name:
+        row["name"] = storable(facts.name)
+    if facts.environment:
+        row["environment"] = storable(facts.environment)
+    if facts.release:
+        row["release"] = storable(facts.release)
+    if facts.service:
+        _unite(row, "services", (facts.service,))
+    if facts.tags:
+        _unite(row, "tags", facts.tags)
     for link in facts.links:
         add_link(row, link)
     if facts.metadata:
@@ -96,8 +108,11 @@ def breaks_silence(row: Row, at_ns: int) -> bool:
 
 def placed(trace: TraceRow, row: Row) -> TraceRow:
     """Return a trace with the environment and release of its session where it says none itself."""
-    said = {name: row[name] for name in ("environment", "release") if row[name] and getattr(trace, name) is None}
-    return trace._replace(**said) if said else trace
+    environment = row["environment"] if trace.environment is None else None
+    release = row["release"] if trace.release is None else None
+    if not environment and not release:
+        return trace
+    return trace._replace(environment=environment or trace.environment, release=release or trace.release)
 
 
 def add_trace(row: Row, trace: TraceRow, old: OldState | None) -> bool:
@@ -109,7 +124,10 @@ def add_trace(row: Row, trace: TraceRow, old: OldState | None) -> bool:
     end = trace.started + (trace.duration or 0)
     if row["traces"] == 0:
         row["started"], row["last"] = trace.started, end
-    row["started"], row["last"] = min(row["started"], trace.started), max(row["last"], end)
+    if trace.started < row["started"]:
+        row["started"] = trace.started
+    if end > row["last"]:
+        row["last"] = end
     row["traces"] += 0 if old else 1
     row["turns"] += trace.is_turn - (old.is_turn if old else 0)
     vague = _add_counts(row, trace, old)
@@ -118,7 +136,8 @@ def add_trace(row: Row, trace: TraceRow, old: OldState | None) -> bool:
         _add_texts(row, trace)
         mark = (trace.tk, trace.started, trace.duration, trace.first_byte, trace.errors)
         row["marks"] = with_turn(row["marks"], mark)
-        _unite(row, "clients", (trace.client,) if trace.client else (), most=CLIENTS_KEPT)
+        if trace.client:
+            _unite(row, "clients", (trace.client,), most=CLIENTS_KEPT)
     return old is not None and (vague or _must_recount(trace, end, old))
 
 
@@ -129,6 +148,8 @@ def cut(text: str | None) -> str | None:
 
 
 def _add_outcome(row: Row, facts: SessionFacts) -> None:
+    if facts.outcome is None and facts.outcome_reason is None and facts.resolved is None and facts.ended_ns is None:
+        return
     if facts.ended_ns is not None and facts.ended_ns < (row["last_turn"] or 0):
         # A turn began after this end, so it was none.
         facts = replace(facts, ended_ns=None, outcome=None, outcome_reason=None)
@@ -155,12 +176,13 @@ def _is_settled(row: Row, facts: SessionFacts) -> bool:
 
 def _add_counts(row: Row, trace: TraceRow, old: OldState | None) -> bool:
     vague = False
-    for position, name in enumerate(COUNTED):
-        new, before = getattr(trace, name), old.counted[position] if old else None
-        if new is None and before is not None:
-            vague = True
-        elif new is not None:
-            row[name] = countable((row[name] or 0) + new - (before or 0))
+    counted = _counted(trace)
+    for name, new, before in zip(COUNTED, counted, old.counted if old else _NOT_BEFORE, strict=True):
+        if new is None:
+            vague = vague or before is not None
+        elif new or before or row[name] is None:
+            total = (row[name] or 0) + new - (before or 0)
+            row[name] = total if -_SURELY < total < _SURELY else countable(total)
     return vague
 
 
@@ -179,12 +201,16 @@ def _must_recount(trace: TraceRow, end: int, old: OldState) -> bool:
     return lost_input or lost_output or moved or no_turn
 
 
+@lru_cache(maxsize=1024)
+def _listed(column: str | None) -> Sequence[Any]:
+    """Return what a column that is a list holds; the same ones come again with each turn."""
+    return tuple(decode_column(column) or ())
+
+
 def _unite(row: Row, name: str, more: Sequence[Any], most: int = sys.maxsize) -> None:
     """Add to a column that is a list what it does not hold yet, in order, unless it holds enough."""
-    if not more:
-        return
-    held = decode_column(row[name]) or []
-    if len(held) >= most:
+    held = _listed(row[name])
+    if len(held) >= most or (len(more) == 1 and more[0] in held):
         return
     new = [item for item in more if item not in held]
     if new:
