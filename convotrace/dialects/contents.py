@@ -233,7 +233,7 @@ def kept(attributes: Mapping[str, Json], contents: Contents, vectors: tuple[str,
         if name in found:
             held = loaded(found[name])
             found[name] = f"[{len(held)} left out]" if isinstance(held, list) else "[left out]"
-    for name, value in found.items() if list in map(type, found.values()) else ():
+    for name, value in found.items():
         if type(value) is list:
             found[name] = _shortened(value)
     for name, value in contents.rest.items():

@@ -43,8 +43,28 @@ def plain(value: Any) -> Json:
 
 def plain_mapping(values: Mapping[str, Any]) -> dict[str, Json]:
     """Return the copy that `plain` makes of a mapping."""
-    copied: dict[str, Json] = weighed(values if type(values) is dict else dict(values))[0]
+    copied: dict[str, Json] = dict(values)
+    if len(copied) > _FEW or not _are_plain(copied):
+        copied = weighed(copied)[0]
     return copied
+
+
+def _are_plain(copied: dict[str, Any]) -> bool:
+    """Tell whether a new mapping is a whole copy, as most are: short lists in it are copied on the way."""
+    for name, value in copied.items():
+        kind = type(value)
+        if type(name) is not str:
+            return False
+        if kind is str:
+            if len(value) > MAX_TEXT:
+                return False
+        elif kind is tuple or kind is list:
+            copied[name] = shallow = list(value)
+            if len(shallow) > _FEW or _weight(shallow) is None:
+                return False
+        elif kind not in AS_IS and not (kind is int and -WORD < value < WORD):
+            return False
+    return True
 
 
 def weighed(value: Any) -> tuple[Json, int]:
