@@ -42,6 +42,8 @@ _ESCALATED: Facets = frozenset({(HAS, "escalation")})
 _COLUMNS = ("environment", "release", "services", "tags", "metadata", "outcome", "resolved", "facets")
 _of_labels = itemgetter(*map(SessionRow._fields.index, _COLUMNS))
 _ERRORS = SessionRow._fields.index("errors")
+_FEW = 90
+"""What the facets of a trace's calls are remembered by, at most: that of thirty calls."""
 
 
 def label_key(text: str | None) -> str:
@@ -77,7 +79,7 @@ def facets_of(trace: Trace, on_session: Sequence[Event]) -> Facets:
         if span.events:
             events += span.events
     try:
-        found = _facets_of_calls(*calls)
+        found = (_facets_of_calls if len(calls) <= _FEW else _facets_of_calls.__wrapped__)(*calls)
     except TypeError:  # a name that is no text, nor anything a cache could hold
         found = _facets_of_calls.__wrapped__(*calls)
     if trace.status in STATUSES:
