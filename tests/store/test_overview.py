@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from convotrace.errors import BadRequest, FilterError
-from convotrace.model import Change, Event, Payload, SessionFacts, Span, Trace, View
+from convotrace.model import Change, Event, Payload, Score, SessionFacts, Span, Target, Trace, View
 from convotrace.store import Store
 
 SECOND = 1_000_000_000
@@ -62,6 +62,24 @@ def test_values_are_those_of_the_newest_where_all_are_counted(store, monkeypatch
     assert (found.total, found.is_capped, found.is_sampled) == (5, False, True)
     assert {facet.value for facet in found.fields["tool"]} == {"t4", "t3"}
     assert [facet.count for facet in found.fields["outcome"]] == [2]
+
+
+def test_the_rows_of_few_sessions_tell_what_their_labels_tell(store, monkeypatch):
+    long, escalation = "x" * 300, Event("escalation", START)
+    store.write([_turn(n, f"t{n % 3}", n % 2, tags=("a", "", long)[: n % 4], release=("1", None, "ä\0")[n % 3])
+                 for n in range(12)])  # fmt: skip
+    told = [SessionFacts("s1", outcome="escalated"), SessionFacts("s2", events=(escalation,)),
+            SessionFacts("s3", outcome="escalated", resolved=False, events=(escalation,), metadata={"plan": "a"}),
+            SessionFacts("s4", outcome="completed", environment="test")]  # fmt: skip
+    store.write([Change(one) for one in told])
+    scores = [Score(f"{n}", "feedback", "boolean", n % 3 > 0, START, Target(f"s{n}"), "end_user") for n in range(9)]
+    store.write([Change(SessionFacts(f"s{n}", scores=(score,))) for n, score in enumerate(scores)])
+    store.write([Change(SessionFacts("s5", tags=tuple(f"tag {n}" for n in range(150))))])
+    by_rows = [store.facets(q) for q in (None, "has:error", "outcome:escalated", "tag:a", "fb:down")]
+    monkeypatch.setattr("convotrace.store.overview._FEW", 0)
+    by_labels = [store.facets(q) for q in (None, "has:error", "outcome:escalated", "tag:a", "fb:down")]
+    assert by_rows == by_labels and by_rows[0].fields["has"] and by_rows[0].fields["fb"]
+    assert [list(one.fields) for one in by_rows] == [list(one.fields) for one in by_labels]
 
 
 def test_bars_hold_each_session_once_and_those_with_errors(store):
