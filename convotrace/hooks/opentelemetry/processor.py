@@ -84,7 +84,7 @@ def _start(span: Any) -> None:
     if not traces:
         return
     is_own = type(span) is OwnSpan
-    if isinstance(telemetry := traces[0].telemetry, RequestTelemetry) and (not is_own or span.heard):
+    if (not is_own or span.heard) and isinstance(telemetry := traces[0].telemetry, RequestTelemetry):
         telemetry.stamp(traces[0], span)
     opened = [_opened(trace, span, ids.span_id) for trace in traces]
     if is_own:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from random import getrandbits
 from time import time_ns
 from types import TracebackType
@@ -215,24 +214,30 @@ class Current:
 
     Args:
         begin: Makes the span.
+        given: What that is called with.
         record_exception: Whether an exception that leaves the block is noted.
         set_status: Whether it marks the span as failed.
         end: Whether the span ends with the block.
     """
 
-    __slots__ = ("_begin", "_ends", "_span", "_tells", "_token")
+    __slots__ = ("_begin", "_ends", "_given", "_span", "_tells", "_token")
+    _span: trace_api.Span
 
     def __init__(
-        self, begin: Callable[[], trace_api.Span], record_exception: bool, set_status: bool, end: bool
+        self,
+        begin: Callable[..., trace_api.Span],
+        given: tuple[Any, ...],
+        record_exception: bool,
+        set_status: bool,
+        end: bool,
     ) -> None:
         self._begin = begin
+        self._given = given
         self._tells = record_exception, set_status
         self._ends = end
-        self._span: trace_api.Span = INVALID_SPAN
-        self._token: Any = None
 
     def __enter__(self) -> trace_api.Span:
-        self._span = made = self._begin()
+        self._span = made = self._begin(*self._given)
         inside = Context(get_current())
         dict.__setitem__(inside, _CURRENT, made)  # it is nobody's yet
         self._token = attach(inside)
@@ -259,7 +264,7 @@ class Current:
 
 @_agnosticcontextmanager
 def _each_call(of: Current) -> Iterator[trace_api.Span]:
-    with Current(of._begin, *of._tells, of._ends) as span:
+    with Current(of._begin, of._given, *of._tells, of._ends) as span:
         yield span
 
 
@@ -306,8 +311,8 @@ class Tracer(trace_api.Tracer):
         **_: Any,
     ) -> Current:
         """Begin a span and make it current for a block."""
-        begin = partial(self.start_span, name, context, kind, attributes, links, start_time)
-        return Current(begin, record_exception, set_status_on_exception, end_on_exit)
+        given = name, context, kind, attributes, links, start_time
+        return Current(self.start_span, given, record_exception, set_status_on_exception, end_on_exit)
 
 
 class TracerProvider(trace_api.TracerProvider):
