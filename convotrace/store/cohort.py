@@ -19,7 +19,7 @@ from convotrace.store.database import Connection
 from convotrace.store.filtering import Condition
 from convotrace.store.judgements import Counts, verdict_in
 from convotrace.store.labels import KIND, TOOL, facets_in
-from convotrace.store.marks import medians
+from convotrace.store.marks import middle
 from convotrace.store.opening import Opened
 from convotrace.store.wanted import Wanted
 
@@ -108,17 +108,13 @@ class Reading:
 
     def scores(self) -> list[ScoreSum]:
         """Return what the scores of the sessions that were read come to, those with the most first."""
-        score, read = self._tables.score, self._judged[:MOST_JUDGED]
+        read = self._judged[:MOST_JUDGED]
         if not read:
             return []
         share = self.share * len(read) / len(self._judged)
-        columns = [score.sid, score.name, score.source, score.author, score.trace_id, score.span_id]
-        columns += [score.at, score.seq, score.num, score.value, score.extra]
-        # As one value: Peewee would look at each of so many.
-        listed = SQL(f"({self._listed})", (orjson.dumps(read).decode(),))
-        query = score.select(*columns).where(score.sid.in_(listed))
         newest: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-        for row in self._connection.execute(*query.sql()):
+        query = f"SELECT {_SCORED} FROM score WHERE sid IN ({self._listed})"
+        for row in self._connection.execute(query, (orjson.dumps(read).decode(),)):
             key = row[:6]
             if key not in newest or row[6:8] >= newest[key][6:8]:
                 newest[key] = row
@@ -135,8 +131,9 @@ class Reading:
     def _estimated(self, within: list[Condition]) -> int:
         """Return how many sessions of this time there are, of very many by a share of them."""
         session = self._tables.session
-        text, values = session.select(SQL("1")).where(*within).limit(_COUNTED).sql()
-        number = int(self._connection.execute(f"SELECT count(*) FROM ({text}) AS few", values).fetchone()[0])
+        # A text of our own: Peewee takes longer to write it than some databases to answer.
+        values = (self._since, self._since, self._until, _COUNTED)
+        number = int(self._connection.execute(_NUMBER, values).fetchone()[0])
         if number < _COUNTED:
             self._number = number
             return number
@@ -147,6 +144,9 @@ class Reading:
         return SQL("1 = 1") if share >= 1 else self._tables.session.sid < _LOWEST + int(share * (1 << 64))
 
 
+_NUMBER = """SELECT count(*) FROM
+(SELECT 1 FROM "session" WHERE "last" >= ? AND started >= ? AND started < ? LIMIT ?) AS few"""
+_SCORED = "sid, name, source, author, trace_id, span_id, at, seq, num, value, extra"
 _LEFT = frozenset({"id", "marks", "facets", "tags"})
 _VERDICT = _COLUMNS.index("verdict") + 1
 
@@ -176,7 +176,7 @@ def _member(row: tuple[Any, ...]) -> Member:
     thumbs, means, _ = _NOT_JUDGED if verdict is None else verdict_in(verdict)
     tokens = None if given is None and written is None else (given or 0) + (written or 0)
     labels = _UNLABELLED if facets is None and tags is None else _labels(facets, tags)
-    p50 = None if marks is None else medians(marks)[0]
+    p50 = None if marks is None else middle(marks)
     # Made as the class itself does it, without its call: there are thousands.
     told = (original(id) or "", started, last, turns, errors, outcome, resolved, user, tokens, cost)
     return _new(Member, (*told, thumbs["up"], thumbs["down"], means, p50, labels))

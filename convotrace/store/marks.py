@@ -54,6 +54,11 @@ def strip_of(marks: bytes | None) -> tuple[TurnMark, ...]:
     return tuple([_new(TurnMark, mark) for mark in zip(took, numbers[4::5], numbers[1::5], strict=True)])
 
 
+def middle(marks: bytes | None) -> int | None:
+    """Return the middle of the durations."""
+    return _median(_numbers(marks)[2::5]) if marks else None
+
+
 def medians(marks: bytes | None) -> tuple[int | None, int | None]:
     """Return the middle of the durations and of the times until the first byte."""
     if not marks:

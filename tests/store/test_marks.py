@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convotrace.model import TurnMark
-from convotrace.store.marks import KEPT, STRIP, marks_of, medians, strip_of, with_turn
+from convotrace.store.marks import KEPT, STRIP, marks_of, medians, middle, strip_of, with_turn
 
 numbers = st.integers(-(1 << 63) + 1, (1 << 63) - 1)
 turns = st.tuples(st.integers(0, 200), numbers, st.none() | numbers, st.none() | numbers, st.integers(0, 9))
@@ -24,10 +24,11 @@ def test_turns_added_or_rewritten_in_any_order_are_the_newest_of_all(coming):
         assert marks == marks_of(newest(held))
     shown = newest(held)
     assert strip_of(marks) == tuple(TurnMark(took, errors, began) for _, began, took, _, errors in shown[-STRIP:])
-    for middle, column in zip(medians(marks), (2, 3), strict=True):
+    assert middle(marks) == medians(marks)[0]
+    for median, column in zip(medians(marks), (2, 3), strict=True):
         known = [turn[column] for turn in shown if turn[column] is not None]
-        assert middle == (median_low(known) if known else None)
+        assert median == (median_low(known) if known else None)
 
 
 def test_no_turns_have_no_marks_and_no_median():
-    assert (marks_of([]), strip_of(None), medians(None)) == (None, (), (None, None))
+    assert (marks_of([]), strip_of(None), medians(None), middle(None)) == (None, (), (None, None), None)
