@@ -13,6 +13,10 @@ SCOPE = "otel.scope.name"
 """The attribute of a span that names the library which made it, where one did."""
 
 
+_REPLY = ("gen_ai.response.id", "llm.response.id")
+_TELLING_MORE = frozenset((SCOPE, *_REPLY))
+"""Attributes by which two spans beside each other may show to be one call."""
+
 _UNKNOWN = Usage()
 _NAMES = ("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens", "cost_nano")
 
@@ -22,7 +26,7 @@ def totals(spans: tuple[Span, ...]) -> dict[str, Any]:
     telling = _telling(spans)
     if len(telling) < 2:  # as in most traces: nobody can tell anything twice
         return _told_by(telling[0]) if telling else dict.fromkeys(_NAMES)
-    called, paid = _counted(spans)
+    called, paid = (telling, telling) if _are_apart(telling, spans) else _counted(spans)
     usage = [span.usage for span in called if span.usage]
     sums = (
         _sum([u.input for u in usage]),
@@ -51,7 +55,8 @@ def repeats(spans: tuple[Span, ...]) -> dict[int, int]:
     Returns:
         REPEATS_CALL where others tell its tokens, REPEATS_COST where they tell its cost, both added up.
     """
-    if len(_telling(spans)) < 2:
+    telling = _telling(spans)
+    if len(telling) < 2 or _are_apart(telling, spans):
         return {}
     called, paid = ({id(span) for span in counted} for counted in _counted(spans))
     found = {}
@@ -61,6 +66,14 @@ def repeats(spans: tuple[Span, ...]) -> dict[int, int]:
         if mark:
             found[place] = mark
     return found
+
+
+def _are_apart(telling: list[Span], spans: tuple[Span, ...]) -> bool:
+    """Tell whether it shows at once that no two of these spans tell of one call, as in most traces."""
+    ids = {span.id for span in telling}
+    if len(ids) < len(telling) or not ids.isdisjoint([span.parent_id for span in spans]):
+        return False
+    return not [span for span in telling if span.attributes and not _TELLING_MORE.isdisjoint(span.attributes)]
 
 
 def _counted(spans: tuple[Span, ...]) -> tuple[list[Span], list[Span]]:
@@ -108,7 +121,7 @@ def _once(calls: list[Span]) -> list[Span]:
     """
     found: dict[object, Span] = {}
     for span in calls:
-        reply = span.attributes.get("gen_ai.response.id") or span.attributes.get("llm.response.id")
+        reply = span.attributes.get(_REPLY[0]) or span.attributes.get(_REPLY[1])
         key = (reply, span.service) if isinstance(reply, str) and reply else span.id
         known = found.get(key)
         if known is None or (span.duration_ns or 0, span.id) > (known.duration_ns or 0, known.id):

@@ -131,7 +131,7 @@ class Packer:
         encoded = [encode(value) for value in values]
         retold = bool(self._place) and (len(encoded) > _SHORT_LIST or self.memory.has_lists(sid))
         limit = min(INLINE_BELOW, _NAMED_FROM * len(encoded)) if retold else INLINE_BELOW
-        if sum(map(len, encoded)) < limit and not any(data[:1] == b" " for data in encoded):
+        if sum(map(len, encoded)) < limit and b" " not in [data[:1] for data in encoded]:
             return b"[" + b",".join(encoded) + b"]"
         items = self._items(sid, encoded, self._put_message if retold else self._put)
         if len(items) <= _SHORT_LIST:

@@ -69,6 +69,26 @@ def test_spans_that_repeat_others_are_named_by_their_places():
     assert repeats((span("a", used=(1, 1)), span("b", used=(1, 1)))) == {} == repeats((parent,))
 
 
+ids = st.sampled_from("abcde")
+attributes = st.dictionaries(
+    st.sampled_from(("otel.scope.name", "gen_ai.response.id", "llm.response.id", "x")),
+    st.sampled_from("rs"),
+    max_size=2,
+)
+telling = st.builds(
+    span, ids, st.none() | ids, st.sampled_from(("generation", "agent")), st.none() | st.tuples(st.integers(0, 2)),
+    st.none() | st.integers(0, 2), st.integers(0, 3), st.integers(0, 5), attributes=attributes,
+)  # fmt: skip
+
+
+@given(st.lists(telling, max_size=5).map(tuple))
+def test_where_it_shows_at_once_that_nothing_is_told_twice_that_is_so(spans):
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("convotrace.insight.totals._are_apart", lambda *_: False)
+        expected = totals(spans), repeats(spans)
+    assert (totals(spans), repeats(spans)) == expected
+
+
 def test_a_circle_of_parents_ends_and_counts_nothing():
     # Each says that it repeats the other; what stands beside them is counted.
     circle = (span("a", "b", used=(1, 1)), span("b", "a", used=(2, 2)))
