@@ -12,7 +12,6 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from convotrace.hooks.opentelemetry import TracerProvider
-from convotrace.hooks.opentelemetry.proxies import hand_on_directly
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,21 +54,6 @@ def test_a_span_is_told_at_its_start_and_once_at_its_end(tracer, recorder):
     assert recorder.ended == [span]
     assert (span.name, span.kind, span.attributes) == ("work", SpanKind.CLIENT, {"n": 1})
     assert span.end_time >= span.start_time and not span.is_recording()
-
-
-def test_a_stand_in_of_the_api_hands_out_our_blocks_and_leaves_those_of_others(tracer, recorder):
-    hand_on_directly()
-    hand_on_directly()  # once is enough
-    proxy = trace.ProxyTracer("lib")
-    decorated = proxy.start_as_current_span("later")(trace.get_current_span)
-    with proxy.start_as_current_span("nobody's") as span:
-        assert not span.is_recording()
-    assert not decorated().is_recording()
-    proxy._real_tracer = tracer
-    with proxy.start_as_current_span("ours", attributes={"n": 1}) as span:
-        assert trace.get_current_span() is span and span.attributes == {"n": 1}
-    assert proxy.start_as_current_span("now")(trace.get_current_span)().name == "now"
-    assert decorated().name == "later" and [span.name for span in recorder.ended] == ["ours", "now", "later"]
 
 
 def test_no_value_sets_nothing_and_a_list_cannot_be_changed_afterwards(tracer):

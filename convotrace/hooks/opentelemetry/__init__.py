@@ -2,7 +2,7 @@
 
 `requests.py` a request as it comes in, `server.py` the span that it is, `live.py` our own spans there, `attributes.py`
 their names there, `processor.py` what other libraries record, `provider.py` a provider for processes without an SDK,
-`proxies.py` the API's stand-ins for its tracers, `modes.py` which provider is there.
+`modes.py` which provider is there.
 """
 
 from convotrace.hooks.opentelemetry.modes import mode, provider, suppress_here, suppressed

@@ -16,7 +16,6 @@ from opentelemetry.trace import ProxyTracerProvider, TracerProvider
 from convotrace.hooks import instrument
 from convotrace.hooks.opentelemetry.processor import ConvoTraceProcessor, lost
 from convotrace.hooks.opentelemetry.provider import TracerProvider as OwnProvider
-from convotrace.hooks.opentelemetry.proxies import hand_on_directly
 from convotrace.hooks.opentelemetry.server import sampling
 from convotrace.settings import Settings
 
@@ -54,8 +53,6 @@ def _watch(found: TracerProvider) -> None:
         if found in _watched:
             return
         _watched.add(found)
-        if isinstance(found, OwnProvider):
-            hand_on_directly()
         add = getattr(found, "add_span_processor", None)
         if add is not None:
             add(ConvoTraceProcessor())
