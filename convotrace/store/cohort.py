@@ -21,6 +21,7 @@ from convotrace.store.judgements import Counts, verdict_in
 from convotrace.store.labels import KIND, TOOL, facets_in
 from convotrace.store.marks import middle
 from convotrace.store.opening import Opened
+from convotrace.store.sql import unindexed
 from convotrace.store.wanted import Wanted
 
 MOST = 8_000
@@ -29,8 +30,11 @@ MOST = 8_000
 MOST_JUDGED = 500
 """Sessions whose scores are read for one answer."""
 
-_COUNTED, _PROBED = 50_000, 64
-"""So many sessions are counted one by one; of more, what a share of them comes to."""
+_COUNTED, _PROBED, _LOOKED_THROUGH = 50_000, 64, 8_000
+"""So many sessions are counted one by one; of more, what a share of all comes to, of as many keys at most."""
+
+_APART = 40
+"""A row takes so much longer to be read than the entry of an index that tells of its time."""
 
 _LOWEST = -(1 << 63)
 _KINDS = {TOOL: "tool", KIND: "kind"}
@@ -62,16 +66,16 @@ class Reading:
         self._tables, self._connection, self._listed = opened.tables, connection, opened.connections.listed
         self._since, self._until = since_ns, until_ns
         session = opened.tables.session
-        # Who began in this time was active in it or later: that is what the index is sorted by.
-        within = [session.last >= since_ns, session.started >= since_ns, session.started < until_ns]
-        conditions = wanted.conditions(connection)
+        self._began = [session.started >= since_ns, session.started < until_ns]
+        self._conditions = wanted.conditions(connection)
         self._judged: list[int] = []
         self._number: int | None = None
         """How many sessions there are, where that is known without reading them."""
-        self._estimate = None if wanted.are_few else self._estimated(within)
-        if conditions:
+        self._total = 0
+        """About how many there are of any time, where those of this one are very many."""
+        self._estimate = None if wanted.are_few else self._estimated()
+        if self._conditions:
             self._number = None
-        self._all = [*within, *conditions]
         self._choose(most)
 
     def fewer(self, most: int) -> Reading:
@@ -82,8 +86,16 @@ class Reading:
         return found
 
     def _choose(self, most: int) -> None:
-        self.share = 1.0 if self._estimate is None else min(1.0, most / max(self._estimate, 1))
-        self.chosen = [*self._all, self._below(self.share)]
+        number = self._estimate or 0
+        self.share = 1.0 if self._estimate is None else min(1.0, most / max(number, 1))
+        # Of most sessions a share is read in the order of keys, past the few of another time; of few by their times.
+        by_key = self._total > 0 and not self._conditions and number * number > _APART * most * self._total
+        self.chosen = [*self._within(by_key), *self._conditions, self._below(self.share)]
+
+    def _within(self, by_key: bool) -> list[Condition]:
+        # Who began in this time was active in it or later: that is what the index is sorted by.
+        last = self._tables.session.last
+        return [(unindexed(last) if by_key else last) >= self._since, *self._began]
 
     def cohort(self, is_whole: bool = True) -> Cohort:
         """Return the sessions.
@@ -128,17 +140,22 @@ class Reading:
         # How great the share turned out to be is known better than how great it was to be.
         return read / self._number if self.share < 1 and self._number and read else self.share
 
-    def _estimated(self, within: list[Condition]) -> int:
+    def _estimated(self) -> int:
         """Return how many sessions of this time there are, of very many by a share of them."""
-        session = self._tables.session
         # A text of our own: Peewee takes longer to write it than some databases to answer.
         values = (self._since, self._since, self._until, _COUNTED)
         number = int(self._connection.execute(_NUMBER, values).fetchone()[0])
         if number < _COUNTED:
             self._number = number
             return number
-        text, values = session.select(fn.count(session.sid)).where(*within, self._below(1 / _PROBED)).sql()
-        return int(self._connection.execute(text, values).fetchone()[0]) * _PROBED
+        self._total = max(self._counted(1 / (8 * _PROBED), []) * 8 * _PROBED, number)
+        share = min(1 / _PROBED, _LOOKED_THROUGH / self._total)
+        return max(round(self._counted(share, self._within(by_key=True)) / share), number)
+
+    def _counted(self, share: float, conditions: list[Condition]) -> int:
+        session = self._tables.session
+        text, values = session.select(fn.count(session.sid)).where(*conditions, self._below(share)).sql()
+        return int(self._connection.execute(text, values).fetchone()[0])
 
     def _below(self, share: float) -> Condition:
         return SQL("1 = 1") if share >= 1 else self._tables.session.sid < _LOWEST + int(share * (1 << 64))

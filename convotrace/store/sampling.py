@@ -9,7 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from peewee import SQL, Expression, fn
+from peewee import SQL, fn
 
 from convotrace.insight.ranges import Range
 from convotrace.insight.sums import Sums
@@ -27,6 +27,7 @@ from convotrace.store.filtering import Condition
 from convotrace.store.grouping import Grouping
 from convotrace.store.opening import Opened
 from convotrace.store.packing import work_in
+from convotrace.store.sql import unindexed
 from convotrace.store.work import metered_in, read_work
 
 MOST_SESSIONS = 2_500
@@ -147,7 +148,7 @@ class Sample:
     def _within(self) -> list[Condition]:
         """Return what the sessions of this time fulfil; told in a way that chooses what they are looked up by."""
         session = self._tables.session
-        last = _unindexed(session.last) if self._by_key else session.last
+        last = unindexed(session.last) if self._by_key else session.last
         return [last >= self._span.since_ns, session.started < self._span.until_ns]
 
     def _rows(self, grouping: Grouping, share: float, with_work: bool) -> tuple[str, list[Any]]:
@@ -165,7 +166,7 @@ class Sample:
         if share >= 1:
             return SQL("1 = 1")
         sid = self._tables.session.sid
-        return (sid if self._by_key else _unindexed(sid)) < _below(share)
+        return (sid if self._by_key else unindexed(sid)) < _below(share)
 
     def _first(self, value: Any, conditions: list[Condition]) -> Any:
         text, values = self._tables.session.select(value).where(*conditions).sql()
@@ -181,11 +182,6 @@ _STARTED = TRACE_WORTH.index("started")
 def _below(share: float) -> int:
     """Return the key below which a share of the sessions is."""
     return _LOWEST + int(share * (1 << 64))
-
-
-def _unindexed(column: Any) -> Any:
-    """Return a column as an expression that no index knows."""
-    return Expression(SQL("0"), "+", column)
 
 
 def _sums(found: Found, key: str, at: int) -> Sums:

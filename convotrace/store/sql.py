@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from peewee import EXCLUDED, SQL
+from peewee import EXCLUDED, SQL, Expression
 
 from convotrace.store.schema import Table
 
@@ -15,6 +15,11 @@ _T = TypeVar("_T")
 def text(query: Any) -> str:
     """Return the SQL of a query; its values are placeholders."""
     return str(query.sql()[0])
+
+
+def unindexed(column: Any) -> Any:
+    """Return a column as an expression that no index knows."""
+    return Expression(SQL("0"), "+", column)
 
 
 def portions(values: Sequence[_T], size: int) -> Iterator[tuple[_T, ...]]:

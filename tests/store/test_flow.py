@@ -7,6 +7,7 @@ import pytest
 from convotrace.errors import BadRequest
 from convotrace.insight.flow import steps_of
 from convotrace.model import Event, Payload, Span
+from convotrace.store import cohort
 from tests.store.conftest import SECOND, START
 
 SINCE, UNTIL = START - 1, START + 10**6 * SECOND
@@ -98,3 +99,19 @@ def test_two_arms_are_told_by_filters_and_their_sessions_counted(store, walks, m
     for by, words in (("colour", "use one of release"), ("release", "give a value for each")):
         with pytest.raises(BadRequest, match=words):
             store.arms(by, "1", "", **RANGE)
+
+
+@pytest.mark.parametrize("since", [SINCE, START + 100 * SECOND])
+def test_of_very_many_the_same_share_is_read_by_their_keys_as_by_their_times(store, make, monkeypatch, since):
+    store.write([make.change(f"s{number}", make.trace(f"s{number}", at=number)) for number in range(300)])
+    whole = store.summary(since, UNTIL)
+    monkeypatch.setattr(cohort, "_COUNTED", 90)
+    monkeypatch.setattr(cohort, "_PROBED", 1)
+    found = []
+    for apart in (0, 10**12):
+        monkeypatch.setattr(cohort, "_APART", apart)
+        found.append(store.summary(since, UNTIL, most=120))
+    by_key, by_time = found
+    assert by_key == by_time and by_key.share < whole.share == 1
+    # Which keys are below a bound is chance: this is six times as much as it mostly comes to.
+    assert by_key.sessions.count == pytest.approx(whole.sessions.count, rel=0.6)
