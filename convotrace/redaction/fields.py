@@ -41,7 +41,7 @@ _FEW_QUOTES = 64
 _HARMLESS: set[str] = set()
 """Names of fields that are no secrets': code gives its fields the same names again and again."""
 _HARMLESS_HEADERS: set[str] = set()
-_MOST_HARMLESS = 4_096
+_MOST_HARMLESS, _LONGEST_HARMLESS = 4_000, 60
 
 
 def never_stored(name: str) -> bool:
@@ -84,7 +84,7 @@ class Redactor:
         if _HARMLESS_HEADERS.issuperset(headers):
             return dict(headers)
         if not any(map(never_stored_header, headers)):
-            _remember(_HARMLESS_HEADERS, headers)
+            remember(_HARMLESS_HEADERS, headers)
             return dict(headers)
         kept: dict[str, str] = {}
         for name, value in headers.items():
@@ -107,16 +107,12 @@ class Redactor:
                 found[name] = [REDACTED if isinstance(item, str) else item for item in value]
         return found
 
-    def clean(self, value: Json, depth: int = 0) -> Json:
+    def clean(self, value: Json) -> Json:
         """Return a JSON value with the texts of never-stored fields replaced, also in JSON written as text.
 
         What holds none is returned as it is: nearly all values are, and no copy of them is made.
         """
-        kind = type(value)
-        if kind is str:
-            return value if value[:1] in _WORDS else self._clean_text(value)
-        is_clean = _is_clean_mapping(value, depth) if kind is dict and not depth else _is_clean(value, depth)
-        return value if is_clean else self._cleaned(value, depth)
+        return value if _is_clean(value, 0) else self._cleaned(value, 0)
 
     def _cleaned(self, value: Json, depth: int) -> Json:
         if isinstance(value, str):
@@ -185,13 +181,14 @@ def _are_harmless(value: dict[Any, Json]) -> bool:
     secret = [name for name in names if never_stored(name)]
     if any(type(value[name]) is str for name in secret):
         return False
-    _remember(_HARMLESS, [name for name in names if name not in secret])
+    remember(_HARMLESS, [name for name in names if name not in secret])
     return True
 
 
-def _remember(known: set[str], names: Iterable[str]) -> None:
-    if len(known) < _MOST_HARMLESS:
-        known.update([name for name in names if len(name) <= _LONGEST_CACHED])
+def remember(harmless: set[str], names: Iterable[str]) -> None:
+    """Add names to those that are known to be harmless, as long as these are not many; no long ones."""
+    if len(harmless) < _MOST_HARMLESS:
+        harmless.update([name for name in names if len(name) <= _LONGEST_HARMLESS])
 
 
 def _may_hold_secret(text: str) -> bool:

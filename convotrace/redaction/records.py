@@ -27,6 +27,7 @@ from convotrace.model import (
     ToolDefinition,
     Trace,
 )
+from convotrace.redaction.fields import remember
 from convotrace.redaction.mask import Mask
 
 R = TypeVar("R")
@@ -54,7 +55,6 @@ _SHORTEST_USER = 4
 _LONG_NUMBER = 10**12
 _DEEPEST = 200
 _NO_TEXT = frozenset({bool, float})
-_MOST_NAMES, _LONGEST_NAME = 4_000, 60
 
 
 def masked_change(mask: Mask, change: Change) -> Change:
@@ -176,8 +176,7 @@ class _Gathered:
 
     def remember(self) -> None:
         """Take the names for harmless: nothing was found in them."""
-        if self._names and len(self._harmless) < _MOST_NAMES:
-            self._harmless.update(name for name in self._names if len(name) <= _LONGEST_NAME)
+        remember(self._harmless, self._names)
 
 
 class _Cleaner:

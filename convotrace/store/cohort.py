@@ -18,6 +18,7 @@ from convotrace.store.codec import decode_column, original
 from convotrace.store.database import Connection
 from convotrace.store.filtering import Condition
 from convotrace.store.judgements import Counts, verdict_in
+from convotrace.store.keys import keys_below
 from convotrace.store.labels import KIND, TOOL, facets_in
 from convotrace.store.marks import middle
 from convotrace.store.opening import Opened
@@ -36,7 +37,6 @@ _COUNTED, _PROBED, _LOOKED_THROUGH = 50_000, 64, 8_000
 _APART = 40
 """A row takes so much longer to be read than the entry of an index that tells of its time."""
 
-_LOWEST = -(1 << 63)
 _KINDS = {TOOL: "tool", KIND: "kind"}
 _NOT_JUDGED: tuple[dict[str, int], dict[str, float], Counts] = ({"up": 0, "down": 0}, {}, {})
 _BOOLEANS = {"true": True, "false": False}
@@ -158,7 +158,7 @@ class Reading:
         return int(self._connection.execute(text, values).fetchone()[0])
 
     def _below(self, share: float) -> Condition:
-        return SQL("1 = 1") if share >= 1 else self._tables.session.sid < _LOWEST + int(share * (1 << 64))
+        return SQL("1 = 1") if share >= 1 else self._tables.session.sid < keys_below(share)
 
 
 _NUMBER = """SELECT count(*) FROM

@@ -224,11 +224,7 @@ class Packer:
         return row.hash
 
     def _value_hash(self, data: bytes) -> bytes:
-        # As `_hash` does it, without a call: there is one of each message.
-        found = self._of_value.copy()
-        found.update(data)
-        name: bytes = found.digest()[:HASH_BYTES]
-        return name
+        return _hash(self._of_value, data)
 
     def _list_hash(self, items: list[bytes]) -> bytes:
         return _hash(self._of_list, b"".join(items))

@@ -65,3 +65,8 @@ def unpack_trace_id(packed: bytes) -> str:
     if len(packed) == 16:
         return packed.hex()
     return packed.rstrip(_FILL).decode("utf-8", "surrogatepass")
+
+
+def keys_below(share: float) -> int:
+    """Return the key below which a share of all sessions is: keys are hashes, so these are a fair sample of them."""
+    return int(share * (1 << 64)) - (1 << 63)

@@ -43,13 +43,6 @@ _PRIMER = (
 )
 
 
-def pressed(row: TraceRow, bundle: bytes | None = None) -> TraceRow:
-    """Return a row with its long columns in `pressed`, if they are long; see `press`."""
-    columns = [*row]
-    press(columns, bundle)
-    return TraceRow._make(columns)
-
-
 def press(row: list[Any], bundle: bytes | None) -> None:
     """Put the long columns of a row, given as a list, into `pressed`, if they are long.
 

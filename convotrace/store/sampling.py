@@ -25,6 +25,7 @@ from convotrace.store.buckets import (
 from convotrace.store.database import Connection
 from convotrace.store.filtering import Condition
 from convotrace.store.grouping import Grouping
+from convotrace.store.keys import keys_below
 from convotrace.store.opening import Opened
 from convotrace.store.packing import work_in
 from convotrace.store.sql import unindexed
@@ -47,7 +48,6 @@ _SCATTERED = 0.25
 and are read in half the time of rows that lie apart."""
 
 _PROBED = 128
-_LOWEST = -(1 << 63)
 _SLACK_NS = 1 << 20
 
 
@@ -130,7 +130,7 @@ class Sample:
 
     def _is_most(self) -> bool:
         """Tell whether the sessions of this time are half of all or more, by a look at few of these."""
-        few = self._tables.session.sid < _below(1 / (4 * _PROBED))
+        few = self._tables.session.sid < keys_below(1 / (4 * _PROBED))
         return self._number >= 2 * _PROBED * int(self._first(fn.count(self._tables.session.sid), [few]))
 
     def _share_of_sessions(self) -> float:
@@ -166,7 +166,7 @@ class Sample:
         if share >= 1:
             return SQL("1 = 1")
         sid = self._tables.session.sid
-        return (sid if self._by_key else unindexed(sid)) < _below(share)
+        return (sid if self._by_key else unindexed(sid)) < keys_below(share)
 
     def _first(self, value: Any, conditions: list[Condition]) -> Any:
         text, values = self._tables.session.select(value).where(*conditions).sql()
@@ -177,11 +177,6 @@ ALL = "\0"
 """No group has this key."""
 
 _STARTED = TRACE_WORTH.index("started")
-
-
-def _below(share: float) -> int:
-    """Return the key below which a share of the sessions is."""
-    return _LOWEST + int(share * (1 << 64))
 
 
 def _sums(found: Found, key: str, at: int) -> Sums:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convotrace.store.bundles import CHAIN, PLAIN, at_place, bundle, bundled, joint, new_mark, parts_of, place_of
-from convotrace.store.packing import bundle_in, pressed, trace_row
+from convotrace.store.packing import bundle_in, press, trace_row
 from convotrace.store.rows import TraceRow
 
 contents = st.lists(st.tuples(st.sampled_from([PLAIN, CHAIN]), st.binary(max_size=200)), max_size=20)
@@ -14,7 +14,9 @@ contents = st.lists(st.tuples(st.sampled_from([PLAIN, CHAIN]), st.binary(max_siz
 def test_contents_come_back_as_they_were(held, tk, said):
     mark = new_mark()
     made = bundle(mark, held)
-    row = pressed(TraceRow(**dict.fromkeys(TraceRow._fields))._replace(tk=tk, input_text=said, work="[]"), made)
+    columns = [*TraceRow(**dict.fromkeys(TraceRow._fields))._replace(tk=tk, input_text=said, work="[]")]
+    press(columns, made)
+    row = TraceRow._make(columns)
     assert trace_row(row).pressed is None
     assert trace_row(row, with_bundle=True)._replace(pressed=None) == trace_row(row)
     found = bundled(5, tk, bundle_in(row.pressed, said, None))

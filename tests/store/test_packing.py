@@ -6,11 +6,17 @@ from hypothesis import strategies as st
 
 from convotrace.model import Attachment, Payload
 from convotrace.store import Store
-from convotrace.store.packing import pressed, trace_row, work_in
+from convotrace.store.packing import press, trace_row, work_in
 from convotrace.store.rows import TraceRow
 
 texts = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=2000)
 long = st.none() | st.sampled_from(['{"spans":[]}', '{"spans":[' + "1," * 2000 + "2]}"])
+
+
+def pressed(row):
+    """Return a row as it is stored, without a bundle."""
+    press(columns := [*row], None)
+    return TraceRow._make(columns)
 
 
 @given(texts, texts, texts, long, st.none() | st.binary(max_size=2000), st.none() | st.binary(max_size=20))
